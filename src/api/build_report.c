@@ -1,0 +1,197 @@
+/* build_report.c - see build_report.h. */
+#include "api/build_report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "engine/describe.h"
+
+void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source) {
+    const oc_recipe *recipe = &source->recipe;
+    int32_t fp8 = 0;
+    octavo_dtype other = (octavo_dtype)0;
+    bool mixed = false;
+    snprintf(facts->version, sizeof facts->version, "%d.%d.%d", OCTAVO_VERSION_MAJOR,
+             OCTAVO_VERSION_MINOR, OCTAVO_VERSION_PATCH);
+    for (int32_t i = 0; i < source->checkpoint->tensor_count; i++) {
+        facts->checkpoint_bytes += source->checkpoint->tensors[i].bytes;
+    }
+    for (int32_t i = 0; i < recipe->module_count; i++) {
+        bool is_layer = strstr(recipe->modules[i].name, ".layers.") != NULL;
+        fp8 += recipe->modules[i].weight == OCTAVO_F8_E4M3;
+        if (recipe->modules[i].weight != OCTAVO_F8_E4M3 && (is_layer || other == 0)) {
+            mixed = mixed || (is_layer && fp8 != 0);
+            other = recipe->modules[i].weight;
+        }
+    }
+    if (fp8 == 0) {
+        snprintf(facts->precision, sizeof facts->precision, "%s", oc_dtype_name(other));
+    } else {
+        snprintf(facts->precision, sizeof facts->precision, "FP8 (E4M3, per tensor, static)%s%s",
+                 mixed ? ", some layers " : "", mixed ? oc_dtype_name(other) : "");
+    }
+}
+
+/* Modules of one tower by operand types. */
+static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const char *tower) {
+    static const octavo_dtype dtypes[] = {OCTAVO_F8_E4M3, OCTAVO_F16, OCTAVO_BF16, OCTAVO_F32};
+    oc_json_write_key(json, "operands");
+    oc_json_write_array(json);
+    for (size_t w = 0; w < OC_COUNT(dtypes); w++) {
+        for (size_t a = 0; a < 2; a++) {
+            octavo_dtype acts = a == 0 ? OCTAVO_F8_E4M3 : OCTAVO_F16;
+            int32_t modules = 0;
+            int64_t parameters = 0;
+            for (int32_t i = 0; i < recipe->module_count; i++) {
+                const oc_recipe_module *module = &recipe->modules[i];
+                if (strncmp(module->name, tower, strlen(tower)) == 0 &&
+                    module->weight == dtypes[w] && module->acts == acts) {
+                    modules++;
+                    parameters += module->parameters;
+                }
+            }
+            if (modules != 0) {
+                oc_json_write_object(json);
+                oc_json_write_key(json, "weight");
+                oc_json_write_text(json, oc_dtype_name(dtypes[w]));
+                oc_json_write_key(json, "acts");
+                oc_json_write_text(json, a == 0 ? "F8_E4M3" : "float");
+                oc_json_write_key(json, "modules");
+                oc_json_write_int(json, modules);
+                oc_json_write_key(json, "parameters");
+                oc_json_write_int(json, parameters);
+                oc_json_write_end(json);
+            }
+        }
+    }
+    oc_json_write_end(json);
+}
+
+static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const char *name,
+                        const char *prefix, const oc_clip_tower *tower) {
+    int64_t parameters = 0;
+    for (int32_t i = 0; i < recipe->module_count; i++) {
+        if (strncmp(recipe->modules[i].name, prefix, strlen(prefix)) == 0) {
+            parameters += recipe->modules[i].parameters;
+        }
+    }
+    oc_json_write_object(json);
+    oc_json_write_key(json, "name");
+    oc_json_write_text(json, name);
+    oc_json_write_key(json, "layers");
+    oc_json_write_int(json, tower->layers);
+    oc_json_write_key(json, "width");
+    oc_json_write_int(json, tower->width);
+    oc_json_write_key(json, "heads");
+    oc_json_write_int(json, tower->heads);
+    oc_json_write_key(json, "parameters");
+    oc_json_write_int(json, parameters);
+    write_operands(json, recipe, prefix);
+    oc_json_write_end(json);
+}
+
+static void write_widened(oc_json_writer *json, const oc_source *source) {
+    const oc_recipe *recipe = &source->recipe;
+    oc_json_write_key(json, "widened");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < recipe->module_count; i++) {
+        if (recipe->modules[i].why != NULL) {
+            oc_json_write_object(json);
+            oc_json_write_key(json, "module");
+            oc_json_write_text(json, recipe->modules[i].name);
+            oc_json_write_key(json, "why");
+            oc_json_write_text(json, recipe->modules[i].why);
+            oc_json_write_end(json);
+        }
+    }
+    oc_json_write_end(json);
+    oc_json_write_key(json, "unmerged");
+    oc_json_write_int(json, recipe->unmerged);
+    oc_json_write_key(json, "notices");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < source->checkpoint->notices.count; i++) {
+        oc_json_write_text(json, source->checkpoint->notices.texts[i]);
+    }
+    oc_json_write_end(json);
+}
+
+/* The engine file as it was written. */
+static octavo_status write_file(oc_json_writer *json, const char *engine, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_engine_file *file = NULL;
+    oc_engine_facts facts;
+    OC_TRY(oc_engine_file_open(engine, &file, error));
+    oc_engine_describe(file, &facts);
+    oc_json_write_key(json, "engine_bytes");
+    oc_json_write_int(json, (int64_t)facts.file_bytes);
+    oc_json_write_key(json, "sections");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < facts.section_count; i++) {
+        oc_json_write_object(json);
+        oc_json_write_key(json, "name");
+        oc_json_write_text(json, facts.sections[i].kind->name);
+        oc_json_write_key(json, "bytes");
+        oc_json_write_int(json, (int64_t)facts.sections[i].bytes);
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
+done:
+    oc_engine_file_close(file);
+    return status;
+}
+
+octavo_status oc_build_report(const oc_source *source, const oc_build_facts *facts,
+                              const char *checkpoint, const char *engine, char **out,
+                              octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_clip_config *config = &source->config;
+    oc_buffer text;
+    oc_json_writer json;
+    oc_buffer_init(&text);
+    oc_json_write_open(&json, &text, true);
+    oc_json_write_object(&json);
+    oc_json_write_key(&json, "checkpoint");
+    oc_json_write_text(&json, checkpoint);
+    oc_json_write_key(&json, "engine");
+    oc_json_write_text(&json, engine);
+    oc_json_write_key(&json, "name");
+    oc_json_write_text(&json, source->checkpoint->title);
+    oc_json_write_key(&json, "producer");
+    oc_json_write_text(&json, source->producer);
+    oc_json_write_key(&json, "precision");
+    oc_json_write_text(&json, facts->precision);
+    oc_json_write_key(&json, "seconds");
+    oc_json_write_double(&json, facts->seconds);
+    oc_json_write_key(&json, "checkpoint_bytes");
+    oc_json_write_int(&json, (int64_t)facts->checkpoint_bytes);
+    oc_json_write_key(&json, "tensor_bytes");
+    oc_json_write_int(&json, (int64_t)facts->tensor_bytes);
+    oc_json_write_key(&json, "towers");
+    oc_json_write_array(&json);
+    if ((config->towers & OCTAVO_IMAGE) != 0) {
+        write_tower(&json, &source->recipe, "image", "vis", &config->vision.tower);
+    }
+    if ((config->towers & OCTAVO_TEXT) != 0) {
+        write_tower(&json, &source->recipe, "text", "text", &config->text.tower);
+    }
+    oc_json_write_end(&json);
+    write_widened(&json, source);
+    oc_json_write_key(&json, "canaries");
+    oc_json_write_object(&json);
+    oc_json_write_key(&json, "layer");
+    oc_json_write_int(&json, facts->layer_canaries);
+    oc_json_write_key(&json, "model");
+    oc_json_write_int(&json, facts->model_canaries);
+    oc_json_write_end(&json);
+    OC_TRY(write_file(&json, engine, error));
+    oc_json_write_end(&json);
+    OC_TRY(oc_json_write_finish(&json, error));
+    *out = oc_buffer_take(&text, NULL);
+    if (*out == NULL) {
+        OC_NO_MEMORY(error, 1);
+    }
+done:
+    oc_buffer_free(&text);
+    return status;
+}

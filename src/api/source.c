@@ -1,0 +1,129 @@
+/* source.c - see source.h. */
+#include "api/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "text/bpe.h"
+
+static octavo_status read_config(oc_source *source, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char *bytes = NULL;
+    size_t size = 0;
+    OC_TRY(oc_checkpoint_load(source->checkpoint, "config.json", OC_LIMIT_CONFIG_BYTES, &bytes,
+                              &size, error));
+    status = oc_clip_config_read(bytes, size, &source->config, error);
+    if (status != OCTAVO_OK) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/config.json", source->checkpoint->folder);
+        oc_error_path(error, path);
+    }
+done:
+    free(bytes);
+    return status;
+}
+
+/* producer.name and producer.version of hf_quant_config.json, as far as they are there. */
+static void read_producer(oc_source *source) {
+    char *bytes = NULL;
+    size_t size = 0;
+    oc_json json = {0};
+    oc_slice key, name = {0}, version = {0};
+    if (source->fp8_modules == 0 ||
+        oc_checkpoint_load(source->checkpoint, "hf_quant_config.json", OC_LIMIT_CONFIG_BYTES,
+                           &bytes, &size, NULL) != OCTAVO_OK) {
+        return;
+    }
+    oc_json_open(&json, bytes, size, 0, 0);
+    bool inside = oc_json_object(&json, NULL) == OCTAVO_OK;
+    while (inside && oc_json_member(&json, &key, NULL) == OCTAVO_OK && key.data != NULL) {
+        oc_json_type type;
+        if (!oc_slice_is(key, "producer") || oc_json_peek(&json, &type, NULL) != OCTAVO_OK ||
+            type != OC_JSON_OBJECT_BEGIN) {
+            (void)!oc_json_skip(&json, NULL, NULL);
+            continue;
+        }
+        (void)!oc_json_object(&json, NULL);
+        while (oc_json_member(&json, &key, NULL) == OCTAVO_OK && key.data != NULL) {
+            oc_slice *to = oc_slice_is(key, "name") ? &name : &version;
+            bool wanted = to == &name || oc_slice_is(key, "version");
+            (void)!(wanted ? oc_json_string(&json, to, NULL) : oc_json_skip(&json, NULL, NULL));
+        }
+    }
+    if (name.length != 0) {
+        snprintf(source->producer, sizeof source->producer, "%.*s %.*s", oc_slice_width(name),
+                 name.data, oc_slice_width(version), version.length != 0 ? version.data : "");
+    }
+    oc_json_close(&json);
+    free(bytes);
+}
+
+octavo_status oc_source_open(const char *path, octavo_precision precision, const char *keep,
+                             oc_source *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_recipe_options options = {precision, keep};
+    *out = (oc_source){0};
+    OC_TRY(oc_checkpoint_open(path, &out->checkpoint, error));
+    OC_TRY(read_config(out, error));
+    OC_TRY(oc_quant_check(out->checkpoint, &out->fp8_modules, error));
+    read_producer(out);
+    if ((out->config.towers & OCTAVO_IMAGE) != 0) {
+        OC_TRY(oc_preprocessor_load(out->checkpoint, out->config.vision.image_size,
+                                    &out->preprocessor, error));
+    }
+    OC_TRY(oc_recipe_clip(out->checkpoint, &out->config, &out->preprocessor, &options, &out->recipe,
+                          error));
+done:
+    if (status != OCTAVO_OK) {
+        oc_source_close(out);
+        oc_error_path(error, path);
+    }
+    return status;
+}
+
+void oc_source_close(oc_source *source) {
+    oc_recipe_free(&source->recipe);
+    oc_checkpoint_free(source->checkpoint);
+    *source = (oc_source){0};
+}
+
+const char *oc_source_architecture(const oc_source *source) {
+    return source->config.towers == OCTAVO_IMAGE  ? "CLIPVisionModelWithProjection"
+           : source->config.towers == OCTAVO_TEXT ? "CLIPTextModelWithProjection"
+                                                  : "CLIPModel";
+}
+
+octavo_status oc_source_check_tokenizer(const oc_source *source, const oc_buffer *packed,
+                                        octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_clip_text *text = &source->config.text;
+    oc_bpe *bpe = NULL;
+    OC_TRY(oc_bpe_create(packed->data, packed->size, &bpe, error));
+    oc_bpe_info info = oc_bpe_describe(bpe);
+    if (info.vocabulary > text->vocabulary) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the tokenizer is not this model's: it has %d tokens, the model's table %d",
+                info.vocabulary, text->vocabulary);
+    }
+    if (text->eos_id != 2 && info.end != text->eos_id) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the tokenizer is not this model's: it ends texts with token %d, the model looks "
+                "for %d",
+                info.end, text->eos_id);
+    }
+done:
+    oc_bpe_free(bpe);
+    return status;
+}
+
+static octavo_status read_weights(void *context, uint64_t source, int64_t first, int64_t count,
+                                  void *dst, octavo_error *error) {
+    return oc_recipe_read(context, (int32_t)source, first, count, dst, error);
+}
+
+oc_weight_source oc_source_weights(oc_source *source) {
+    return (oc_weight_source){read_weights, &source->recipe};
+}

@@ -1,0 +1,38 @@
+/* source.h - a checkpoint, opened, understood and turned into a graph: where build and quantize
+ * begin. */
+#ifndef OC_API_SOURCE_H
+#define OC_API_SOURCE_H
+
+#include "base/buffer.h"
+#include "lower/weights.h"
+#include "recipes/recipe.h"
+
+/* The calibration record that quantize leaves beside a checkpoint and build takes along. */
+#define OC_CALIBRATION_FILE "octavo_calibration.json"
+
+typedef struct oc_source {
+    oc_checkpoint *checkpoint;
+    oc_clip_config config;
+    oc_preprocessor preprocessor;
+    oc_recipe recipe;
+    int32_t fp8_modules; /* of the checkpoint */
+    char producer[64];   /* of its quantization: "modelopt 0.47.0"; "" without one */
+} oc_source;
+
+/* Errors: octavo_build's. */
+octavo_status oc_source_open(const char *path, octavo_precision precision, const char *keep,
+                             oc_source *out, octavo_error *error);
+void oc_source_close(oc_source *source); /* a zeroed one is accepted */
+
+/* "CLIPModel" */
+const char *oc_source_architecture(const oc_source *source);
+
+/* Whether a packed tokenizer is this model's: its ids fit the token table, its end token is where
+ * the model looks for it.  CORRUPT: both numbers are named. */
+octavo_status oc_source_check_tokenizer(const oc_source *source, const oc_buffer *packed,
+                                        octavo_error *error);
+
+/* Weights straight from the checkpoint; source is borrowed. */
+oc_weight_source oc_source_weights(oc_source *source);
+
+#endif

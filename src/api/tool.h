@@ -1,0 +1,155 @@
+/* tool.h - what only octavo's own programs need beside octavo.h.  Not installed.
+ *
+ * Reports are JSON text, to be freed with octavo_free; apps render them for people.
+ * Ownership, errors and threads as in octavo.h.
+ */
+#ifndef OC_API_TOOL_H
+#define OC_API_TOOL_H
+
+#include "octavo.h"
+
+/* -- looking ------------------------------------------------------------------------------ */
+
+enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSORS = 4 };
+
+/* What an engine file holds:
+ * {"file","format":"1.0","bytes","name","precision","towers":["image","text"],"producer",
+ *  "image":{"size","patch","width","layers","heads","tokens"},"text":{"width","layers","heads",
+ *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
+ *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"layer","model"},
+ *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
+ *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
+ * _VERIFY reads every weight byte against its checksum and runs all canaries. */
+OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *engine, int32_t flags, char **json,
+                                               octavo_error *error);
+
+/* Why each step of a session runs as it does:
+ * {"device":"cpu","about":"avx2, 2 threads","bytes","canary_share",
+ *  "savings":[{"name","on":true,"text"}...],
+ *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
+ *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
+ * f32","why","seconds"}...]}...]} */
+OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **json,
+                                               octavo_error *error);
+
+/* Step times are summed from now on (1) or no more (0). */
+OCTAVO_CHECK octavo_status octavo_tool_profile(octavo_session *session, int32_t on,
+                                               octavo_error *error);
+
+/* What this machine offers and what will be used:
+ * {"version","cpu":{"model","cores","usable_cores","tiers":[{"name","available","default"}...],
+ *  "features":["avx2",...]},"gpus":[],"notes":["..."],"libraries":{"libjpeg":"...",...}} */
+OCTAVO_CHECK octavo_status octavo_tool_doctor(char **json, octavo_error *error);
+
+/* -- files -------------------------------------------------------------------------------- */
+
+/* The tensors of a .safetensors file, in its order; data is aligned and writable. */
+typedef struct octavo_tool_tensors {
+    octavo_argument *items;
+    int32_t count;
+    void *memory;
+} octavo_tool_tensors;
+
+OCTAVO_CHECK octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *out,
+                                                    octavo_error *error);
+void octavo_tool_tensors_free(octavo_tool_tensors *tensors);
+OCTAVO_CHECK octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
+                                                    int32_t count, octavo_error *error);
+
+/* -- zero-shot ---------------------------------------------------------------------------- */
+
+/* Class embeddings: each label through each template ("{}" is replaced; NULL templates: the label
+ * alone), L2-normalised, averaged, normalised again. */
+typedef struct octavo_tool_classes octavo_tool_classes;
+
+OCTAVO_CHECK octavo_status octavo_tool_classes_create(
+    const octavo_engine *engine, octavo_session *session, const char *const *labels,
+    int32_t label_count, const char *const *templates, int32_t template_count,
+    octavo_progress progress, void *user, octavo_tool_classes **out, octavo_error *error);
+void octavo_tool_classes_free(octavo_tool_classes *classes);
+
+/* embeds F32 [label_count, embed_dim] */
+const float *octavo_tool_classes_embeds(const octavo_tool_classes *classes);
+
+/* Softmax over labels of logit_scale * cosine; image F32 [embed_dim] -> scores [label_count]. */
+void octavo_tool_classes_score(const octavo_tool_classes *classes, const float *image,
+                               float *scores);
+
+/* -- evaluation --------------------------------------------------------------------------- */
+
+/* Zero-shot over class folders.  labels.json is {"templates":[...],"classes":{"folder":"label"}};
+ * images: files of each folder sorted by name, folders in the order of "classes". */
+typedef struct octavo_tool_eval {
+    int32_t images, classes, embed_dim;
+    int32_t skipped;            /* files that could not be read */
+    double top1, top5;          /* shares of images */
+    double top1_ci95[2];        /* Wilson */
+    double images_per_s;        /* decoding counted */
+    int32_t *predicted, *truth; /* [images] class numbers */
+    float *embeds;              /* [images, embed_dim] */
+    float *class_embeds;        /* [classes, embed_dim] */
+    char **files;               /* [images] relative to the data folder */
+    char **class_names;         /* [classes] folders */
+} octavo_tool_eval;
+
+OCTAVO_CHECK octavo_status octavo_tool_eval_run(const octavo_engine *engine,
+                                                octavo_session *session, const char *data,
+                                                const char *labels, octavo_progress progress,
+                                                void *user, octavo_tool_eval *out,
+                                                octavo_error *error);
+void octavo_tool_eval_free(octavo_tool_eval *eval);
+
+typedef struct octavo_tool_eval_delta {
+    double agreement;               /* share of images with one prediction */
+    double cosine_mean, cosine_min; /* of image embeddings */
+    double delta_top1;              /* a - b, shares */
+    int32_t only_a, only_b;         /* right in a only, in b only */
+    double mcnemar_p;               /* exact, two-sided */
+} octavo_tool_eval_delta;
+
+/*   INVALID_ARGUMENT  the two saw other images */
+OCTAVO_CHECK octavo_status octavo_tool_eval_compare(const octavo_tool_eval *a,
+                                                    const octavo_tool_eval *b,
+                                                    octavo_tool_eval_delta *out,
+                                                    octavo_error *error);
+
+/* -- quantize ----------------------------------------------------------------------------- */
+
+typedef struct octavo_tool_quantize_options {
+    const char *images, *texts; /* a folder; a file with a text a line; either may be NULL if the
+                                   checkpoint has no such tower */
+    const char *layout;         /* "modelopt" or "compressed-tensors"; NULL: modelopt */
+    const char *method;         /* "absmax", "percentile", "mse"; NULL: absmax */
+    const char *skip;           /* globs of modules left in 16 bit, comma between; NULL: none */
+    int32_t limit;              /* images and texts at most; 0: all */
+    int32_t threads;
+    octavo_progress progress;
+    void *progress_user;
+} octavo_tool_quantize_options;
+
+/* Writes the FP8 folder `out` (it appears whole or not at all; CANNOT_CREATE if it exists and is
+ * not empty).  report: {"images","texts","modules":[{"name","amax","weight_amax",...}...],...} */
+OCTAVO_CHECK octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
+                                                const octavo_tool_quantize_options *options,
+                                                char **report, octavo_error *error);
+
+/* -- measuring ---------------------------------------------------------------------------- */
+
+/* Writes a seeded random FP8 checkpoint (ModelOpt layout) of a published shape: "ViT-B-32",
+ * "ViT-B-16", "ViT-L-14", "ViT-L-14-336". */
+OCTAVO_CHECK octavo_status octavo_tool_preset(const char *name, const char *folder,
+                                              octavo_error *error);
+
+/* Multiply-adds times two of one run's matrix products and attention, as a framework does them:
+ * every row of every layer, `tokens` to a text.  tower OCTAVO_IMAGE or OCTAVO_TEXT. */
+double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
+                        int32_t tokens);
+
+/* FP32 multiply-add peak of the session's tier and threads in GFLOP/s, measured now (about 0.1 s);
+ * 0 where the device has no such measurement. */
+double octavo_tool_peak_gflops(octavo_session *session);
+
+/* Bytes the session holds: packed weights, activations, scratch. */
+uint64_t octavo_tool_session_bytes(const octavo_session *session);
+
+#endif

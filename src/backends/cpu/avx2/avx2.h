@@ -1,0 +1,17 @@
+/* avx2.h - the kernels of the AVX2 tier that are not GEMM.
+ *
+ * Results are float32; rows do not depend on each other.  What gains nothing from vectors is
+ * taken from portable/ (patches, pick, unit).
+ */
+#ifndef OC_CPU_AVX2_AVX2_H
+#define OC_CPU_AVX2_AVX2_H
+
+#include "backends/cpu/kernels.h"
+
+extern const oc_cpu_kernel oc_avx2_tokens;
+extern const oc_cpu_kernel oc_avx2_norm;
+extern const oc_cpu_kernel oc_avx2_attention;
+extern const oc_cpu_kernel oc_avx2_pointwise;
+extern const oc_cpu_kernel oc_avx2_logits;
+
+#endif

@@ -1,0 +1,100 @@
+/* norm.c - layer norm and quantizer for AVX2.
+ *
+ * Mean and variance are the corrected two-pass form: a first mean m in float32, then the sums of
+ * d = x - m and of d^2; sum(d) / n is what m lacks.  x - m is exact where x lies within a factor of
+ * two of m, so a row far from zero loses nothing.  Sums run in 32 lanes.
+ */
+#include "backends/cpu/avx2/avx2.h"
+
+#include <math.h>
+
+#include "backends/cpu/avx2/quantize.h"
+#include "backends/cpu/cut.h"
+
+enum { LANES = 8, CHAINS = 4 };
+
+/* What maps a row to mean 0 and variance 1: ((x - mean) - shift) * factor. */
+typedef struct moments {
+    float mean, shift, factor;
+} moments;
+
+OC_AVX2_INLINE float total(const __m256 sums[CHAINS]) {
+    return oc_avx2_total(
+        _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
+}
+
+OC_AVX2 static moments measure(const float *x, int32_t columns, float eps) {
+    int32_t whole = columns / (LANES * CHAINS) * (LANES * CHAINS);
+    __m256 sums[CHAINS], squares[CHAINS];
+    OC_UNROLL for (int i = 0; i < CHAINS; i++) {
+        sums[i] = _mm256_setzero_ps();
+        squares[i] = _mm256_setzero_ps();
+    }
+    for (int32_t c = 0; c < whole; c += LANES * CHAINS) {
+        OC_UNROLL for (int i = 0; i < CHAINS; i++) {
+            sums[i] = _mm256_add_ps(sums[i], _mm256_loadu_ps(x + c + i * LANES));
+        }
+    }
+    for (int32_t c = whole; c < columns; c += LANES) {
+        sums[0] = _mm256_add_ps(sums[0], oc_avx2_load(x + c, columns - c));
+    }
+    float count = (float)columns;
+    float mean = total(sums) / count;
+
+    __m256 means = _mm256_set1_ps(mean);
+    OC_UNROLL for (int i = 0; i < CHAINS; i++) {
+        sums[i] = _mm256_setzero_ps();
+    }
+    for (int32_t c = 0; c < whole; c += LANES * CHAINS) {
+        OC_UNROLL for (int i = 0; i < CHAINS; i++) {
+            __m256 d = _mm256_sub_ps(_mm256_loadu_ps(x + c + i * LANES), means);
+            sums[i] = _mm256_add_ps(sums[i], d);
+            squares[i] = _mm256_fmadd_ps(d, d, squares[i]);
+        }
+    }
+    for (int32_t c = whole; c < columns; c += LANES) {
+        __m256 d = _mm256_sub_ps(oc_avx2_load(x + c, columns - c), means);
+        d = _mm256_and_ps(d, _mm256_castsi256_ps(oc_avx2_lanes(columns - c)));
+        sums[0] = _mm256_add_ps(sums[0], d);
+        squares[0] = _mm256_fmadd_ps(d, d, squares[0]);
+    }
+    float shift = total(sums) / count;
+    float variance = fmaxf(total(squares) / count - shift * shift, 0.0f);
+    return (moments){mean, shift, 1.0f / sqrtf(variance + eps)};
+}
+
+static int32_t norm_tasks(const oc_cpu_job *job) {
+    return oc_cut_count(job->rows, job->step->u.norm.out.columns);
+}
+
+OC_AVX2 static void norm_task(const oc_cpu_job *job, int32_t index, void *local) {
+    (void)local;
+    const oc_step_norm *step = &job->step->u.norm;
+    int32_t columns = step->out.columns;
+    oc_cut rows = oc_cut_rows(job->rows, columns, index);
+    for (int32_t r = rows.first; r < rows.end; r++) {
+        const float *x = (const float *)step->x.data + r * step->x.stride;
+        int64_t at = r * step->out.stride;
+        if (step->gamma == NULL) {
+            for (int32_t c = 0; c < columns; c += LANES) {
+                oc_avx2_store(&step->out, at + c, oc_avx2_load(x + c, columns - c), columns - c);
+            }
+            continue;
+        }
+        moments m = measure(x, columns, step->eps);
+        __m256 mean = _mm256_set1_ps(m.mean), factor = _mm256_set1_ps(m.factor);
+        __m256 shift = _mm256_set1_ps(-m.shift * m.factor);
+        for (int32_t c = 0; c < columns; c += LANES) {
+            __m256 d = _mm256_sub_ps(oc_avx2_load(x + c, columns - c), mean);
+            __m256 unit = _mm256_fmadd_ps(d, factor, shift);
+            __m256 y = _mm256_fmadd_ps(unit, oc_avx2_load(step->gamma + c, columns - c),
+                                       oc_avx2_load(step->beta + c, columns - c));
+            oc_avx2_store(&step->out, at + c, y, columns - c);
+        }
+    }
+}
+
+const oc_cpu_kernel oc_avx2_norm = {
+    .name = "norm avx2",
+    .phases = {{norm_tasks, norm_task}},
+};

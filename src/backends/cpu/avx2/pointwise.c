@@ -1,0 +1,33 @@
+/* pointwise.c - act(x) + y for AVX2, where no gemm took them in. */
+#include "backends/cpu/avx2/avx2.h"
+#include "backends/cpu/avx2/math.h"
+#include "backends/cpu/avx2/quantize.h"
+#include "backends/cpu/cut.h"
+
+static int32_t pointwise_tasks(const oc_cpu_job *job) {
+    return oc_cut_count(job->rows, job->step->u.pointwise.out.columns);
+}
+
+OC_AVX2 static void pointwise_task(const oc_cpu_job *job, int32_t index, void *local) {
+    (void)local;
+    const oc_step_pointwise *step = &job->step->u.pointwise;
+    int32_t columns = step->out.columns;
+    oc_cut rows = oc_cut_rows(job->rows, columns, index);
+    for (int32_t r = rows.first; r < rows.end; r++) {
+        const float *x = (const float *)step->x.data + r * step->x.stride;
+        const float *y = step->y.data;
+        for (int32_t c = 0; c < columns; c += 8) {
+            int32_t count = columns - c;
+            __m256 value = oc_avx2_activate(step->act, oc_avx2_load(x + c, count));
+            if (y != NULL) {
+                value = _mm256_add_ps(value, oc_avx2_load(y + r * step->y.stride + c, count));
+            }
+            oc_avx2_store(&step->out, r * step->out.stride + c, value, count);
+        }
+    }
+}
+
+const oc_cpu_kernel oc_avx2_pointwise = {
+    .name = "pointwise avx2",
+    .phases = {{pointwise_tasks, pointwise_task}},
+};

@@ -1,0 +1,260 @@
+/* cpu.c - the CPU as a device: opens a tier, packs, chooses, and runs steps over a pool. */
+#include "backends/cpu/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/pack.h"
+#include "base/clock.h"
+#include "base/size.h"
+#include "base/threads.h"
+
+enum { ALIGN = 64, TIERS_TEXT = 128 };
+
+typedef struct cpu_device {
+    oc_device base;
+    const oc_cpu_tier *tier;
+    oc_pool *pool;
+    char only[16]; /* the one GEMM variant to use; "": by its own rules */
+} cpu_device;
+
+const char *oc_cpu_tier_name(int32_t index) {
+    for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
+        if ((*tier)->available() && index-- == 0) {
+            return (*tier)->name;
+        }
+    }
+    return NULL;
+}
+
+static bool has_variant(const oc_cpu_tier *tier, const char *only) {
+    for (const oc_cpu_gemm *const *gemm = tier->gemms; *gemm != NULL; gemm++) {
+        if (oc_cpu_gemm_is(*gemm, only)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "NAME", "NAME:VARIANT", ":VARIANT" or NULL */
+static octavo_status find_tier(cpu_device *device, const char *text, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *colon = text == NULL ? NULL : strchr(text, ':');
+    size_t length = text == NULL ? 0 : colon == NULL ? strlen(text) : (size_t)(colon - text);
+    char names[TIERS_TEXT] = "";
+    for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
+        const char *name = (*tier)->name;
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", used == 0 ? "" : ", ", name);
+        bool named = strlen(name) == length && memcmp(name, text, length) == 0;
+        if (named && !(*tier)->available()) {
+            OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                    "CPU tier %s needs instructions that this machine does not have", name);
+        }
+        if (named || (length == 0 && device->tier == NULL && (*tier)->available())) {
+            device->tier = *tier;
+        }
+    }
+    if (device->tier == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "there is no CPU tier \"%.*s\"; the tiers are %s", (int)length, text, names);
+    }
+    if (colon != NULL) {
+        if (strlen(colon + 1) >= sizeof(device->only) || !has_variant(device->tier, colon + 1)) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "CPU tier %s has no GEMM variant \"%.32s\"", device->tier->name, colon + 1);
+        }
+        strcpy(device->only, colon + 1);
+    }
+done:
+    return status;
+}
+
+static void cpu_close(oc_device *base) {
+    cpu_device *device = (cpu_device *)base;
+    if (device != NULL) {
+        oc_pool_free(device->pool);
+        free(device);
+    }
+}
+
+static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
+                              octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    *out = NULL;
+    cpu_device *device = calloc(1, sizeof(*device));
+    if (device == NULL) {
+        OC_NO_MEMORY(error, sizeof(*device));
+    }
+    device->base.backend = &oc_backend_cpu;
+    OC_TRY(find_tier(device, options == NULL ? NULL : options->tier, error));
+    OC_TRY(oc_pool_create(options == NULL ? 0 : options->threads, &device->pool, error));
+    *out = &device->base;
+    device = NULL;
+done:
+    cpu_close((oc_device *)device);
+    return status;
+}
+
+static void cpu_describe(const oc_device *base, char *text, size_t bytes) {
+    const cpu_device *device = (const cpu_device *)base;
+    int32_t threads = oc_pool_threads(device->pool);
+    snprintf(text, bytes, "%s%s%s, %d thread%s", device->tier->name,
+             device->only[0] == '\0' ? "" : ":", device->only, threads, threads == 1 ? "" : "s");
+}
+
+static octavo_status cpu_pack(oc_device *base, const oc_matrix *matrix, oc_packed **out,
+                              octavo_error *error) {
+    cpu_device *device = (cpu_device *)base;
+    return oc_cpu_pack(device->pool, device->tier->gemms,
+                       device->only[0] == '\0' ? NULL : device->only, matrix, out, error);
+}
+
+static void cpu_unpack(oc_device *base, oc_packed *packed) {
+    (void)base;
+    oc_cpu_unpack(packed);
+}
+
+static size_t cpu_packed_bytes(const oc_packed *packed) {
+    return packed->bytes;
+}
+
+static const oc_cpu_kernel *kernel_of(const cpu_device *device, const oc_step *step) {
+    switch (step->kind) {
+#define XX(KIND, member)                                                                           \
+    case OC_STEP_##KIND:                                                                           \
+        return device->tier->member;
+        XX(PATCHES, patches)
+        XX(TOKENS, tokens)
+        XX(NORM, norm)
+        XX(ATTENTION, attention)
+        XX(PICK, pick)
+        XX(POINTWISE, pointwise)
+        XX(UNIT, unit)
+        XX(LOGITS, logits)
+#undef XX
+    case OC_STEP_GEMM:
+        return step->u.gemm.weight->gemm == NULL ? NULL : &step->u.gemm.weight->gemm->kernel;
+    default:
+        return NULL;
+    }
+}
+
+/* The two parts of a step's scratch, each rounded up to whole cache lines. */
+static size_t shared_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int32_t rows,
+                           int32_t keys) {
+    return kernel->shared_bytes == NULL
+               ? 0
+               : oc_round_up(kernel->shared_bytes(step, rows, keys), ALIGN);
+}
+
+static size_t local_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int32_t rows,
+                          int32_t keys) {
+    return kernel->local_bytes == NULL
+               ? 0
+               : oc_round_up(kernel->local_bytes(step, rows, keys), ALIGN);
+}
+
+static octavo_status check_gemm(const oc_step *step, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_step_gemm *gemm = &step->u.gemm;
+    const oc_packed *weight = gemm->weight;
+    if (gemm->a.columns != weight->k || gemm->out.columns != weight->n) {
+        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
+                "step %s multiplies %d columns into %d, its weight is [%d,%d]", step->name,
+                gemm->a.columns, gemm->out.columns, weight->n, weight->k);
+    }
+    if (!weight->gemm->takes(weight->dtype, gemm->a.is_codes)) {
+        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
+                "step %s has float activations, its weight was packed for codes", step->name);
+    }
+done:
+    return status;
+}
+
+static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max, int32_t keys_max,
+                                size_t *scratch_bytes, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const cpu_device *device = (const cpu_device *)base;
+    const oc_cpu_kernel *kernel = kernel_of(device, step);
+    if (kernel == NULL) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "step %s has no kernel on CPU tier %s", step->name, device->tier->name);
+    }
+    step->why[0] = '\0';
+    if (step->kind == OC_STEP_GEMM) {
+        OC_TRY(check_gemm(step, error));
+        snprintf(step->why, sizeof(step->why), "%s", step->u.gemm.weight->why);
+    }
+    step->kernel = kernel->name;
+    size_t bytes = shared_bytes(kernel, step, rows_max, keys_max) +
+                   local_bytes(kernel, step, rows_max, keys_max) *
+                       (size_t)oc_pool_threads(device->pool);
+    if (bytes > *scratch_bytes) {
+        *scratch_bytes = bytes;
+    }
+done:
+    return status;
+}
+
+typedef struct cpu_phase {
+    const oc_cpu_job *job;
+    void (*task)(const oc_cpu_job *job, int32_t index, void *local);
+    uint8_t *local;
+    size_t local_bytes;
+} cpu_phase;
+
+static void run_task(void *context, int32_t index, int32_t thread) {
+    const cpu_phase *phase = context;
+    phase->task(phase->job, index, phase->local + (size_t)thread * phase->local_bytes);
+}
+
+static octavo_status cpu_run(oc_device *base, const oc_step *steps, int32_t count,
+                             const oc_run *run, void *scratch, double *seconds,
+                             octavo_error *error) {
+    (void)error;
+    const cpu_device *device = (const cpu_device *)base;
+    for (int32_t i = 0; i < count; i++) {
+        const oc_step *step = &steps[i];
+        const oc_cpu_kernel *kernel = kernel_of(device, step);
+        uint64_t start = seconds == NULL ? 0 : oc_clock_ns();
+        oc_cpu_job job = {
+            .step = step,
+            .run = run,
+            .rows = run->rows[step->rows],
+            .threads = oc_pool_threads(device->pool),
+            .shared = scratch,
+        };
+        int32_t keys = run->rows[step->keys];
+        cpu_phase phase = {
+            .job = &job,
+            .local = (uint8_t *)scratch + shared_bytes(kernel, step, job.rows, keys),
+            .local_bytes = local_bytes(kernel, step, job.rows, keys),
+        };
+        for (size_t j = 0; j < OC_COUNT(kernel->phases); j++) {
+            phase.task = kernel->phases[j].task;
+            int32_t tasks = phase.task == NULL ? 0 : kernel->phases[j].tasks(&job);
+            if (tasks > 0) {
+                oc_pool_run(device->pool, tasks, run_task, &phase);
+            }
+        }
+        if (seconds != NULL) {
+            seconds[i] = (double)(oc_clock_ns() - start) * 1e-9;
+        }
+    }
+    return OCTAVO_OK;
+}
+
+const oc_backend oc_backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .describe = cpu_describe,
+    .pack = cpu_pack,
+    .unpack = cpu_unpack,
+    .packed_bytes = cpu_packed_bytes,
+    .choose = cpu_choose,
+    .run = cpu_run,
+};

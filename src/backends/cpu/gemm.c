@@ -1,0 +1,156 @@
+/* gemm.c - the driver of GEMM: cuts rows and panels into tasks and walks k. */
+#include "backends/cpu/gemm.h"
+
+#include "backends/cpu/pack.h"
+#include "base/size.h"
+
+enum {
+    PREPARE_ROWS = 4,         /* of codes, a task */
+    A_BYTES = 256 * 1024,     /* of a row block over one k block: half of a small L2 */
+    GROUP_MAX = 4,            /* panels that share these from L2; their sums take 64 B a row each */
+    TASKS_PER_THREAD = 8,     /* so that a late thread delays little */
+    PREFETCH_MAX = 16 * 1024, /* bytes of the next part to fetch ahead */
+    LINE = 64
+};
+
+static int32_t blocks_of(int32_t k) {
+    return (k + OC_K_BLOCK - 1) / OC_K_BLOCK;
+}
+
+static int32_t row_block_max(const oc_cpu_gemm *gemm) {
+    int32_t rows = A_BYTES / (OC_K_BLOCK * gemm->a_bytes);
+    return rows / OC_TILE_ROWS * OC_TILE_ROWS;
+}
+
+typedef struct gemm_cut {
+    int32_t row_blocks, block_rows; /* the last block may have fewer */
+    int32_t panels, groups, group_panels;
+} gemm_cut;
+
+static gemm_cut cut_of(const oc_cpu_job *job) {
+    const oc_packed *weight = job->step->u.gemm.weight;
+    int32_t rows = job->rows, row_max = row_block_max(weight->gemm);
+    gemm_cut cut;
+    cut.row_blocks = (rows + row_max - 1) / row_max;
+    cut.block_rows = (rows + cut.row_blocks - 1) / cut.row_blocks;
+    cut.block_rows = (cut.block_rows + OC_TILE_ROWS - 1) / OC_TILE_ROWS * OC_TILE_ROWS;
+    cut.panels = (weight->n + OC_PANEL - 1) / OC_PANEL;
+    int64_t parts = (int64_t)cut.panels * cut.row_blocks / ((int64_t)job->threads * TASKS_PER_THREAD);
+    cut.group_panels = parts < 1 ? 1 : parts > GROUP_MAX ? GROUP_MAX : (int32_t)parts;
+    cut.groups = (cut.panels + cut.group_panels - 1) / cut.group_panels;
+    return cut;
+}
+
+/* Prepared A, [k block][row][OC_K_BLOCK], then its scales, [k block][row]. */
+static size_t prepared_bytes(const oc_packed *weight, int32_t rows) {
+    return (size_t)blocks_of(weight->k) * (size_t)rows * OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
+}
+
+size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
+    (void)keys_max;
+    const oc_packed *weight = step->u.gemm.weight;
+    if (!step->u.gemm.a.is_codes) {
+        return 0;
+    }
+    return prepared_bytes(weight, rows_max) +
+           (size_t)blocks_of(weight->k) * (size_t)rows_max * sizeof(float);
+}
+
+size_t oc_gemm_local_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
+    (void)keys_max;
+    int32_t block = row_block_max(step->u.gemm.weight->gemm);
+    int32_t rows = rows_max < block ? rows_max : block;
+    return OC_B_SCRATCH + GROUP_MAX * (size_t)rows * OC_PANEL * sizeof(float);
+}
+
+int32_t oc_gemm_prepare_tasks(const oc_cpu_job *job) {
+    return job->step->u.gemm.a.is_codes ? (job->rows + PREPARE_ROWS - 1) / PREPARE_ROWS : 0;
+}
+
+void oc_gemm_prepare_task(const oc_cpu_job *job, int32_t index, void *local) {
+    (void)local;
+    const oc_step_gemm *step = &job->step->u.gemm;
+    const oc_packed *weight = step->weight;
+    uint8_t *prepared = job->shared;
+    float *scales = (float *)(prepared + prepared_bytes(weight, job->rows));
+    size_t row_bytes = OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
+    int32_t end = (index + 1) * PREPARE_ROWS < job->rows ? (index + 1) * PREPARE_ROWS : job->rows;
+    for (int32_t row = index * PREPARE_ROWS; row < end; row++) {
+        const uint8_t *codes = (const uint8_t *)step->a.data + row * step->a.stride;
+        for (int32_t block = 0; block < blocks_of(weight->k); block++) {
+            int32_t first = block * OC_K_BLOCK;
+            int32_t k = weight->k - first < OC_K_BLOCK ? weight->k - first : OC_K_BLOCK;
+            size_t at = (size_t)block * (size_t)job->rows + (size_t)row;
+            weight->gemm->prepare(codes + first, k, prepared + at * row_bytes, scales + at);
+        }
+    }
+}
+
+/* Rows row .. row + rows - 1 of A over a k block, prepared or as they lie in the step's view. */
+static oc_gemm_rows rows_of(const oc_cpu_job *job, int32_t row, int32_t rows, int32_t block) {
+    const oc_step_gemm *step = &job->step->u.gemm;
+    const oc_packed *weight = step->weight;
+    int32_t first = block * OC_K_BLOCK;
+    oc_gemm_rows part = {.rows = rows};
+    part.k = weight->k - first < OC_K_BLOCK ? weight->k - first : OC_K_BLOCK;
+    if (step->a.is_codes) {
+        const uint8_t *prepared = job->shared;
+        size_t at = (size_t)block * (size_t)job->rows + (size_t)row;
+        part.a = prepared + at * OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
+        part.stride = OC_K_BLOCK;
+        part.scale = (const float *)(prepared + prepared_bytes(weight, job->rows)) + at;
+    } else {
+        part.a = (const float *)step->a.data + row * step->a.stride + first;
+        part.stride = step->a.stride;
+    }
+    return part;
+}
+
+static void prefetch(const uint8_t *from, size_t bytes) {
+    for (size_t i = 0; i < bytes && i < PREFETCH_MAX; i += LINE) {
+        __builtin_prefetch(from + i, 0, 2);
+    }
+}
+
+int32_t oc_gemm_tasks(const oc_cpu_job *job) {
+    if (job->rows == 0) {
+        return 0;
+    }
+    gemm_cut cut = cut_of(job);
+    return cut.row_blocks * cut.groups;
+}
+
+/* Tasks of the same panels follow each other, so that their weights come from a shared cache. */
+void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
+    const oc_step_gemm *step = &job->step->u.gemm;
+    const oc_packed *weight = step->weight;
+    const oc_cpu_gemm *gemm = weight->gemm;
+    gemm_cut cut = cut_of(job);
+    int32_t row = index % cut.row_blocks * cut.block_rows;
+    int32_t rows = job->rows - row < cut.block_rows ? job->rows - row : cut.block_rows;
+    int32_t panel = index / cut.row_blocks * cut.group_panels;
+    int32_t panels = cut.panels - panel < cut.group_panels ? cut.panels - panel : cut.group_panels;
+    int32_t blocks = blocks_of(weight->k);
+    size_t block_bytes = OC_K_BLOCK * OC_PANEL * oc_cpu_dtype_bytes(weight->dtype);
+    float *sums = (float *)((uint8_t *)local + OC_B_SCRATCH);
+    size_t sum_count = (size_t)rows * OC_PANEL;
+
+    const uint8_t *base = weight->data + (size_t)panel * weight->panel_bytes;
+    for (int32_t block = 0; block < blocks; block++) {
+        oc_gemm_rows a = rows_of(job, row, rows, block);
+        for (int32_t i = 0; i < panels; i++) {
+            const uint8_t *from =
+                base + (size_t)i * weight->panel_bytes + (size_t)block * block_bytes;
+            const void *b = gemm->decode(weight->dtype, from, a.k, local);
+            if (i + 1 < panels) {
+                prefetch(from + weight->panel_bytes, block_bytes);
+            } else if (block + 1 < blocks) {
+                prefetch(base + (size_t)(block + 1) * block_bytes, block_bytes);
+            }
+            gemm->multiply(&a, b, sums + (size_t)i * sum_count, block == 0);
+        }
+    }
+    for (int32_t i = 0; i < panels; i++) {
+        gemm->finish(step, row, rows, panel + i, sums + (size_t)i * sum_count);
+    }
+}

@@ -1,0 +1,59 @@
+/* kernels.h - what a CPU tier provides, and how the device runs it.
+ *
+ * A tier is one folder (portable/, avx2/, ...) with a file for each kernel and
+ * one oc_cpu_tier entry in tiers.c; a new tier only adds.  A kernel cuts a step into tasks that may
+ * run on any thread in any order; no task writes what another reads in the same phase, and no bit
+ * of a row depends on the number of rows, tasks or threads.
+ *
+ * Memory of a step: `shared` is one block for all tasks, `local` one for each
+ * thread; both aligned to 64 and sized by the kernel for the largest run.  More rows or keys
+ * never need less.
+ */
+#ifndef OC_CPU_KERNELS_H
+#define OC_CPU_KERNELS_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "device/step.h"
+
+typedef struct oc_cpu_job {
+    const oc_step *step;
+    const oc_run  *run;
+    int32_t        rows;    /* of step->rows in this run */
+    int32_t        threads; /* that share the tasks; never to be seen in a bit of the result */
+    void          *shared;
+} oc_cpu_job;
+
+/* One phase of a kernel: `tasks` says how many there are, `task` does one. */
+typedef struct oc_cpu_phase {
+    int32_t (*tasks)(const oc_cpu_job *job);
+    void (*task)(const oc_cpu_job *job, int32_t index, void *local);
+} oc_cpu_phase;
+
+typedef struct oc_cpu_kernel {
+    const char  *name; /* "gemm_i16 avx2" */
+    oc_cpu_phase phases[2]; /* the second may have task NULL: only one phase; a barrier lies between */
+    size_t (*shared_bytes)(const oc_step *step, int32_t rows_max, int32_t keys_max); /* NULL: none */
+    size_t (*local_bytes)(const oc_step *step, int32_t rows_max, int32_t keys_max);  /* NULL: none */
+} oc_cpu_kernel;
+
+/* A loop of independent operations in registers: what the machine can do at most. */
+typedef struct oc_cpu_peak {
+    double operations; /* of a round */
+    void (*rounds)(int64_t count); /* NULL: the tier has none */
+} oc_cpu_peak;
+
+/* The kernels of a tier that have one variant each.  GEMM has several: see gemm.h. */
+typedef struct oc_cpu_tier {
+    const char *name; /* "avx2" */
+    bool (*available)(void); /* by cpuid and the operating system's saved state */
+    const oc_cpu_kernel *patches, *tokens, *norm, *attention, *pick, *pointwise, *unit, *logits;
+    const struct oc_cpu_gemm *gemms[4]; /* variants, best first; NULL ends the list */
+    oc_cpu_peak fma_peak, i16_peak;
+} oc_cpu_tier;
+
+/* Best first; NULL ends the list.  The last, "portable", is always available. */
+extern const oc_cpu_tier *const oc_cpu_tiers[];
+
+#endif

@@ -1,0 +1,16 @@
+/* peak.h - register-only loops of each tier; see oc_cpu_peak. */
+#ifndef OC_CPU_PEAK_H
+#define OC_CPU_PEAK_H
+
+#include <stdint.h>
+
+/* 12 vectors of 8 fused multiply-adds, 2 operations each; of 16 products of int16, 2 each. */
+enum { OC_AVX2_FMA_ROUND = 12 * 8 * 2, OC_AVX2_I16_ROUND = 12 * 16 * 2 };
+void oc_avx2_fma_rounds(int64_t count);
+void oc_avx2_i16_rounds(int64_t count);
+
+/* 8 vectors of 4 multiplications and additions */
+enum { OC_PORTABLE_FMA_ROUND = 8 * 4 * 2 };
+void oc_portable_fma_rounds(int64_t count);
+
+#endif

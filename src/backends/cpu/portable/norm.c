@@ -1,0 +1,50 @@
+/* norm.c - layer norm and quantizer; mean and variance in two passes, in double. */
+#include <math.h>
+
+#include "backends/cpu/cut.h"
+#include "backends/cpu/portable/portable.h"
+#include "backends/cpu/portable/store.h"
+
+static int32_t norm_tasks(const oc_cpu_job *job) {
+    return oc_cut_count(job->rows, job->step->u.norm.out.columns);
+}
+
+static void norm_row(const oc_step_norm *step, const float *x, int64_t at) {
+    int32_t columns = step->out.columns;
+    double sum = 0, squares = 0;
+    for (int32_t c = 0; c < columns; c++) {
+        sum += (double)x[c];
+    }
+    double mean = sum / columns;
+    for (int32_t c = 0; c < columns; c++) {
+        double d = (double)x[c] - mean;
+        squares += d * d;
+    }
+    double factor = 1.0 / sqrt(squares / columns + (double)step->eps);
+    for (int32_t c = 0; c < columns; c++) {
+        float unit = (float)(((double)x[c] - mean) * factor);
+        oc_portable_store(&step->out, at + c, unit * step->gamma[c] + step->beta[c]);
+    }
+}
+
+static void norm_task(const oc_cpu_job *job, int32_t index, void *local) {
+    (void)local;
+    const oc_step_norm *step = &job->step->u.norm;
+    oc_cut rows = oc_cut_rows(job->rows, step->out.columns, index);
+    for (int32_t r = rows.first; r < rows.end; r++) {
+        const float *x = (const float *)step->x.data + r * step->x.stride;
+        int64_t at = r * step->out.stride;
+        if (step->gamma != NULL) {
+            norm_row(step, x, at);
+            continue;
+        }
+        for (int32_t c = 0; c < step->out.columns; c++) {
+            oc_portable_store(&step->out, at + c, x[c]);
+        }
+    }
+}
+
+const oc_cpu_kernel oc_portable_norm = {
+    .name = "norm portable",
+    .phases = {{norm_tasks, norm_task}},
+};

@@ -1,0 +1,78 @@
+/* io.h - reading files.  output.h has writing.
+ *
+ * Errors of all functions; error->path is the file, the sentence names it too:
+ *   NOT_FOUND    no such file or folder
+ *   IO           the system refuses; its own text is in the sentence.  Not a regular file
+ *   UNSUPPORTED  larger than the caller's cap; both sizes are in the sentence
+ *   CORRUPT      shorter than asked for; error->offset says where the reading began
+ *   EXHAUSTED    memory is out
+ */
+#ifndef OC_BASE_IO_H
+#define OC_BASE_IO_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+/* The whole of a regular file of at most `max_bytes`.  *bytes is zero-terminated (not counted in
+ * *size): free() it. */
+octavo_status oc_file_load(const char *path, uint64_t max_bytes, char **bytes, size_t *size,
+                           octavo_error *error);
+
+/* -- parts of a file, by offset ---------------------------------------------------------------- */
+
+typedef struct oc_file {
+    int fd;
+    uint64_t size; /* when it was opened */
+    char *path;
+} oc_file;
+
+#define OC_FILE_CLOSED ((oc_file){.fd = -1})
+
+octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error);
+/* Exactly `bytes` bytes from `offset`.  Any number of threads may read at once. */
+octavo_status oc_file_read(const oc_file *file, uint64_t offset, void *to, size_t bytes,
+                           octavo_error *error);
+void oc_file_close(oc_file *file); /* OC_FILE_CLOSED is accepted, and left behind */
+
+/* -- a file as memory ----------------------------------------------------------------------------
+ */
+
+/* Read-only.  If the file is cut short while mapped, touching what is gone raises SIGBUS: for
+ * checkpoints only, which nobody writes. */
+typedef struct oc_mapping {
+    const uint8_t *data; /* NULL when empty */
+    size_t size;
+} oc_mapping;
+
+octavo_status oc_map_open(const char *path, oc_mapping *out, octavo_error *error);
+/* Pages wholly within the range may leave memory; they are read again if touched again. */
+void oc_map_drop(const oc_mapping *mapping, size_t offset, size_t bytes);
+void oc_map_close(oc_mapping *mapping); /* a zeroed or closed one is accepted */
+
+/* -- folders
+ * ----------------------------------------------------------------------------------------- */
+
+bool oc_is_folder(const char *path);
+bool oc_is_file(const char *path); /* regular, or a link to one */
+
+typedef struct oc_listing {
+    oc_arena arena;
+    const char **paths; /* within the folder: "a/b.png"; sorted by bytes */
+    uint32_t count;
+} oc_listing;
+
+/* The regular files in a folder, and in its folders when `recursive`; links are followed, each
+ * folder is entered once however many links lead to it.  What is neither file nor folder, and
+ * links to nothing, are left out.  UNSUPPORTED: over `max_files` files. */
+octavo_status oc_folder_list(const char *path, bool recursive, uint32_t max_files, oc_listing *out,
+                             octavo_error *error);
+void oc_listing_free(oc_listing *listing); /* a zeroed one is accepted */
+
+/* "folder/name", or "name" where folder is ""; NULL when memory is out: free() it. */
+char *oc_path_join(const char *folder, const char *name);
+/* The part behind the last '/'; within `path`. */
+const char *oc_path_name(const char *path);
+
+#endif

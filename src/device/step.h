@@ -1,0 +1,171 @@
+/* step.h - what a device executes: plain data, one struct a kind of step.
+ *
+ * Every activation is a matrix of rows.  A step reads and writes views: base
+ * address, leading dimension, columns.  How many rows there are is known only at
+ * run time: the step names a row set, the environment of the run has its count.
+ *
+ * Sequences.  Rows of a token row set lie sequence after sequence without
+ * padding; starts[s] .. starts[s + 1] are the rows of sequence s.
+ */
+#ifndef OC_DEVICE_STEP_H
+#define OC_DEVICE_STEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "octavo.h"
+
+typedef enum oc_rows {
+    OC_ROWS_IMAGE_TOKENS,
+    OC_ROWS_IMAGES,
+    OC_ROWS_TEXT_TOKENS,
+    OC_ROWS_TEXTS,
+    OC_ROWS_COUNT
+} oc_rows;
+
+/* What one run provides.  All arrays are borrowed for the run. */
+typedef struct oc_run {
+    int32_t rows[OC_ROWS_COUNT];
+    const int32_t *starts[OC_ROWS_COUNT]; /* for token row sets: sequences + 1 entries */
+    const void *pixels;                   /* U8 [B,S,S,3] or F32 [B,3,S,S], as the step says */
+    const int32_t *ids;                   /* [text tokens] */
+    const int32_t *positions;             /* [text tokens]: place of the token in its text */
+    const int32_t *ends;     /* [texts]: end of text, counted from the text's first row */
+    const uint8_t *key_mask; /* [text tokens], 0 hides the key; NULL: none hidden */
+} oc_run;
+
+/* A matrix in memory.  F32 values, or E4M3 codes whose meaning is code * scale. */
+typedef struct oc_view {
+    void *data;
+    int64_t stride; /* elements from row to row */
+    int32_t columns;
+    int32_t is_codes; /* 1: uint8_t E4M3 codes; 0: float */
+    float scale;      /* of codes */
+} oc_view;
+
+typedef enum oc_activation {
+    OC_ACT_NONE,
+    OC_ACT_GELU_ERF,
+    OC_ACT_GELU_SIGMOID,
+    OC_ACT_GELU_TANH
+} oc_activation;
+
+/* A matrix [n,k] in the device's own layout.  Opaque to all but the device that packed it. */
+typedef struct oc_packed oc_packed;
+
+/* out[r] = act((a[r] w^T) * column_scale + bias) + residual[r] + table[r mod period]; out as codes
+ * is e4m3(that / out.scale).  An `a` of codes is taken as codes: column_scale holds a.scale. */
+typedef struct oc_step_gemm {
+    oc_view a;
+    const oc_packed *weight;
+    const float *column_scale; /* [n], or NULL: ones */
+    const float *bias;         /* [n], or NULL */
+    oc_activation act;
+    oc_view residual;   /* data NULL: none; may be the same memory as out */
+    const float *table; /* [period, n], or NULL */
+    int32_t period;
+    oc_view out;
+} oc_step_gemm;
+
+/* Patches of the run's pixels as rows: image b gives rows b*(P+1) .. b*(P+1)+P, the first all
+ * zero (the class token's place).  Column (c*p + y)*p + x of F32 pixels [3,S,S], or
+ * the same order from U8 [S,S,3], values 0..255 as they are. */
+typedef struct oc_step_patches {
+    int32_t image_size, patch_size;
+    int32_t from_bytes; /* 1: U8 [B,S,S,3] */
+    const float *mean,
+        *std; /* with from_bytes: (v/255 - mean[c])/std[c]; NULL: values as they are */
+    oc_view out;
+} oc_step_patches;
+
+/* out[r] = table[ids[r]] + position[positions[r]]; table is a packed table (F32, F16 or BF16 rows)
+ */
+typedef struct oc_step_tokens {
+    const oc_packed *table;
+    const float *position; /* [>= tokens, columns], or NULL */
+    oc_view out;
+} oc_step_tokens;
+
+/* out[r] = (x - mean) / sqrt(variance + eps) * gamma + beta; codes: e4m3(that / out.scale).
+ * gamma NULL: out[r] = x[r] (a quantizer alone). */
+typedef struct oc_step_norm {
+    oc_view x;
+    const float *gamma, *beta;
+    float eps;
+    oc_view out;
+} oc_step_norm;
+
+/* A head h of `heads` owns columns h*head_dim .. of q, k, v and out.
+ * query_rows 0: q and out have a row a token; 1: a row a sequence, at place `row` of it;
+ * 2: a row a sequence, at place ends[s].
+ * Where the mask hides all keys that a query may see, they weigh the same. */
+typedef struct oc_step_attention {
+    oc_view q, k, v, out;
+    int32_t heads, head_dim;
+    float scale;
+    int32_t causal, masked;
+    int32_t query_rows, row;
+} oc_step_attention;
+
+/* out[s] = x[starts[s] + row], or of place ends[s] when from_ends */
+typedef struct oc_step_pick {
+    oc_view x, out;
+    int32_t from_ends, row;
+} oc_step_pick;
+
+/* Alone, where no gemm took them in: out[r] = act(x[r]) + y[r] + table[r mod period] */
+typedef struct oc_step_pointwise {
+    oc_view x, y; /* y.data NULL: none */
+    oc_activation act;
+    const float *table; /* [period, columns], or NULL */
+    int32_t period;
+    oc_view out;
+} oc_step_pointwise;
+
+/* out[r] = x[r] / |x[r]| */
+typedef struct oc_step_unit {
+    oc_view x, out;
+} oc_step_unit;
+
+/* out[i][t] = scale * image[i] . text[t]; `rows` of the step is the images', columns the texts'
+ * rows */
+typedef struct oc_step_logits {
+    oc_view image, text, out;
+    float scale;
+} oc_step_logits;
+
+/* kind, member, kernel family's name */
+#define OC_STEP_MAP(XX)                                                                            \
+    XX(PATCHES, patches, "patches")                                                                \
+    XX(TOKENS, tokens, "tokens")                                                                   \
+    XX(NORM, norm, "norm")                                                                         \
+    XX(GEMM, gemm, "gemm")                                                                         \
+    XX(ATTENTION, attention, "attention")                                                          \
+    XX(PICK, pick, "pick")                                                                         \
+    XX(POINTWISE, pointwise, "pointwise")                                                          \
+    XX(UNIT, unit, "unit")                                                                         \
+    XX(LOGITS, logits, "logits")
+
+typedef enum oc_step_kind {
+#define XX(kind, member, text) OC_STEP_##kind,
+    OC_STEP_MAP(XX)
+#undef XX
+        OC_STEP_COUNT
+} oc_step_kind;
+
+typedef struct oc_step {
+    oc_step_kind kind;
+    oc_rows rows; /* the row set of the output; input rows for PICK and attention's keys: `keys` */
+    oc_rows keys; /* ATTENTION, PICK: the token row set that is read */
+    union {
+#define XX(kind, member, text) oc_step_##member member;
+        OC_STEP_MAP(XX)
+#undef XX
+    } u;
+    const char *name;   /* of the graph value that it yields, borrowed: "vision.layers.0.mlp.fc1" */
+    const char *kernel; /* set by the device: "gemm_i16 avx2" */
+    char why[120]; /* set by the device: why this kernel, in one sentence; "" if there was no choice
+                    */
+} oc_step;
+
+#endif

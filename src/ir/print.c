@@ -1,0 +1,81 @@
+/* print.c - a graph as text, one line a tensor, node and output:
+ *
+ *   octavo graph 1
+ *   tensor "visual_projection.weight" F16[256,256]
+ *   %0 = input : F16[images,3,64,64] "pixel_values"
+ *   %1 = const tensor=0 : F16[256,256]
+ *   %7 = layer_norm %4 %5 %6 eps=1.00000001e-05 : F16[images,65,256] "vision.layers.0.layer_norm1"
+ *   output %9
+ *
+ * parse.c reads it back; the text is the engine file's GRAPH section.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/graph.h"
+#include "ir/type.h"
+
+static void print_node(FILE *out, const oc_graph *graph, int32_t i) {
+    const oc_node *node = &graph->nodes[i];
+    oc_op_info info = oc_op_describe(node->op);
+    char type[120];
+    int32_t attribute = 0;
+    fprintf(out, "%%%d = %s", i, info.name);
+    for (int32_t j = 0; j < node->input_count; j++) {
+        fprintf(out, " %%%d", node->inputs[j]);
+    }
+    for (const char *at = info.attributes; *at != '\0';) {
+        size_t length = strcspn(at, " |");
+        if (length == 0) {
+            at++;
+            continue;
+        }
+        if (attribute < info.int_count) {
+            fprintf(out, " %.*s=%lld", (int)length, at, (long long)node->i[attribute]);
+        } else {
+            fprintf(out, " %.*s=%.9g", (int)length, at,
+                    (double)node->f[attribute - info.int_count]);
+        }
+        attribute++;
+        at += length;
+    }
+    oc_type_text(&node->type, type, sizeof type);
+    fprintf(out, " : %s", type);
+    if (node->name[0] != '\0') {
+        fprintf(out, " \"%s\"", node->name);
+    }
+    fputc('\n', out);
+}
+
+octavo_status oc_graph_print(const oc_graph *graph, char **out, size_t *bytes,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    FILE *stream = open_memstream(out, bytes);
+    if (stream == NULL) {
+        OC_NO_MEMORY(error, 1);
+    }
+    fputs("octavo graph 1\n", stream);
+    for (int32_t i = 0; i < graph->tensor_count; i++) {
+        const oc_tensor *tensor = &graph->tensors[i];
+        oc_type type = {.dtype = tensor->dtype, .rank = tensor->rank};
+        char text[120];
+        memcpy(type.dims, tensor->shape, sizeof type.dims);
+        oc_type_text(&type, text, sizeof text);
+        fprintf(stream, "tensor \"%s\" %s\n", tensor->name, text);
+    }
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        print_node(stream, graph, i);
+    }
+    for (int32_t i = 0; i < graph->output_count; i++) {
+        fprintf(stream, "output %%%d\n", graph->outputs[i]);
+    }
+    if (fclose(stream) != 0) {
+        free(*out);
+        *out = NULL;
+        *bytes = 0;
+        OC_NO_MEMORY(error, 1);
+    }
+done:
+    return status;
+}

@@ -1,0 +1,29 @@
+/* internal.h - the fields of a session, for session.c and run.c. */
+#ifndef OC_RUNTIME_INTERNAL_H
+#define OC_RUNTIME_INTERNAL_H
+
+#include "runtime/session.h"
+#include "runtime/texts.h"
+
+struct oc_session {
+    oc_device *device;
+    oc_weights *weights;
+    oc_savings savings;
+    bool keep_hidden;
+    int32_t towers, batch_max, image_size, image_tokens, embed_dim;
+    oc_plan_limits limits;
+    bool has[OC_PROGRAM_COUNT];
+    oc_plan plans[OC_PROGRAM_COUNT];
+    double *seconds[OC_PROGRAM_COUNT]; /* summed; NULL: not profiling */
+    double *step_seconds;              /* of one run */
+    void *arena, *scratch;             /* one block, shared by all programs */
+    size_t memory_bytes;
+    int32_t *image_starts; /* [batch_max + 1] */
+    float *embeds[2];      /* image and text [batch_max, embed_dim]: what logits are made from */
+    oc_texts texts;
+    double canary_share;
+    octavo_binding *bindings;
+    int32_t binding_count;
+};
+
+#endif

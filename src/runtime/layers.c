@@ -1,0 +1,140 @@
+/* layers.c - see layers.h. */
+#include "runtime/layers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/metrics.h"
+#include "runtime/program.h"
+
+/* `output` of the graph becomes a pick of one row, so that passes see what a whole tower sees. */
+static octavo_status pick_row(oc_graph *graph, int32_t row, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_node pick = {.op = OC_OP_ROW_AT,
+                    .input_count = 1,
+                    .inputs = {graph->outputs[0]},
+                    .i = {row},
+                    .name = "canary.row"};
+    OC_TRY(oc_graph_add(graph, &pick, &graph->outputs[0], error));
+    OC_TRY(oc_infer(graph, graph->outputs[0], error));
+done:
+    return status;
+}
+
+octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
+                           const char *input, const char *output, const float *given, int32_t rows,
+                           int32_t columns, int32_t row, float *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_device *device = oc_weights_device(weights);
+    int32_t starts[2] = {0, rows}, end = rows - 1;
+    oc_run run = {.ends = &end};
+    oc_plan_limits limits = {.rows_max = {rows, 1, rows, 1}, .sequence_max = {rows, 1, rows, 1}};
+    oc_graph part;
+    oc_plan plan = {0};
+    void *memory = NULL;
+    oc_graph_init(&part);
+    OC_TRY(oc_graph_copy(graph, &part, error));
+    OC_TRY(oc_pass_select(&part, &input, 1, &output, 1, error));
+    if (row >= 0) {
+        OC_TRY(pick_row(&part, row, error));
+    }
+    OC_TRY(oc_pipeline_run(&part, savings, error));
+    OC_TRY(oc_plan_create(weights, &part, &limits, &plan, error));
+    if (plan.input_count != 1 || plan.inputs[0].view.columns != columns ||
+        plan.outputs[0].view.columns != columns) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "a canary of %d columns from %s to %s does not fit the graph", columns, input,
+                output);
+    }
+    memory = aligned_alloc(64, plan.arena_bytes + plan.scratch_bytes + 64);
+    if (memory == NULL) {
+        OC_NO_MEMORY(error, plan.arena_bytes + plan.scratch_bytes);
+    }
+    oc_plan_bind(&plan, memory);
+    for (int32_t set = 0; set < OC_ROWS_COUNT; set++) {
+        run.rows[set] = limits.rows_max[set];
+        run.starts[set] = starts;
+    }
+    for (int32_t r = 0; r < rows; r++) {
+        memcpy((float *)plan.inputs[0].view.data + r * plan.inputs[0].view.stride,
+               given + (int64_t)r * columns, (size_t)columns * sizeof *given);
+    }
+    OC_TRY(device->backend->run(device, plan.steps, plan.step_count, &run,
+                                (char *)memory + plan.arena_bytes, NULL, error));
+    for (int32_t r = 0; r < (row >= 0 ? 1 : rows); r++) {
+        memcpy(out + (int64_t)r * columns,
+               (const float *)plan.outputs[0].view.data + r * plan.outputs[0].view.stride,
+               (size_t)columns * sizeof *out);
+    }
+done:
+    free(memory);
+    oc_plan_free(&plan);
+    oc_graph_free(&part);
+    return status;
+}
+
+/* Whether `output` is what a tower's last row is picked from. */
+static bool is_last_layer(const oc_graph *graph, const char *output) {
+    oc_value value = oc_graph_find(graph, output);
+    for (oc_value v = value + 1; value >= 0 && v < graph->node_count; v++) {
+        const oc_node *node = &graph->nodes[v];
+        if (node->op == OC_OP_QUANTIZE || node->op == OC_OP_ATTENTION) {
+            return false;
+        }
+        if (node->op == OC_OP_ROW_AT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
+                              int32_t towers, const oc_canary *canaries, int32_t count,
+                              double *worst, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_device *device = oc_weights_device(weights);
+    float *got = NULL;
+    *worst = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const oc_canary *canary = &canaries[i];
+        const float *want = canary->expected.data;
+        int32_t rows = (int32_t)canary->given.shape[0];
+        int32_t columns = (int32_t)canary->given.shape[1], row = -1;
+        if (canary->kind != OC_CANARY_LAYER || (canary->tower & towers) == 0) {
+            continue;
+        }
+        if ((savings & OC_SAVING(LAST_ROW)) != 0 && is_last_layer(graph, canary->output)) {
+            row = canary->tower == OCTAVO_TEXT ? rows - 1 : 0;
+            want += (int64_t)row * columns;
+        }
+        free(got);
+        got = calloc((size_t)rows * (size_t)columns, sizeof *got);
+        if (got == NULL) {
+            OC_NO_MEMORY(error, (size_t)rows * (size_t)columns * sizeof *got);
+        }
+        OC_TRY(oc_layer_run(graph, weights, savings, canary->input, canary->output,
+                            canary->given.data, rows, columns, row, got, error));
+        oc_metrics metrics = {0};
+        oc_metrics_add(&metrics, got, want, (size_t)(row >= 0 ? columns : rows * columns));
+        double deviation = oc_metrics_relative_rms(&metrics);
+        if (!(deviation <= (double)canary->limit)) {
+            char name[128];
+            device->backend->describe(device, name, sizeof name);
+            status = oc_fail(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+                             "the canary of %s deviates by %.3g on %s %s, its limit is %.3g: this "
+                             "device does not compute what the engine was built for",
+                             canary->output, deviation, device->backend->name, name,
+                             (double)canary->limit);
+            if (error != NULL) {
+                error->cause = OCTAVO_CAUSE_CANARY;
+            }
+            goto done;
+        }
+        if (deviation / (double)canary->limit > *worst) {
+            *worst = deviation / (double)canary->limit;
+        }
+    }
+done:
+    free(got);
+    return status;
+}

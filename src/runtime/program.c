@@ -1,0 +1,18 @@
+/* program.c - select, save, lower. */
+#include "runtime/program.h"
+
+octavo_status oc_program_create(const oc_graph *graph, const char *const *inputs,
+                                int32_t input_count, const char *const *outputs,
+                                int32_t output_count, oc_savings savings, oc_weights *weights,
+                                const oc_plan_limits *limits, oc_plan *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_graph part;
+    oc_graph_init(&part);
+    OC_TRY(oc_graph_copy(graph, &part, error));
+    OC_TRY(oc_pass_select(&part, inputs, input_count, outputs, output_count, error));
+    OC_TRY(oc_pipeline_run(&part, savings, error));
+    OC_TRY(oc_plan_create(weights, &part, limits, out, error));
+done:
+    oc_graph_free(&part);
+    return status;
+}

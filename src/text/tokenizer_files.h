@@ -1,0 +1,33 @@
+/* tokenizer_files.h - the tokenizer of a checkpoint folder, packed.
+ *
+ * Read are tokenizer.json, or vocab.json with merges.txt and added_tokens.json; and beside
+ * either tokenizer_config.json and special_tokens_map.json.  Where they differ, transformers'
+ * CLIPTokenizer decides: tokenizer_config.json over special_tokens_map.json over tokenizer.json
+ * over the usual "<|startoftext|>" and "<|endoftext|>".
+ */
+#ifndef OC_TEXT_TOKENIZER_FILES_H
+#define OC_TEXT_TOKENIZER_FILES_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "base/status.h"
+
+/* The files' bytes; data is NULL for one that is not there. */
+typedef struct oc_tokenizer_files {
+    oc_slice tokenizer, vocabulary, merges, added_tokens, config, special_tokens;
+} oc_tokenizer_files;
+
+/* Appends the block (text/packed.h) to *out.  positions: tokens that the model takes at most; a
+ * smaller model_max_length in tokenizer_config.json counts.
+ *   NOT_FOUND    neither tokenizer.json nor both of vocab.json and merges.txt
+ *   CORRUPT      malformed, or contradicting each other; error->offset and error->path say where
+ *   UNSUPPORTED  another kind of tokenizer, or over a limit; what and how is in the sentence
+ *   EXHAUSTED    memory is out */
+octavo_status oc_tokenizer_read(const oc_tokenizer_files *files, int32_t positions, oc_buffer *out,
+                                octavo_error *error);
+
+/* The same from the files in a folder.  Also IO. */
+octavo_status oc_tokenizer_load(const char *folder, int32_t positions, oc_buffer *out,
+                                octavo_error *error);
+
+#endif

@@ -1,0 +1,25 @@
+/* allocations.h - counts what malloc and its family hand out, on all threads. */
+#ifndef OC_TESTS_ALLOCATIONS_H
+#define OC_TESTS_ALLOCATIONS_H
+
+#include <stdint.h>
+
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define OC_UNDER_TSAN 1 /* whose hooks are not told of aligned allocations */
+#else
+#define OC_UNDER_TSAN 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define OC_UNDER_ASAN 1
+#else
+#define OC_UNDER_ASAN 0
+#endif
+
+/* Allocations of this process so far.  A program that calls this has its malloc family replaced
+ * or, under a sanitizer that has replaced it already, listened to. */
+int64_t oc_allocations(void);
+
+#endif

@@ -1,0 +1,216 @@
+// links: test_conformance test_support backends_cpu backends_ref num base
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/cpu/cpu.h"
+#include "backends/ref/ref.h"
+#include "conformance/suite.h"
+
+/* Cases of random shape, of each family on each tier. */
+enum { STRESS_CASES = 40 };
+
+static oc_suite suite; /* of the tier at hand */
+static uint64_t stress_seed = 20261124;
+static oc_case current; /* the case at hand; its name is empty between cases */
+
+static void run_current(void) {
+    oc_suite_run(&suite, &current);
+    oc_case_free(&current);
+}
+
+/* A kernel that touched what it must not has left the case in the middle. */
+static int name_what_crashed(void **state) {
+    (void)state;
+    if (current.name[0] != '\0') {
+        print_error("%s %s crashed in %s (seed %llu)\n", suite.backend->name, suite.tier,
+                    current.name, (unsigned long long)current.seed);
+        oc_case_free(&current);
+    }
+    return 0;
+}
+
+static void run_family(void **state) {
+    const oc_case_family *family = *state;
+    int32_t count = family->count();
+    assert_true(count > 0);
+    suite.failures = 0;
+    for (int32_t i = 0; i < count; i++) {
+        family->make(&current, i);
+        run_current();
+    }
+    assert_int_equal(suite.failures, 0);
+}
+
+static void run_stress(void **state) {
+    uint64_t seed = stress_seed;
+    (void)state;
+    suite.failures = 0;
+    print_message("seeds from %llu on, %d of each family\n", (unsigned long long)seed,
+                  STRESS_CASES);
+    for (int32_t i = 0; i < STRESS_CASES; i++) {
+        for (int f = 0; f < OC_CASE_FAMILIES; f++) {
+            oc_case_families[f]->make_random(&current, seed++);
+            run_current();
+        }
+    }
+    assert_int_equal(suite.failures, 0);
+}
+
+/* -- what is not a case of one step ---------------------------------------------------------- */
+
+/* A device says what it is, within the bytes that it is given. */
+static void describes_itself(void **state) {
+    char text[64], little[4] = "xxx";
+    (void)state;
+    suite.backend->describe(suite.devices[1], text, sizeof text);
+    assert_non_null(strstr(text, "3 threads"));
+    suite.backend->describe(suite.devices[1], little, sizeof little);
+    assert_int_equal(strlen(little), 3);
+    assert_memory_equal(little, text, 3);
+}
+
+static octavo_status fail_to_read(void *source, int32_t first, int32_t count, void *rows,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    (void)source;
+    (void)rows;
+    OC_FAIL(error, OCTAVO_CORRUPT, 77, "rows %d to %d are damaged", first, first + count - 1);
+done:
+    return status;
+}
+
+/* A matrix that cannot be read, or is of a dtype that no kernel has, is refused with a sentence. */
+static void refuses_matrices(void **state) {
+    octavo_error error = {0};
+    oc_matrix matrix = {.n = 8, .k = 8, .dtype = OCTAVO_F8_E4M3, .read = fail_to_read};
+    oc_packed *packed = (oc_packed *)&error;
+    octavo_status status;
+    (void)state;
+    status = suite.backend->pack(suite.devices[1], &matrix, &packed, &error);
+    assert_int_equal(status, OCTAVO_CORRUPT);
+    assert_int_equal(error.offset, 77);
+    assert_null(packed);
+    memset(&error, 0, sizeof error);
+    matrix.dtype = OCTAVO_F8_E5M2;
+    status = suite.backend->pack(suite.devices[1], &matrix, &packed, &error);
+    assert_int_equal(status, OCTAVO_UNSUPPORTED);
+    assert_true(strlen(error.message) > 0);
+    assert_null(packed);
+}
+
+/* A tier that does not exist is refused, and named. */
+static void refuses_unknown_tiers(void **state) {
+    octavo_error error = {0};
+    oc_device_options options = {.tier = "abacus", .threads = 1};
+    oc_device *device = NULL;
+    (void)state;
+    assert_int_not_equal(suite.backend->open(&options, &device, &error), OCTAVO_OK);
+    assert_null(device);
+    assert_non_null(strstr(error.message, "abacus"));
+}
+
+static octavo_status read_floats(void *source, int32_t first, int32_t count, void *rows,
+                                 octavo_error *error) {
+    (void)error;
+    memcpy(rows, (const float *)source + (size_t)first * 4, (size_t)count * 4 * sizeof(float));
+    return OCTAVO_OK;
+}
+
+/* Steps of one run happen in order: the quantizer's codes are what the product reads. */
+static void runs_steps_in_order(void **state) {
+    const oc_backend *backend = suite.backend;
+    octavo_error error = {0};
+    float x[2][4] = {{1, -2, 3, 0.5f}, {100, 0, 0, -8}}, out[2][2];
+    float w[2][4] = {{1, 1, 1, 1}, {2, 0, 0, -1}}, scales[2] = {0.5f, 0.5f};
+    uint8_t codes[2][4];
+    size_t scratch_bytes = 0;
+    double seconds[2] = {-1, -1};
+    oc_packed *packed = NULL;
+    oc_run run = {.rows[OC_ROWS_IMAGES] = 2};
+    oc_matrix matrix = {2, 4, OCTAVO_F32, .acts_are_codes = 1, .read = read_floats, .source = w};
+    (void)state;
+    memset(codes, 0, sizeof codes);
+    assert_int_equal(backend->pack(suite.devices[1], &matrix, &packed, &error), OCTAVO_OK);
+    oc_step steps[2] = {
+        {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGES, .name = "quantizer"},
+        {.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGES, .name = "product"},
+    };
+    steps[0].u.norm.x = (oc_view){.data = x, .stride = 4, .columns = 4};
+    steps[0].u.norm.out =
+        (oc_view){.data = codes, .stride = 4, .columns = 4, .is_codes = 1, .scale = 0.5f};
+    steps[1].u.gemm.a = steps[0].u.norm.out;
+    steps[1].u.gemm.weight = packed;
+    steps[1].u.gemm.column_scale = scales;
+    steps[1].u.gemm.out = (oc_view){.data = out, .stride = 2, .columns = 2};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(backend->choose(suite.devices[1], &steps[i], 2, 2, &scratch_bytes, &error),
+                         OCTAVO_OK);
+        assert_non_null(steps[i].kernel);
+    }
+    oc_guard scratch = oc_guard_new(scratch_bytes, 64);
+    assert_int_equal(backend->run(suite.devices[1], steps, 2, &run, scratch.data, seconds, &error),
+                     OCTAVO_OK);
+    oc_guard_free(&scratch);
+    assert_true(backend->packed_bytes(packed) >= 8);
+    backend->unpack(suite.devices[1], packed);
+    /* 100 / 0.5 lies between the codes 192 and 208, and 192 has the even mantissa */
+    const float expected[2][2] = {{2.5f, 1.5f}, {88, 200}};
+    for (int i = 0; i < 4; i++) {
+        assert_float_equal(out[i / 2][i % 2], expected[i / 2][i % 2], 1e-5f);
+    }
+    assert_true(seconds[0] >= 0 && seconds[1] >= 0);
+}
+
+/* -- every tier of every backend ------------------------------------------------------------- */
+
+static int run_tier(const oc_backend *backend, const char *tier) {
+    enum { OTHERS = 5 };
+    struct CMUnitTest tests[OC_CASE_FAMILIES + OTHERS] = {
+        cmocka_unit_test(describes_itself),
+        cmocka_unit_test(refuses_matrices),
+        cmocka_unit_test(refuses_unknown_tiers),
+        cmocka_unit_test(runs_steps_in_order),
+        cmocka_unit_test_teardown(run_stress, name_what_crashed),
+    };
+    octavo_error error = {0};
+    char group[64];
+    if (oc_suite_open(&suite, backend, tier, &error) != OCTAVO_OK) {
+        print_error("%s %s does not open: %s\n", backend->name, tier, error.message);
+        return 1;
+    }
+    for (int i = 0; i < OC_CASE_FAMILIES; i++) {
+        tests[OTHERS + i] = (struct CMUnitTest){.name = oc_case_families[i]->name,
+                                                .test_func = run_family,
+                                                .teardown_func = name_what_crashed,
+                                                .initial_state = (void *)oc_case_families[i]};
+    }
+    snprintf(group, sizeof group, "%s %s", backend->name, tier);
+    int failed = cmocka_run_group_tests_name(group, tests, NULL, NULL);
+    oc_suite_close(&suite);
+    return failed;
+}
+
+/* An argument is the first seed of the stress. */
+int main(int argc, char **argv) {
+    int failed = 0;
+    const char *tier;
+    if (argc > 1) {
+        stress_seed = strtoull(argv[1], NULL, 0);
+    }
+    failed += run_tier(&oc_backend_ref, "f32");
+    for (int32_t i = 0; (tier = oc_cpu_tier_name(i)) != NULL; i++) {
+        char exact[32];
+        snprintf(exact, sizeof exact, "%s:f32", tier);
+        failed += run_tier(&oc_backend_cpu, tier);
+        failed += run_tier(&oc_backend_cpu, exact); /* the GEMM that stands in for integer ones */
+    }
+    return failed != 0;
+}

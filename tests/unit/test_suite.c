@@ -1,0 +1,202 @@
+// links: test_conformance test_support backends_ref num base
+/* test_suite.c - the conformance suite itself: it must catch a backend that does any one thing
+ * wrong.  The backend under test is the referee with a lie told after each run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/ref/ref.h"
+#include "conformance/suite.h"
+#include "support/allocations.h"
+#include "support/tolerances.h"
+
+typedef enum lie {
+    HONEST,
+    WRONG_VALUE,       /* one of many, by a thousandth */
+    WRONG_CODE,        /* one, by one place */
+    WRITES_IN_GAP,     /* between two rows */
+    WRITES_BEFORE,     /* the output */
+    WRITES_INPUT,      /* one bit */
+    WRITES_SCRATCH,    /* before it */
+    SEES_COMPANY,      /* the last bit of row 0 depends on the number of rows */
+    SEES_THREADS,      /* ... on the number of threads */
+    ALLOCATES,         /* once */
+    FAILS,             /* to run */
+    READS_ROWS_TWICE,  /* when packing */
+    REFUSES,           /* the step, as UNSUPPORTED */
+    CALLS_IT_INTERNAL, /* refuses the step with another status */
+} lie;
+
+static lie told;
+static oc_suite suite;
+static void *volatile kept; /* so that an allocation is not optimised away */
+
+static void tell(const oc_device *device, oc_step *step, const oc_run *run, void *scratch) {
+    oc_view *out = oc_step_out(step);
+    uint8_t *bytes = out->data;
+    bool many = run->rows[step->rows] > 3;
+    switch (told) {
+    case WRONG_VALUE:
+        ((float *)out->data)[run->rows[step->rows] / 2 * out->stride] *= 1.001f;
+        break;
+    case WRONG_CODE:
+        bytes[2] ^= 1;
+        break;
+    case WRITES_IN_GAP:
+        if (many) {
+            bytes[4 * out->columns] = 0;
+        }
+        break;
+    case WRITES_BEFORE:
+        bytes[-1] = 0;
+        break;
+    case WRITES_INPUT:
+        *(uint8_t *)step->u.norm.x.data ^= 1;
+        break;
+    case WRITES_SCRATCH:
+        ((uint8_t *)scratch)[-1] = 0;
+        break;
+    case SEES_COMPANY:
+        bytes[0] ^= many;
+        break;
+    case SEES_THREADS:
+        bytes[0] ^= device == suite.devices[1];
+        break;
+    case ALLOCATES:
+        kept = malloc(16);
+        free(kept);
+        break;
+    default:
+        break;
+    }
+}
+
+static octavo_status run_lying(oc_device *device, const oc_step *steps, int32_t count,
+                               const oc_run *run, void *scratch, double *seconds,
+                               octavo_error *error) {
+    octavo_status status = oc_backend_ref.run(device, steps, count, run, scratch, seconds, error);
+    oc_step step = steps[0];
+    if (run->rows[step.rows] > 0) {
+        tell(device, &step, run, scratch);
+    }
+    return told == FAILS ? OCTAVO_INTERNAL : status;
+}
+
+static octavo_status pack_lying(oc_device *device, const oc_matrix *matrix, oc_packed **out,
+                                octavo_error *error) {
+    uint8_t row[4096];
+    if (told == READS_ROWS_TWICE) {
+        matrix->read(matrix->source, 0, 1, row, error);
+    }
+    return oc_backend_ref.pack(device, matrix, out, error);
+}
+
+static octavo_status choose_lying(oc_device *device, oc_step *step, int32_t rows_max,
+                                  int32_t keys_max, size_t *scratch_bytes, octavo_error *error) {
+    if (told == REFUSES || told == CALLS_IT_INTERNAL) {
+        return told == REFUSES ? OCTAVO_UNSUPPORTED : OCTAVO_INTERNAL;
+    }
+    return oc_backend_ref.choose(device, step, rows_max, keys_max, scratch_bytes, error);
+}
+
+/* Failures of one case under a lie. */
+static int32_t failures(lie a_lie, const oc_case_family *family, const char *part_of_name,
+                        const oc_gap *gaps) {
+    oc_backend liar = oc_backend_ref;
+    oc_case c;
+    int32_t index = 0;
+    liar.run = run_lying;
+    liar.pack = pack_lying;
+    liar.choose = choose_lying;
+    assert_int_equal(oc_suite_open(&suite, &liar, "f32", NULL), OCTAVO_OK);
+    for (int32_t i = 0; i < OC_SUITE_DEVICES; i++) {
+        suite.devices[i]->backend = &liar;
+    }
+    suite.quiet = true;
+    suite.not_yet = gaps != NULL ? gaps : suite.not_yet;
+    family->make(&c, index);
+    while (strstr(c.name, part_of_name) == NULL) {
+        oc_case_free(&c);
+        assert_true(++index < family->count());
+        family->make(&c, index);
+    }
+    told = a_lie;
+    oc_suite_run(&suite, &c);
+    oc_case_free(&c);
+    int32_t count = suite.failures;
+    oc_suite_close(&suite);
+    return count;
+}
+
+/* What is right passes; each thing that is wrong does not. */
+static void catches_lies(void **state) {
+    const lie of_norm[] = {WRONG_VALUE,  WRITES_IN_GAP, WRITES_BEFORE, WRITES_INPUT, SEES_COMPANY,
+                           SEES_THREADS, ALLOCATES,     FAILS,         REFUSES};
+    (void)state;
+    for (size_t i = 0; i < OC_COUNT(of_norm); i++) {
+        assert_int_equal(failures(HONEST, &oc_norm_cases, "7x17 padded", NULL), 0);
+        assert_true(failures(of_norm[i], &oc_norm_cases, "7x17 padded", NULL) > 0);
+    }
+    assert_int_equal(failures(HONEST, &oc_norm_cases, "5x7 -> codes", NULL), 0);
+    assert_true(failures(WRONG_CODE, &oc_norm_cases, "5x7 -> codes", NULL) > 0);
+    assert_true(failures(WRONG_CODE, &oc_quantize_cases, "3x7 -> codes", NULL) > 0);
+    assert_int_equal(failures(HONEST, &oc_gemm_cases, "7x33x257", NULL), 0);
+    assert_true(failures(READS_ROWS_TWICE, &oc_gemm_cases, "7x33x257", NULL) > 0);
+    assert_true(failures(WRITES_SCRATCH, &oc_gemm_cases, "7x33x257", NULL) > 0);
+}
+
+/* A listed gap must be refused, as UNSUPPORTED; what is not meant is not excused. */
+static void holds_backends_to_their_gaps(void **state) {
+    const oc_gap gaps[] = {{"ref", "*", "norm 7x17*", "for this test"}, {NULL, NULL, NULL, NULL}};
+    const oc_gap others[] = {{"ref", "f16", "norm 7x17*", "another tier"},
+                             {"cpu", "*", "norm 7x17*", "another backend"},
+                             {"ref", "*", "norm 8x17*", "another case"},
+                             {NULL, NULL, NULL, NULL}};
+    (void)state;
+    assert_int_equal(failures(REFUSES, &oc_norm_cases, "7x17 padded", gaps), 0);
+    assert_true(failures(HONEST, &oc_norm_cases, "7x17 padded", gaps) > 0);
+    assert_true(failures(CALLS_IT_INTERNAL, &oc_norm_cases, "7x17 padded", gaps) > 0);
+    assert_true(failures(REFUSES, &oc_norm_cases, "7x17 padded", others) > 0);
+}
+
+/* The counter sees every function that hands out memory. */
+static void counts_allocations(void **state) {
+    void *pointers[5] = {0};
+    (void)state;
+    int64_t before = oc_allocations();
+    pointers[0] = malloc(10);
+    pointers[1] = calloc(2, 10);
+    pointers[2] = realloc(pointers[2], 20);
+    pointers[3] = aligned_alloc(64, 64);
+    assert_int_equal(posix_memalign(&pointers[4], 64, 10), 0);
+    int64_t after = oc_allocations();
+    for (int i = 0; i < 5; i++) {
+        free(pointers[i]);
+    }
+    assert_int_equal(after - before, OC_UNDER_TSAN ? 3 : 5);
+}
+
+/* Limits are found by the kernel's first word, or by "*". */
+static void finds_tolerances(void **state) {
+    (void)state;
+    assert_true(oc_tolerance("gemm", "gemm_i16 avx2", "rel_rms") >
+                oc_tolerance("gemm", "gemm_f32 avx2", "rel_rms"));
+    assert_true(oc_tolerance("gemm", "gemm_i16x portable", "rel_rms") ==
+                oc_tolerance("gemm", "gemm_f32 portable", "rel_rms"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(catches_lies),
+        cmocka_unit_test(holds_backends_to_their_gaps),
+        cmocka_unit_test(counts_allocations),
+        cmocka_unit_test(finds_tolerances),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
