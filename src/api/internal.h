@@ -27,6 +27,7 @@ struct octavo_engine {
 struct octavo_session {
     oc_session *session;
     const octavo_engine *engine; /* borrowed */
+    int32_t threads;
 };
 
 /* A weight source that reads an engine file. */

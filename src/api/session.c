@@ -5,6 +5,7 @@
 #include "api/backends.h"
 #include "api/internal.h"
 #include "base/limits.h"
+#include "base/threads.h"
 
 octavo_status octavo_session_create(const octavo_engine *engine,
                                     const octavo_session_options *options, octavo_session **out,
@@ -41,6 +42,7 @@ octavo_status octavo_session_create(const octavo_engine *engine,
     OC_TRY(oc_device_open_by_name(given.device, &device, &inner.device, error));
     OC_TRY(oc_session_create(&engine->graph, &source, &inner, &session->session, error));
     session->engine = engine;
+    session->threads = given.threads == 0 ? oc_usable_cores() : given.threads;
     *out = session;
     session = NULL;
 done:

@@ -38,6 +38,8 @@
 /* One text: the tokenizer cuts at 77 tokens or so; a megabyte is never a caption. */
 #define OC_LIMIT_TEXT_BYTES (1u << 20)
 /* Lists of labels, templates and texts on the command line or in a file. */
+/* Files of one folder walk: an image set of ten million has its own loader. */
+#define OC_LIMIT_FILES 1000000u
 #define OC_LIMIT_LABELS 100000u
 #define OC_LIMIT_LIST_BYTES (256u << 20)
 

@@ -242,5 +242,8 @@ octavo_status oc_engine_writer_finish(oc_engine_writer *writer, octavo_error *er
     OC_TRY(oc_output_write_at(&writer->output, 0, &front, sizeof front, error));
     OC_TRY(oc_output_commit(&writer->output, error));
 done:
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, writer->output.path);
+    }
     return status;
 }

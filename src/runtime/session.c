@@ -361,3 +361,11 @@ size_t oc_session_bytes(const oc_session *session) {
 oc_device *oc_session_device(const oc_session *session) {
     return session->device;
 }
+
+oc_savings oc_session_savings(const oc_session *session) {
+    return session->savings;
+}
+
+int32_t oc_session_batch_max(const oc_session *session) {
+    return session->batch_max;
+}

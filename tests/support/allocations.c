@@ -3,6 +3,7 @@
 #include "support/allocations.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,10 +15,14 @@ static _Atomic int64_t allocations;
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
                                               void (*on_free)(const volatile void *));
 
+static pthread_t main_thread;
+
 static void on_malloc(const volatile void *pointer, size_t bytes) {
     (void)pointer;
     (void)bytes;
-    allocations++;
+    if (pthread_equal(pthread_self(), main_thread)) {
+        allocations++;
+    }
 }
 
 static void on_free(const volatile void *pointer) {
@@ -25,6 +30,7 @@ static void on_free(const volatile void *pointer) {
 }
 
 __attribute__((constructor)) static void listen(void) {
+    main_thread = pthread_self();
     __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
 }
 

@@ -1,4 +1,4 @@
-/* allocations.h - counts what malloc and its family hand out, on all threads. */
+/* allocations.h - counts what malloc and its family hand out. */
 #ifndef OC_TESTS_ALLOCATIONS_H
 #define OC_TESTS_ALLOCATIONS_H
 
@@ -19,7 +19,8 @@
 #endif
 
 /* Allocations of this process so far.  A program that calls this has its malloc family replaced
- * or, under a sanitizer that has replaced it already, listened to. */
+ * or, under a sanitizer that has replaced it already, listened to; there, because a sanitizer
+ * allocates when it starts a thread, those of the main thread alone count. */
 int64_t oc_allocations(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OC_TEST_PATH = 512 };
@@ -31,13 +32,29 @@ static inline void oc_test_folder_remove(const char *path) {
     assert_int_equal(nftw(path, oc_test_remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* folder/name, in a buffer of its own out of eight that take turns. */
+/* folder/name; lives until the 32nd call after this one. */
 static inline const char *oc_test_path(const char *folder, const char *name) {
-    static char paths[8][OC_TEST_PATH];
+    static char *paths[32];
     static unsigned turn;
-    char *path = paths[turn++ % 8];
-    assert_true(snprintf(path, OC_TEST_PATH, "%s/%s", folder, name) < OC_TEST_PATH);
-    return path;
+    char **path = &paths[turn++ % 32];
+    free(*path);
+    assert_true(asprintf(path, "%s/%s", folder, name) > 0);
+    return *path;
+}
+
+/* Makes root/below with every folder on the way from root; returns its path, as oc_test_path. */
+static inline const char *oc_test_folders(const char *root, const char *below) {
+    char *path = strdup(oc_test_path(root, below));
+    assert_non_null(path);
+    for (char *slash = path + strlen(root); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+    free(path);
+    mkdir(oc_test_path(root, below), 0755);
+    assert_int_equal(access(oc_test_path(root, below), W_OK), 0);
+    return oc_test_path(root, below);
 }
 
 static inline void oc_test_write(const char *path, const void *bytes, size_t size) {

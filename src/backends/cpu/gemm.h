@@ -37,7 +37,7 @@ typedef struct oc_gemm_column {
     int32_t shift; /* the variant's own */
     float factor;  /* the column's sums are to be multiplied by it; a power of two */
     double loss;   /* squared rounding error of its weights */
-    double power;  /* square of its weights; both over the same weights */
+    double power;  /* square of its weights */
 } oc_gemm_column;
 
 typedef struct oc_cpu_gemm {

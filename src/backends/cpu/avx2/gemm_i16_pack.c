@@ -5,8 +5,6 @@
 #include "backends/cpu/avx2/decode.h"
 #include "backends/cpu/avx2/gemm_i16.h"
 
-enum { SAMPLE = 4 }; /* the loss is measured on one group of 16 weights in so many */
-
 /* Up to 32 codes; zeros behind `count`. */
 OC_AVX2_INLINE __m256i load(const uint8_t *codes, int32_t count) {
     if (count >= 32) {
@@ -58,10 +56,10 @@ OC_AVX2 static int32_t largest_sum(const uint8_t *codes, int32_t k, int32_t shif
 }
 
 /* Squared rounding error and square of w, in units of w. */
-OC_AVX2 static void sample(const uint8_t *codes, int32_t k, float unit, oc_gemm_column *column) {
+OC_AVX2 static void add_loss(const uint8_t *codes, int32_t k, float unit, oc_gemm_column *column) {
     const __m256 factor = _mm256_set1_ps(OC_E4M3_DECODED * unit), half = _mm256_set1_ps(0.5f);
     __m256 loss = _mm256_setzero_ps(), power = _mm256_setzero_ps();
-    for (int32_t i = 0; i < k; i += 16 * SAMPLE) {
+    for (int32_t i = 0; i < k; i += 16) {
         __m256 value[2];
         __m128i group = k - i >= 16 ? _mm_loadu_si128((const __m128i *)(codes + i))
                                     : _mm256_castsi256_si128(load(codes + i, k - i));
@@ -102,7 +100,7 @@ void oc_avx2_i16_measure(const uint8_t *codes, int32_t k, oc_gemm_column *column
     }
     column->shift = shift;
     column->factor = ldexpf(1.0f, -shift - 5);
-    sample(codes, k, 1.0f / column->factor, column);
+    add_loss(codes, k, 1.0f / column->factor, column);
     double square = (double)column->factor * (double)column->factor;
     column->loss *= square;
     column->power *= square;

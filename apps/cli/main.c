@@ -1,0 +1,62 @@
+/* main.c - the program octavo: reads the command line, runs one command, tells how it ended. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "errors.h"
+#include "help.h"
+#include "progress.h"
+#include "signals.h"
+
+/* What was printed must have arrived; a reader that has gone is nobody to tell. */
+static octavo_status flush(octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+        OC_FAIL(error, OCTAVO_IO, OCTAVO_NO_OFFSET, "cannot write the output: %s",
+                errno ? strerror(errno) : "an earlier write failed");
+    }
+done:
+    return status;
+}
+
+int main(int argc, char **argv) {
+    octavo_status status = OCTAVO_OK;
+    octavo_error failure, *error = &failure;
+    oc_cli_options options;
+    oc_cli_progress progress;
+    const char *what = "wrong usage";
+    char where[64] = "octavo";
+    int verdict = 0;
+    oc_error_clear(error);
+    status = oc_cli_parse(argc, argv, &options, error);
+    if (options.command) {
+        snprintf(where, sizeof where, "octavo %s", options.command->name);
+        what = status == OCTAVO_INVALID_ARGUMENT ? what : options.command->failure;
+    }
+    OC_TRY(status);
+    OC_TRY(oc_cli_signals_start(error));
+    oc_cli_progress_init(&progress, options.quiet);
+    options.progress = &progress;
+    if (options.help) {
+        const char *name = options.command->name;
+        options.arguments = (oc_cli_list){&name, 1};
+        options.command = oc_cli_find("help");
+        status = oc_cli_help(&options, &verdict, error);
+    } else {
+        oc_cli_signals_about(what, where, options.json);
+        status = options.command->run(&options, &verdict, error);
+    }
+    oc_cli_progress_clear(&progress);
+    if (status == OCTAVO_OK) {
+        status = flush(error);
+    }
+done:
+    if (status) {
+        verdict = oc_cli_report(what, where, options.json, error);
+    }
+    oc_cli_options_free(&options);
+    return verdict;
+}

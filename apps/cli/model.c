@@ -1,0 +1,53 @@
+/* model.c - see model.h. */
+#include "model.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/threads.h"
+
+octavo_status oc_cli_model_open(const oc_cli_options *options, const char *engine, int32_t towers,
+                                int32_t batch, int32_t flags, oc_cli_model *out,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    uint64_t start = oc_clock_ns();
+    octavo_session_options session = {
+        .struct_size = sizeof session,
+        .device = options->device,
+        .tier = options->tier,
+        .disable = options->disable,
+        .towers = towers,
+        .batch_max = batch,
+        .threads = options->threads,
+        .flags = flags,
+    };
+    *out = (oc_cli_model){.batch = batch};
+    out->threads = options->threads ? options->threads : oc_usable_cores();
+    OC_TRY(octavo_engine_open(engine, &out->engine, error));
+    out->info = octavo_engine_describe(out->engine);
+    int32_t missing = towers & ~out->info->towers;
+    if (missing) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s has no %s tower", engine,
+                missing & OCTAVO_IMAGE ? "image" : "text");
+    }
+    OC_TRY(octavo_session_create(out->engine, &session, &out->session, error));
+    out->load_s = (double)(oc_clock_ns() - start) * 1e-9;
+done:
+    if (status) {
+        oc_error_path(error, engine);
+        oc_cli_model_close(out);
+    }
+    return status;
+}
+
+void oc_cli_model_close(oc_cli_model *model) {
+    octavo_session_free(model->session);
+    octavo_engine_free(model->engine);
+    *model = (oc_cli_model){.batch = 0};
+}
+
+int32_t oc_cli_tower(const oc_cli_options *options) {
+    return !options->tower                         ? 0
+           : strcmp(options->tower, "image") == 0 ? OCTAVO_IMAGE
+                                                   : OCTAVO_TEXT;
+}

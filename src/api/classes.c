@@ -1,0 +1,122 @@
+/* classes.c - zero-shot classes from labels and templates. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/embedder.h"
+#include "api/internal.h"
+#include "api/tool.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "evaluate/statistics.h"
+
+struct octavo_tool_classes {
+    int32_t count, dim;
+    float logit_scale;
+    float *embeds; /* [count, dim] */
+};
+
+/* `template` with its "{}" replaced by `label`. */
+static char *fill(const char *template, const char *label) {
+    const char *hole = strstr(template, "{}");
+    oc_buffer text;
+    oc_buffer_init(&text);
+    if (hole == NULL) {
+        oc_buffer_text(&text, template);
+    } else {
+        oc_buffer_append(&text, template, (size_t)(hole - template));
+        oc_buffer_text(&text, label);
+        oc_buffer_text(&text, hole + 2);
+    }
+    return oc_buffer_take(&text, NULL);
+}
+
+/* The sum of the unit embeddings of one label's texts, as a unit vector. */
+static void average(const float *embeds, int32_t texts, int32_t dim, float *out) {
+    memset(out, 0, (size_t)dim * sizeof *out);
+    for (int32_t t = 0; t < texts; t++) {
+        for (int32_t d = 0; d < dim; d++) {
+            out[d] += embeds[(int64_t)t * dim + d] / (float)texts;
+        }
+    }
+    oc_unit(out, dim);
+}
+
+octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_session *session,
+                                         const char *const *labels, int32_t label_count,
+                                         const char *const *templates, int32_t template_count,
+                                         octavo_progress progress, void *user,
+                                         octavo_tool_classes **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    octavo_tool_classes *classes = calloc(1, sizeof *classes);
+    static const char *alone = "{}";
+    char **texts = NULL;
+    float *embeds = NULL;
+    int32_t dim = engine->info.embed_dim;
+    size_t count = 0;
+    *out = NULL;
+    if (template_count == 0) {
+        templates = &alone;
+        template_count = 1;
+    }
+    if (label_count <= 0 || label_count > (int32_t)OC_LIMIT_LABELS ||
+        template_count > (int32_t)OC_LIMIT_LABELS / label_count) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%d labels through %d templates, there must be 1 to %u texts", label_count,
+                template_count, OC_LIMIT_LABELS);
+    }
+    count = (size_t)label_count * (size_t)template_count;
+    texts = calloc(count, sizeof *texts);
+    embeds = calloc(count * (size_t)dim, sizeof *embeds);
+    if (classes == NULL || texts == NULL || embeds == NULL) {
+        OC_NO_MEMORY(error, count * (size_t)dim * sizeof *embeds);
+    }
+    classes->embeds = calloc((size_t)label_count * (size_t)dim, sizeof *classes->embeds);
+    if (classes->embeds == NULL) {
+        OC_NO_MEMORY(error, (size_t)label_count * (size_t)dim * sizeof *embeds);
+    }
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = fill(templates[i % (size_t)template_count], labels[i / (size_t)template_count]);
+        if (texts[i] == NULL) {
+            OC_NO_MEMORY(error, 1);
+        }
+    }
+    OC_TRY(oc_embed_texts(engine, session, (const char *const *)texts, (int32_t)count, progress,
+                          user, embeds, error));
+    for (int32_t i = 0; i < label_count; i++) {
+        average(embeds + (int64_t)i * template_count * dim, template_count, dim,
+                classes->embeds + (int64_t)i * dim);
+    }
+    classes->count = label_count;
+    classes->dim = dim;
+    classes->logit_scale = engine->info.logit_scale;
+    *out = classes;
+    classes = NULL;
+done:
+    for (size_t i = 0; texts != NULL && i < count; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+    free(embeds);
+    octavo_tool_classes_free(classes);
+    return status;
+}
+
+void octavo_tool_classes_free(octavo_tool_classes *classes) {
+    if (classes != NULL) {
+        free(classes->embeds);
+        free(classes);
+    }
+}
+
+const float *octavo_tool_classes_embeds(const octavo_tool_classes *classes) {
+    return classes->embeds;
+}
+
+void octavo_tool_classes_score(const octavo_tool_classes *classes, const float *image,
+                               float *scores) {
+    for (int32_t i = 0; i < classes->count; i++) {
+        scores[i] =
+            (float)oc_cosine(classes->embeds + (int64_t)i * classes->dim, image, classes->dim);
+    }
+    oc_softmax(scores, classes->count, classes->logit_scale);
+}

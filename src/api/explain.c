@@ -1,0 +1,155 @@
+/* explain.c - why each step of a session runs as it does, and measuring it. */
+#include <string.h>
+
+#include "api/internal.h"
+#include "api/tool.h"
+#include "backends/cpu/cpu.h"
+#include "base/json_write.h"
+#include "passes/pipeline.h"
+
+static const char *const step_kinds[] = {
+#define XX(kind, member, text) text,
+    OC_STEP_MAP(XX)
+#undef XX
+};
+
+static void text_member(oc_json_writer *json, const char *key, const char *value) {
+    oc_json_write_key(json, key);
+    oc_json_write_text(json, value);
+}
+
+static void write_step(oc_json_writer *json, const oc_step *step, const double *seconds) {
+    char what[160];
+    oc_step_describe(step, what, sizeof what);
+    oc_json_write_object(json);
+    text_member(json, "name", step->name);
+    text_member(json, "kind", step_kinds[step->kind]);
+    text_member(json, "kernel", step->kernel);
+    text_member(json, "what", what);
+    text_member(json, "why", step->why);
+    if (seconds != NULL) {
+        oc_json_write_key(json, "seconds");
+        oc_json_write_double(json, *seconds);
+    }
+    oc_json_write_end(json);
+}
+
+static void write_programs(oc_json_writer *json, const oc_session *session) {
+    oc_json_write_key(json, "programs");
+    oc_json_write_array(json);
+    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
+        const oc_plan *plan = oc_session_plan(session, (oc_program_kind)kind);
+        const double *seconds = oc_session_seconds(session, (oc_program_kind)kind);
+        double sum = 0;
+        if (plan == NULL) {
+            continue;
+        }
+        oc_json_write_object(json);
+        text_member(json, "name", oc_program_name((oc_program_kind)kind));
+        oc_json_write_key(json, "arena_bytes");
+        oc_json_write_int(json, (int64_t)plan->arena_bytes);
+        oc_json_write_key(json, "scratch_bytes");
+        oc_json_write_int(json, (int64_t)plan->scratch_bytes);
+        for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
+            sum += seconds[i];
+        }
+        if (seconds != NULL) {
+            oc_json_write_key(json, "seconds");
+            oc_json_write_double(json, sum);
+        }
+        oc_json_write_key(json, "steps");
+        oc_json_write_array(json);
+        for (int32_t i = 0; i < plan->step_count; i++) {
+            write_step(json, &plan->steps[i], seconds == NULL ? NULL : &seconds[i]);
+        }
+        oc_json_write_end(json);
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
+}
+
+octavo_status octavo_tool_explain(const octavo_session *session, char **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_device *device = oc_session_device(session->session);
+    oc_savings savings = oc_session_savings(session->session);
+    char about[160];
+    oc_buffer text;
+    oc_json_writer json;
+    *out = NULL;
+    oc_buffer_init(&text);
+    device->backend->describe(device, about, sizeof about);
+    oc_json_write_open(&json, &text, true);
+    oc_json_write_object(&json);
+    text_member(&json, "device", device->backend->name);
+    text_member(&json, "about", about);
+    oc_json_write_key(&json, "bytes");
+    oc_json_write_int(&json, (int64_t)oc_session_bytes(session->session));
+    oc_json_write_key(&json, "canary_share");
+    oc_json_write_double(&json, oc_session_canary_share(session->session));
+    oc_json_write_key(&json, "savings");
+    oc_json_write_array(&json);
+    for (int32_t i = 0; i < OC_SAVING_COUNT; i++) {
+        oc_json_write_object(&json);
+        text_member(&json, "name", oc_saving_name(i));
+        oc_json_write_key(&json, "on");
+        oc_json_write_bool(&json, (savings >> i & 1u) != 0);
+        text_member(&json, "text", oc_saving_text(i));
+        oc_json_write_end(&json);
+    }
+    oc_json_write_end(&json);
+    write_programs(&json, session->session);
+    oc_json_write_end(&json);
+    OC_TRY(oc_json_write_finish(&json, error));
+    *out = oc_buffer_take(&text, NULL);
+done:
+    oc_buffer_free(&text);
+    return status;
+}
+
+octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_error *error) {
+    return oc_session_profile(session->session, on != 0, error);
+}
+
+/* -- work and peak ------------------------------------------------------------------------- */
+
+double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
+                        int32_t tokens) {
+    const oc_graph *graph = &session->engine->graph;
+    const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
+    double macs = 0;
+    for (oc_value v = 0; v < graph->node_count; v++) {
+        const oc_node *node = &graph->nodes[v];
+        bool ours = strncmp(node->name, prefix, strlen(prefix)) == 0;
+        double rows, width = (double)node->type.dims[node->type.rank == 3 ? 2 : 1];
+        if (node->op == OC_OP_LINEAR) {
+            const char *head = tower == OCTAVO_IMAGE ? "image_embeds_raw" : "text_embeds_raw";
+            if (!ours && strcmp(node->name, head) != 0) {
+                continue;
+            }
+            rows = node->type.rank == 2     ? 1
+                   : node->type.dims[1] > 0 ? (double)node->type.dims[1]
+                                            : tokens;
+            macs += rows * width * (double)graph->nodes[node->inputs[1]].type.dims[1];
+        } else if (node->op == OC_OP_ATTENTION && ours) {
+            rows = node->type.dims[1] > 0 ? (double)node->type.dims[1] : tokens;
+            macs += 2 * rows * rows * width;
+        } else if (node->op == OC_OP_PATCH_EMBED && tower == OCTAVO_IMAGE) {
+            const oc_type *w = &graph->nodes[node->inputs[1]].type;
+            macs += (double)node->type.dims[1] * width * 3.0 * (double)(w->dims[2] * w->dims[3]);
+        }
+    }
+    return 2.0 * macs * batch;
+}
+
+double octavo_tool_peak_gflops(octavo_session *session) {
+    const oc_device *device = oc_session_device(session->session);
+    double peak = 0;
+    if (device->backend == &oc_backend_cpu) {
+        peak = oc_cpu_fma_peak(session->threads);
+    }
+    return peak > 0 ? peak : 0;
+}
+
+uint64_t octavo_tool_session_bytes(const octavo_session *session) {
+    return oc_session_bytes(session->session);
+}

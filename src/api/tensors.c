@@ -1,0 +1,73 @@
+/* tensors.c - .safetensors files for the tools. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/tool.h"
+#include "base/arena.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/safetensors_write.h"
+
+octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *out,
+                                       octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_safetensors header = {0};
+    oc_arena *arena = calloc(1, sizeof *arena);
+    char *bytes = NULL;
+    size_t size = 0;
+    *out = (octavo_tool_tensors){0};
+    if (arena == NULL) {
+        OC_NO_MEMORY(error, sizeof *arena);
+    }
+    OC_TRY(oc_file_load(path, OC_LIMIT_LIST_BYTES * 16ull, &bytes, &size, error));
+    OC_TRY(oc_safetensors_read(bytes, size, &header, error));
+    out->items = oc_arena_alloc(arena, (size_t)header.tensor_count * sizeof *out->items + 1);
+    if (out->items == NULL) {
+        OC_NO_MEMORY(error, (size_t)header.tensor_count * sizeof *out->items);
+    }
+    for (int32_t i = 0; i < header.tensor_count; i++) {
+        const oc_st_tensor *from = &header.tensors[i];
+        octavo_argument *to = &out->items[out->count];
+        if (from->dtype == 0 || from->rank > OCTAVO_MAX_RANK) {
+            continue; /* not something that octavo computes with */
+        }
+        to->name = oc_arena_text(arena, from->name, strlen(from->name));
+        to->tensor.dtype = from->dtype;
+        to->tensor.rank = from->rank;
+        memcpy(to->tensor.shape, from->shape, sizeof to->tensor.shape);
+        to->tensor.data = oc_arena_alloc(arena, (size_t)from->bytes + 1);
+        if (to->name == NULL || to->tensor.data == NULL) {
+            OC_NO_MEMORY(error, (size_t)from->bytes);
+        }
+        memcpy(to->tensor.data, bytes + from->offset, (size_t)from->bytes);
+        out->count++;
+    }
+    out->memory = arena;
+    arena = NULL;
+done:
+    if (arena != NULL) {
+        oc_arena_free(arena);
+        free(arena);
+        *out = (octavo_tool_tensors){0};
+    }
+    oc_safetensors_free(&header);
+    free(bytes);
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, path);
+    }
+    return status;
+}
+
+void octavo_tool_tensors_free(octavo_tool_tensors *tensors) {
+    if (tensors->memory != NULL) {
+        oc_arena_free(tensors->memory);
+        free(tensors->memory);
+    }
+    *tensors = (octavo_tool_tensors){0};
+}
+
+octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
+                                       int32_t count, octavo_error *error) {
+    return oc_safetensors_save(path, items, count, NULL, 0, error);
+}
