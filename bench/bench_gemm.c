@@ -105,7 +105,11 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     for (int32_t i = 0; i < copies; i++) {
         steps[i] = (oc_step){.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGE_TOKENS, .name = "bench"};
         steps[i].u.gemm = (oc_step_gemm){
-            .a = {.data = (void *)(uintptr_t)a, .stride = k, .columns = k, .is_codes = 1, .scale = 1},
+            .a = {.data = (void *)(uintptr_t)a,
+                  .stride = k,
+                  .columns = k,
+                  .is_codes = 1,
+                  .scale = 1},
             .weight = packed[i],
             .out = {.data = out, .stride = stride, .columns = n},
         };
@@ -129,7 +133,8 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     }
     double rate = 2.0 * m * n * k / best * 1e-9;
     printf("%-9s %-14s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e\n", tier,
-           steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak, error_of(a, w, out, stride, m, n, k));
+           steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak,
+           error_of(a, w, out, stride, m, n, k));
     free(scratch);
     free(out);
 }
@@ -177,8 +182,7 @@ int main(int argc, char **argv) {
                 }
             }
             double seconds = cpu_seconds() - start;
-            printf("%-9s packing %.2f GB/s\n", option,
-                   1e-9 * copies * (double)n * k / seconds);
+            printf("%-9s packing %.2f GB/s\n", option, 1e-9 * copies * (double)n * k / seconds);
             for (size_t i = 0; i < OC_COUNT(rows); i++) {
                 bench(option, rows[i], k, n, fma_peak, a, w, packed, copies, device);
             }

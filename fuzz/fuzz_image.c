@@ -49,7 +49,7 @@ static bool reseal(uint8_t *png, size_t size) {
     return changed;
 }
 
-static void try(const uint8_t *data, size_t size) {
+static void read_image(const uint8_t *data, size_t size) {
     static uint8_t results[4][SIDE * SIDE * 3];
     oc_image_reader *reader = NULL;
     octavo_error error = {0};
@@ -94,13 +94,13 @@ static void try(const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    try(data, size);
+    read_image(data, size);
     if (size >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0) {
         uint8_t *sealed = malloc(size);
         expect(sealed != NULL);
         memcpy(sealed, data, size);
         if (reseal(sealed, size)) {
-            try(sealed, size);
+            read_image(sealed, size);
         }
         free(sealed);
     }

@@ -9,13 +9,15 @@
 #include "base/limits.h"
 #include "errors.h"
 
-octavo_status oc_cli_lines(oc_cli_options *options, const char *path, oc_cli_list *out,
-                           octavo_error *error) {
+octavo_status oc_cli_lines(oc_cli_options *options, const char *path, bool keep_empty,
+                           oc_cli_list *out, octavo_error *error) {
+    static const char mark[] = "\xef\xbb\xbf";
     octavo_status status = OCTAVO_OK;
     char *bytes = NULL;
     size_t size;
     OC_TRY(oc_file_load(path, OC_LIMIT_LIST_BYTES, &bytes, &size, error));
-    for (char *line = bytes, *end = bytes + size; line < end;) {
+    char *line = strncmp(bytes, mark, strlen(mark)) == 0 ? bytes + strlen(mark) : bytes;
+    for (char *end = bytes + size; line < end;) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         stop = stop ? stop : end;
         size_t length = (size_t)(stop - line);
@@ -30,7 +32,7 @@ octavo_status oc_cli_lines(oc_cli_options *options, const char *path, oc_cli_lis
                     "line %d has %zu bytes; %u lines of %u bytes are allowed", out->count + 1,
                     length, OC_LIMIT_FOLDER_FILES, OC_LIMIT_TEXT_BYTES);
         }
-        if (length) {
+        if (length || keep_empty) {
             char *text = oc_arena_text(&options->arena, line, length);
             if (!text) {
                 OC_NO_MEMORY(error, length);

@@ -4,11 +4,11 @@
 
 #include "options.h"
 
-/* The lines of a file, in the options' arena, added to *out.  A line's end may be CR LF; empty
- * lines are left out.
+/* The lines of a file, in the options' arena, added to *out.  A line's end may be CR LF, and a
+ * byte order mark may stand at the beginning.  Empty lines count only where `keep_empty`.
  *   UNSUPPORTED  more lines or bytes than base/limits.h allows */
-octavo_status oc_cli_lines(oc_cli_options *options, const char *path, oc_cli_list *out,
-                           octavo_error *error);
+octavo_status oc_cli_lines(oc_cli_options *options, const char *path, bool keep_empty,
+                           oc_cli_list *out, octavo_error *error);
 
 /* The images that the arguments behind the first name: files as they are, folders walked in
  * sorted order.  What in a folder has no suffix of an image is left out with a notice.

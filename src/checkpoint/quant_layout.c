@@ -221,7 +221,8 @@ static octavo_status check_excluded(const oc_checkpoint *checkpoint, const oc_qu
     for (int32_t i = 0; i < checkpoint->tensor_count; i++) {
         const oc_ckpt_tensor *tensor = &checkpoint->tensors[i];
         const char *names[] = {tensor->name, tensor->file_name};
-        for (size_t n = 0; n < OC_COUNT(names) && is_fp8(tensor->dtype); n++) {
+        size_t spellings = !is_fp8(tensor->dtype) ? 0 : names[0] == names[1] ? 1 : 2;
+        for (size_t n = 0; n < spellings; n++) {
             char module[PATH_MAX_BYTES];
             const char *leaf = leaf_of(names[n]);
             size_t length = leaf > names[n] ? (size_t)(leaf - names[n]) - 1 : 0;
@@ -229,6 +230,7 @@ static octavo_status check_excluded(const oc_checkpoint *checkpoint, const oc_qu
             for (int32_t p = 0; p < config->pattern_count; p++) {
                 work += strlen(config->patterns[p]) * length;
                 if (work > OC_LIMIT_PATTERN_WORK) {
+                    oc_error_path(error, checkpoint->folder);
                     OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                             "%d patterns of excluded modules are too many for so many layers",
                             config->pattern_count);
@@ -304,10 +306,10 @@ octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octa
                   config.algorithm);
     }
     if (cache_count) {
-        oc_notice(&checkpoint->notices,
-                  "%d scales of a key-value cache (k_scale, v_scale) are left out: an encoder has "
-                  "no such cache",
-                  cache_count);
+        oc_notice(
+            &checkpoint->notices,
+            "k_scale and v_scale tensors (%d) are left out: an encoder has no key-value cache",
+            cache_count);
     }
     *fp8_count = found;
 done:

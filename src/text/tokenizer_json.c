@@ -97,25 +97,36 @@ done:
     return status;
 }
 
-static octavo_status read_added(oc_json *json, oc_draft *draft, octavo_error *error) {
+typedef struct pending_token {
+    oc_slice text;
+    uint32_t id;
+    bool normalised;
+    uint64_t offset;
+} pending_token;
+
+/* Added tokens usually come before the vocabulary that they are checked against: kept until then.
+ */
+static octavo_status read_added(oc_json *json, oc_buffer *pending, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     OC_TRY(oc_json_array(json, error));
     for (;;) {
-        bool more = false, normalised = false;
-        oc_slice content;
+        bool more = false;
+        pending_token token = {.id = 0};
         int32_t id = -1;
         OC_TRY(oc_json_element(json, &more, error));
         if (!more) {
             break;
         }
-        OC_TRY(oc_token_read(json, &content, &id, &normalised, error));
+        OC_TRY(oc_token_read(json, &token.text, &id, &token.normalised, error));
         if (id < 0) {
             OC_JSON_FAIL(json, error, OCTAVO_CORRUPT, "added token \"%.*s\" has no \"id\"",
-                         oc_slice_width(content), content.data);
+                         oc_slice_width(token.text), token.text.data);
         }
-        OC_TRY(oc_draft_added(draft, content, (uint32_t)id, normalised, json->latest, error));
+        token.id = (uint32_t)id;
+        token.offset = json->latest;
+        oc_buffer_append(pending, &token, sizeof token);
+        OC_TRY(oc_buffer_status(pending, error));
     }
-    OC_TRY(oc_json_finish(json, error));
 done:
     return status;
 }
@@ -175,14 +186,16 @@ octavo_status oc_tokenizer_json_read(oc_slice bytes, oc_draft *draft, octavo_err
     octavo_status status = OCTAVO_OK;
     oc_tokenizer_settings settings = {0};
     oc_json *json = oc_draft_reader(draft, bytes, 0);
-    oc_slice key, added = {0};
+    oc_buffer added; /* pending_token */
+    oc_slice key;
+    oc_buffer_init(&added);
     OC_TRY(oc_json_object(json, error));
     for (;;) {
         OC_TRY(oc_json_member(json, &key, error));
         if (!key.data) {
             break;
-        } else if (oc_slice_is(key, "added_tokens")) { /* wait for the vocabulary */
-            OC_TRY(oc_json_skip(json, &added, error));
+        } else if (oc_slice_is(key, "added_tokens")) {
+            OC_TRY(read_added(json, &added, error));
         } else if (oc_slice_is(key, "model")) {
             OC_TRY(read_model(json, draft, &settings, error));
         } else {
@@ -191,9 +204,10 @@ octavo_status oc_tokenizer_json_read(oc_slice bytes, oc_draft *draft, octavo_err
     }
     OC_TRY(oc_json_finish(json, error));
     OC_TRY(oc_tokenizer_settings_check(&settings, error));
-    if (added.data) {
-        uint64_t base = (uint64_t)(added.data - bytes.data);
-        OC_TRY(read_added(oc_draft_reader(draft, added, base), draft, error));
+    const pending_token *tokens = (const pending_token *)added.data;
+    for (size_t i = 0; i < added.size / sizeof *tokens; i++) {
+        OC_TRY(oc_draft_added(draft, tokens[i].text, tokens[i].id, tokens[i].normalised,
+                              tokens[i].offset, error));
     }
     OC_TRY(check_ends(draft, &settings, error));
     for (int role = 0; role < OC_ROLES; role++) {
@@ -201,5 +215,6 @@ octavo_status oc_tokenizer_json_read(oc_slice bytes, oc_draft *draft, octavo_err
     }
     draft->split_end_tokens = settings.split_end_tokens;
 done:
+    oc_buffer_free(&added);
     return status;
 }

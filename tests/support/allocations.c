@@ -29,7 +29,7 @@ static void on_free(const volatile void *pointer) {
     (void)pointer;
 }
 
-__attribute__((constructor)) static void listen(void) {
+__attribute__((constructor)) static void start_listening(void) {
     main_thread = pthread_self();
     __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
 }

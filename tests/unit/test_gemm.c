@@ -1,10 +1,10 @@
 // links: backends_cpu num base
 /* GEMM of every CPU tier and variant against a plain loop in float64. */
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <math.h>
 #include <stdbool.h>
@@ -399,8 +399,8 @@ static void run_slice(oc_device *device, const stored *a, const oc_packed *packe
                                  .weight = packed,
                                  .act = OC_ACT_GELU_ERF,
                                  .out = view_of_guarded(out, 1.0f)};
-    step.u.gemm.a.data = (uint8_t *)step.u.gemm.a.data +
-                         (size_t)first * (size_t)a->k * size_of(a->dtype);
+    step.u.gemm.a.data =
+        (uint8_t *)step.u.gemm.a.data + (size_t)first * (size_t)a->k * size_of(a->dtype);
     step.u.gemm.out.data = row_of(out, first);
     run_step(device, &step, rows, rows_max);
 }
@@ -643,8 +643,7 @@ static void refusals(void **state) {
     assert_int_equal(oc_backend_cpu.pack(device, &matrix, &packed, NULL), OCTAVO_UNSUPPORTED);
     matrix.dtype = OCTAVO_F32;
     matrix.n = 0;
-    assert_int_equal(oc_backend_cpu.pack(device, &matrix, &packed, NULL),
-                     OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_backend_cpu.pack(device, &matrix, &packed, NULL), OCTAVO_INVALID_ARGUMENT);
 
     seed = 1;
     stored w = random_matrix(4, 6, OCTAVO_F32, 1.0f);
@@ -674,9 +673,9 @@ static void description(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),    cmocka_unit_test(epilogues),   cmocka_unit_test(invariance),
-        cmocka_unit_test(packing),   cmocka_unit_test(integers),    cmocka_unit_test(nan_codes),
-        cmocka_unit_test(refusals),  cmocka_unit_test(description),
+        cmocka_unit_test(shapes),   cmocka_unit_test(epilogues),   cmocka_unit_test(invariance),
+        cmocka_unit_test(packing),  cmocka_unit_test(integers),    cmocka_unit_test(nan_codes),
+        cmocka_unit_test(refusals), cmocka_unit_test(description),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,9 +152,8 @@ static size_t shared_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int
 
 static size_t local_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int32_t rows,
                           int32_t keys) {
-    return kernel->local_bytes == NULL
-               ? 0
-               : oc_round_up(kernel->local_bytes(step, rows, keys), ALIGN);
+    return kernel->local_bytes == NULL ? 0
+                                       : oc_round_up(kernel->local_bytes(step, rows, keys), ALIGN);
 }
 
 static octavo_status check_gemm(const oc_step *step, octavo_error *error) {
@@ -180,8 +179,8 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max
     const cpu_device *device = (const cpu_device *)base;
     const oc_cpu_kernel *kernel = kernel_of(device, step);
     if (kernel == NULL) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "step %s has no kernel on CPU tier %s", step->name, device->tier->name);
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "step %s has no kernel on CPU tier %s",
+                step->name, device->tier->name);
     }
     step->why[0] = '\0';
     if (step->kind == OC_STEP_GEMM) {
@@ -189,9 +188,9 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max
         snprintf(step->why, sizeof(step->why), "%s", step->u.gemm.weight->why);
     }
     step->kernel = kernel->name;
-    size_t bytes = shared_bytes(kernel, step, rows_max, keys_max) +
-                   local_bytes(kernel, step, rows_max, keys_max) *
-                       (size_t)oc_pool_threads(device->pool);
+    size_t bytes =
+        shared_bytes(kernel, step, rows_max, keys_max) +
+        local_bytes(kernel, step, rows_max, keys_max) * (size_t)oc_pool_threads(device->pool);
     if (bytes > *scratch_bytes) {
         *scratch_bytes = bytes;
     }

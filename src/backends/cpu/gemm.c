@@ -35,7 +35,8 @@ static gemm_cut cut_of(const oc_cpu_job *job) {
     cut.block_rows = (rows + cut.row_blocks - 1) / cut.row_blocks;
     cut.block_rows = (cut.block_rows + OC_TILE_ROWS - 1) / OC_TILE_ROWS * OC_TILE_ROWS;
     cut.panels = (weight->n + OC_PANEL - 1) / OC_PANEL;
-    int64_t parts = (int64_t)cut.panels * cut.row_blocks / ((int64_t)job->threads * TASKS_PER_THREAD);
+    int64_t parts =
+        (int64_t)cut.panels * cut.row_blocks / ((int64_t)job->threads * TASKS_PER_THREAD);
     cut.group_panels = parts < 1 ? 1 : parts > GROUP_MAX ? GROUP_MAX : (int32_t)parts;
     cut.groups = (cut.panels + cut.group_panels - 1) / cut.group_panels;
     return cut;

@@ -17,10 +17,10 @@
 #include "backends/cpu/kernels.h"
 
 enum {
-    OC_PANEL = 16,     /* columns of a panel */
-    OC_K_BLOCK = 256,  /* k of a block; prepared rows of A are this many elements apart */
-    OC_TILE_ROWS = 6,  /* rows of the largest tile */
-    OC_K_ROUND = 8,    /* packed k of paired panels is rounded up to this, with zeros */
+    OC_PANEL = 16,    /* columns of a panel */
+    OC_K_BLOCK = 256, /* k of a block; prepared rows of A are this many elements apart */
+    OC_TILE_ROWS = 6, /* rows of the largest tile */
+    OC_K_ROUND = 8,   /* packed k of paired panels is rounded up to this, with zeros */
     OC_B_SCRATCH = OC_K_BLOCK * OC_PANEL * 4 /* bytes of the largest decoded part */
 };
 

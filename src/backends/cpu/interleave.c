@@ -19,18 +19,18 @@ typedef uint8_t strip __attribute__((vector_size(STRIP)));
 static inline __attribute__((always_inline)) void zip(strip a, strip b, strip *low, strip *high,
                                                       const int unit) {
     if (unit == 1) {
-        *low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                                       23);
+        *low =
+            __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         *high = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30,
                                         15, 31);
     } else if (unit == 2) {
-        *low = __builtin_shufflevector(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22,
-                                       23);
+        *low =
+            __builtin_shufflevector(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
         *high = __builtin_shufflevector(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15,
                                         30, 31);
     } else {
-        *low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22,
-                                       23);
+        *low =
+            __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
         *high = __builtin_shufflevector(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29,
                                         30, 31);
     }
@@ -61,9 +61,8 @@ static inline __attribute__((always_inline)) void transpose(const uint8_t *const
 }
 
 /* 16 rows of row_bytes to out[row_bytes / unit][16], then zeros up to out_bytes. */
-static inline __attribute__((always_inline)) void walk(const uint8_t *const *rows,
-                                                       size_t row_bytes, uint8_t *out,
-                                                       size_t out_bytes, const int unit) {
+static inline __attribute__((always_inline)) void
+walk(const uint8_t *const *rows, size_t row_bytes, uint8_t *out, size_t out_bytes, const int unit) {
     size_t at = 0;
     for (; at + STRIP <= row_bytes; at += STRIP) {
         transpose(rows, at, out + at * OC_PANEL, unit);

@@ -19,10 +19,10 @@
 
 typedef struct oc_cpu_job {
     const oc_step *step;
-    const oc_run  *run;
-    int32_t        rows;    /* of step->rows in this run */
-    int32_t        threads; /* that share the tasks; never to be seen in a bit of the result */
-    void          *shared;
+    const oc_run *run;
+    int32_t rows;    /* of step->rows in this run */
+    int32_t threads; /* that share the tasks; never to be seen in a bit of the result */
+    void *shared;
 } oc_cpu_job;
 
 /* One phase of a kernel: `tasks` says how many there are, `task` does one. */
@@ -32,21 +32,23 @@ typedef struct oc_cpu_phase {
 } oc_cpu_phase;
 
 typedef struct oc_cpu_kernel {
-    const char  *name; /* "gemm_i16 avx2" */
-    oc_cpu_phase phases[2]; /* the second may have task NULL: only one phase; a barrier lies between */
-    size_t (*shared_bytes)(const oc_step *step, int32_t rows_max, int32_t keys_max); /* NULL: none */
-    size_t (*local_bytes)(const oc_step *step, int32_t rows_max, int32_t keys_max);  /* NULL: none */
+    const char *name; /* "gemm_i16 avx2" */
+    oc_cpu_phase
+        phases[2]; /* the second may have task NULL: only one phase; a barrier lies between */
+    size_t (*shared_bytes)(const oc_step *step, int32_t rows_max,
+                           int32_t keys_max);                                       /* NULL: none */
+    size_t (*local_bytes)(const oc_step *step, int32_t rows_max, int32_t keys_max); /* NULL: none */
 } oc_cpu_kernel;
 
 /* A loop of independent operations in registers: what the machine can do at most. */
 typedef struct oc_cpu_peak {
-    double operations; /* of a round */
+    double operations;             /* of a round */
     void (*rounds)(int64_t count); /* NULL: the tier has none */
 } oc_cpu_peak;
 
 /* The kernels of a tier that have one variant each.  GEMM has several: see gemm.h. */
 typedef struct oc_cpu_tier {
-    const char *name; /* "avx2" */
+    const char *name;        /* "avx2" */
     bool (*available)(void); /* by cpuid and the operating system's saved state */
     const oc_cpu_kernel *patches, *tokens, *norm, *attention, *pick, *pointwise, *unit, *logits;
     const struct oc_cpu_gemm *gemms[4]; /* variants, best first; NULL ends the list */

@@ -12,8 +12,8 @@
 #include "base/size.h"
 
 enum {
-    CHUNK_ROWS = 64,           /* read at once: enough to make a call cheap ... */
-    CHUNK_BYTES = 256 * 1024,  /* ... few enough to stay in L2 */
+    CHUNK_ROWS = 64,          /* read at once: enough to make a call cheap ... */
+    CHUNK_BYTES = 256 * 1024, /* ... few enough to stay in L2 */
     ALIGN = 64,
     HUGE_PAGE = 2 * 1024 * 1024
 };
@@ -41,8 +41,7 @@ static void *allocate(size_t bytes) {
     return block;
 }
 
-static const uint8_t pair_order[OC_PANEL] = {0, 1, 2,  3,  8, 9, 10, 11,
-                                             4, 5, 6, 7, 12, 13, 14, 15};
+static const uint8_t pair_order[OC_PANEL] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15};
 
 /* k as packed in panels: pairs are rounded up. */
 static int32_t packed_k(const oc_cpu_gemm *gemm, int32_t k) {
@@ -220,8 +219,7 @@ static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *con
     variant = next_variant(variant + 1, only, job->matrix);
     if (variant == NULL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "kernel %s would lose %.1e of these weights, the limit is %.0e", only, loss,
-                limit);
+                "kernel %s would lose %.1e of these weights, the limit is %.0e", only, loss, limit);
     }
     OC_ASSERT((*variant)->measure == NULL && !(*variant)->pairs);
     oc_pool_run(pool, panels, unpair_panel, job);

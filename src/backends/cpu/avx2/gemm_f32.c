@@ -77,6 +77,12 @@ static const void *decode(octavo_dtype dtype, const void *packed, int32_t k, voi
     }
 }
 
+/* sum + x b, in place: left to itself, gcc swaps registers until two accumulators spill. */
+OC_AVX2_INLINE __m256 accumulate(__m256 sum, __m256 x, __m256 b) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(b));
+    return sum;
+}
+
 /* c [rows,16] = or += a [rows,k] b [k,16] */
 OC_AVX2_INLINE void tile(const float *a, int64_t stride, const float *b, int32_t k, float *c,
                          bool first, const int rows) {
@@ -92,8 +98,8 @@ OC_AVX2_INLINE void tile(const float *a, int64_t stride, const float *b, int32_t
             OC_UNROLL for (int r = 0; r < rows; r++) {
                 __m256 x =
                     _mm256_broadcast_ss((r < 3 ? a + r * stride : a3 + (r - 3) * stride) + j);
-                sum[r][0] = _mm256_fmadd_ps(x, b0, sum[r][0]);
-                sum[r][1] = _mm256_fmadd_ps(x, b1, sum[r][1]);
+                sum[r][0] = accumulate(sum[r][0], x, b0);
+                sum[r][1] = accumulate(sum[r][1], x, b1);
             }
         }
         a += 4;
@@ -104,8 +110,8 @@ OC_AVX2_INLINE void tile(const float *a, int64_t stride, const float *b, int32_t
         __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
         OC_UNROLL for (int r = 0; r < rows; r++) {
             __m256 x = _mm256_broadcast_ss(r < 3 ? a + r * stride : a3 + (r - 3) * stride);
-            sum[r][0] = _mm256_fmadd_ps(x, b0, sum[r][0]);
-            sum[r][1] = _mm256_fmadd_ps(x, b1, sum[r][1]);
+            sum[r][0] = accumulate(sum[r][0], x, b0);
+            sum[r][1] = accumulate(sum[r][1], x, b1);
         }
         a++;
         a3++;

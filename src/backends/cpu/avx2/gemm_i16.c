@@ -92,24 +92,24 @@ OC_AVX2 static const void *decode(octavo_dtype dtype, const void *packed, int32_
     "vpaddd %[x], %[c" #r "1], %[c" #r "1]\n\t"
 #define SUMS(r) [c##r##0] "=&x"(sum[r][0]), [c##r##1] "=&x"(sum[r][1])
 
-#define ZERO_1 ZERO(0)
-#define ZERO_2 ZERO_1 ZERO(1)
-#define ZERO_3 ZERO_2 ZERO(2)
-#define ZERO_4 ZERO_3 ZERO(3)
-#define ZERO_5 ZERO_4 ZERO(4)
-#define ZERO_6 ZERO_5 ZERO(5)
+#define ZERO_1    ZERO(0)
+#define ZERO_2    ZERO_1 ZERO(1)
+#define ZERO_3    ZERO_2 ZERO(2)
+#define ZERO_4    ZERO_3 ZERO(3)
+#define ZERO_5    ZERO_4 ZERO(4)
+#define ZERO_6    ZERO_5 ZERO(5)
 #define MADD_1(p) MADD(0, p)
 #define MADD_2(p) MADD_1(p) MADD(1, p)
 #define MADD_3(p) MADD_2(p) MADD(2, p)
 #define MADD_4(p) MADD_3(p) MADD(3, p)
 #define MADD_5(p) MADD_4(p) MADD(4, p)
 #define MADD_6(p) MADD_5(p) MADD(5, p)
-#define SUMS_1 SUMS(0)
-#define SUMS_2 SUMS_1, SUMS(1)
-#define SUMS_3 SUMS_2, SUMS(2)
-#define SUMS_4 SUMS_3, SUMS(3)
-#define SUMS_5 SUMS_4, SUMS(4)
-#define SUMS_6 SUMS_5, SUMS(5)
+#define SUMS_1    SUMS(0)
+#define SUMS_2    SUMS_1, SUMS(1)
+#define SUMS_3    SUMS_2, SUMS(2)
+#define SUMS_4    SUMS_3, SUMS(3)
+#define SUMS_5    SUMS_4, SUMS(4)
+#define SUMS_6    SUMS_5, SUMS(5)
 
 #define PAIR(p, madd)                                                                              \
     "vmovdqa 64*" #p "(%[b]), %[b0]\n\t"                                                           \
@@ -123,13 +123,13 @@ OC_AVX2 static const void *decode(octavo_dtype dtype, const void *packed, int32_
         const int16_t *end = b + (int64_t)OC_PANEL * k;                                            \
         __asm__ volatile(ZERO_##rows ".p2align 4\n"                                                \
                                      "1:\n\t" PAIR(0, MADD_##rows) PAIR(1, MADD_##rows)            \
-                                         PAIR(2, MADD_##rows) PAIR(3, MADD_##rows)                 \
-                                     "add $16, %[a]\n\t"                                           \
-                                     "add $256, %[b]\n\t"                                          \
-                                     "cmp %[end], %[b]\n\t"                                        \
-                                     "jb 1b"                                                       \
-                         : [a] "+r"(a), [b] "+r"(b), [b0] "=&x"(b0), [b1] "=&x"(b1),               \
-                           [x] "=&x"(x), [y] "=&x"(y), SUMS_##rows                                 \
+                                         PAIR(2, MADD_##rows)                                      \
+                                             PAIR(3, MADD_##rows) "add $16, %[a]\n\t"              \
+                                                                  "add $256, %[b]\n\t"             \
+                                                                  "cmp %[end], %[b]\n\t"           \
+                                                                  "jb 1b"                          \
+                         : [a] "+r"(a), [b] "+r"(b), [b0] "=&x"(b0), [b1] "=&x"(b1), [x] "=&x"(x), \
+                           [y] "=&x"(y), SUMS_##rows                                               \
                          : [end] "r"(end)                                                          \
                          : "memory", "cc");                                                        \
         OC_UNROLL for (int r = 0; r < rows; r++) {                                                 \
@@ -151,8 +151,8 @@ TILE(6)
 
 static void multiply(const oc_gemm_rows *part, const void *b, float *c, bool first) {
     static void (*const tile_of[])(const int16_t *, const int16_t *, int32_t, const float *,
-                                   float *, bool) = {tile_1, tile_2, tile_3,
-                                                     tile_4, tile_5, tile_6};
+                                   float *,
+                                   bool) = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
     int32_t k = round_k(part->k);
     int32_t tiles = oc_gemm_tiles(part->rows);
     for (int32_t i = 0; i < tiles; i++) {

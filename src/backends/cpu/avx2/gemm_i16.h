@@ -11,10 +11,10 @@
 #include "backends/cpu/gemm.h"
 
 enum {
-    OC_I16_TOP = 13,                              /* exponent of the largest x */
-    OC_I16_MAX = 15 << 10,                        /* |x| and |w|: 1.875 * 2^13 */
-    OC_I16_SUM_MAX = INT32_MAX / OC_I16_MAX,      /* of |w| over a k block */
-    OC_I16_SHIFT_MIN = -5                         /* 256 weights of OC_I16_MAX need five less */
+    OC_I16_TOP = 13,                         /* exponent of the largest x */
+    OC_I16_MAX = 15 << 10,                   /* |x| and |w|: 1.875 * 2^13 */
+    OC_I16_SUM_MAX = INT32_MAX / OC_I16_MAX, /* of |w| over a k block */
+    OC_I16_SHIFT_MIN = -5                    /* 256 weights of OC_I16_MAX need five less */
 };
 
 /* The exponent of a code's magnitude, 1 .. 127. */
@@ -26,8 +26,8 @@ static inline int32_t oc_i16_exponent(uint32_t magnitude) {
 OC_AVX2_INLINE __m256i oc_i16_encode(__m256i codes, __m256i shifts) {
     const __m256i normal_exponents = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 0, 1, 1, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0)); /* of M subnormal, + 2 */
-    const __m256i normal_mantissas = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 0, 0, 4, 0, 2, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m256i normal_mantissas =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 4, 0, 2, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m256i zero = _mm256_setzero_si256();
     __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7f));
     __m256i e = _mm256_and_si256(_mm256_srli_epi16(magnitude, 3), _mm256_set1_epi8(15));

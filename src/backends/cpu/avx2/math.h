@@ -1,8 +1,8 @@
 /* math.h - exp and the GELU kinds on 8 floats.
  *
  * Worst relative error where the result is over 1e-36: exp 7e-8; gelu_sigmoid and gelu_tanh 2.6e-7
- * for |x| < 1; all three GELU 1.3e-5 in the far negative tail, where the exponent itself is rounded;
- * results under 1e-36 only have the right size.  NaN stays NaN.
+ * for |x| < 1; all three GELU 1.3e-5 in the far negative tail, where the exponent itself is
+ * rounded; results under 1e-36 only have the right size.  NaN stays NaN.
  */
 #ifndef OC_CPU_AVX2_MATH_H
 #define OC_CPU_AVX2_MATH_H

@@ -8,7 +8,7 @@
         step("9") step("10") step("11")
 
 #define ZERO(r) "vpxor %%ymm" r ", %%ymm" r ", %%ymm" r "\n\t"
-#define FMA(r) "vfmadd231ps %%ymm12, %%ymm13, %%ymm" r "\n\t"
+#define FMA(r)  "vfmadd231ps %%ymm12, %%ymm13, %%ymm" r "\n\t"
 #define MADD(r)                                                                                    \
     "vpmaddwd %%ymm12, %%ymm13, %%ymm15\n\t"                                                       \
     "vpaddd %%ymm15, %%ymm" r ", %%ymm" r "\n\t"
