@@ -21,6 +21,10 @@ struct oc_session {
     int32_t *image_starts; /* [batch_max + 1] */
     float *embeds[2];      /* image and text [batch_max, embed_dim]: what logits are made from */
     oc_texts texts;
+    const char *const *observed; /* borrowed for the making only */
+    int32_t observed_count;
+    void (*observe)(void *user, const char *name, const oc_view *view, int32_t rows);
+    void *observe_user;
     double canary_share;
     octavo_binding *bindings;
     int32_t binding_count;

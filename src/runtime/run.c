@@ -95,6 +95,10 @@ static octavo_status run_plan(oc_session *session, oc_program_kind kind, const o
     for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
         session->seconds[kind][i] += seconds[i];
     }
+    for (int32_t i = 0; session->observe != NULL && i < plan->output_count; i++) {
+        const oc_plan_port *port = &plan->outputs[i];
+        session->observe(session->observe_user, port->name, &port->view, run->rows[port->rows]);
+    }
 done:
     return status;
 }

@@ -9,6 +9,9 @@
 #include "runtime/layers.h"
 #include "runtime/program.h"
 
+/* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
+enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };
+
 static const char *const program_names[] = {
 #define XX(name, text) text,
     OC_PROGRAM_MAP(XX)
@@ -90,22 +93,39 @@ done:
 
 /* -- programs ------------------------------------------------------------------------------ */
 
-/* The outputs of a tower that the graph has, hidden states with keep_hidden. */
-static int32_t tower_outputs(const oc_graph *graph, const char *prefix, const char *tower,
-                             bool keep_hidden, const char **names, int32_t capacity) {
-    int32_t count = 0;
-    size_t length = strlen(prefix);
-    char raw[32], unit[32];
-    snprintf(raw, sizeof raw, "%s_embeds_raw", tower);
-    snprintf(unit, sizeof unit, "%s_embeds", tower);
-    for (oc_value v = 0; v < graph->node_count && count < capacity; v++) {
-        const char *name = graph->nodes[v].name;
-        if (strcmp(name, raw) == 0 || strcmp(name, unit) == 0 ||
-            (keep_hidden && strncmp(name, prefix, length) == 0)) {
-            names[count++] = name;
+static bool is_listed(const char *const *names, int32_t count, const char *name) {
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
         }
     }
-    return count;
+    return false;
+}
+
+/* The outputs of a tower that the graph has, hidden states with keep_hidden, observed values. */
+static octavo_status tower_outputs(const oc_session *session, const oc_graph *graph, bool text,
+                                   const char **names, int32_t *count, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *prefix = text ? "text." : "vision.";
+    const char *hidden = text ? "text.hidden." : "vision.hidden.";
+    const char *embeds = text ? "text_embeds" : "image_embeds";
+    *count = 0;
+    for (oc_value v = 0; v < graph->node_count; v++) {
+        const char *name = graph->nodes[v].name;
+        bool wanted = strncmp(name, embeds, strlen(embeds)) == 0 ||
+                      (session->keep_hidden && strncmp(name, hidden, strlen(hidden)) == 0) ||
+                      (strncmp(name, prefix, strlen(prefix)) == 0 &&
+                       is_listed(session->observed, session->observed_count, name));
+        if (wanted && *count == PROGRAM_OUTPUTS_MAX) {
+            OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                    "more than %d outputs of one tower", PROGRAM_OUTPUTS_MAX);
+        }
+        if (wanted) {
+            names[(*count)++] = name;
+        }
+    }
+done:
+    return status;
 }
 
 static octavo_status make_program(oc_session *session, const oc_graph *graph, oc_program_kind kind,
@@ -113,16 +133,14 @@ static octavo_status make_program(oc_session *session, const oc_graph *graph, oc
     octavo_status status = OCTAVO_OK;
     static const char *values = "pixel_values", *embeds[] = {"image_embeds", "text_embeds"};
     static const char *logits = "logits_per_image";
-    const char *outputs[OC_LIMIT_LAYERS + 4];
+    const char *outputs[PROGRAM_OUTPUTS_MAX];
     bool text = kind == OC_PROGRAM_TEXT;
     int32_t count = 0;
     if (kind == OC_PROGRAM_LOGITS) {
         OC_TRY(oc_program_create(graph, embeds, 2, &logits, 1, session->savings, session->weights,
                                  &session->limits, &session->plans[kind], error));
     } else {
-        count =
-            tower_outputs(graph, text ? "text.hidden." : "vision.hidden.", text ? "text" : "image",
-                          session->keep_hidden, outputs, (int32_t)OC_COUNT(outputs));
+        OC_TRY(tower_outputs(session, graph, text, outputs, &count, error));
         OC_TRY(oc_program_create(graph, &values, kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0, outputs,
                                  count, session->savings, session->weights, &session->limits,
                                  &session->plans[kind], error));
@@ -266,6 +284,13 @@ octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *s
     session->device = options->device;
     session->savings = options->savings;
     session->keep_hidden = options->keep_hidden;
+    session->observed = options->observed;
+    session->observed_count = options->observed_count;
+    session->observe = options->observe;
+    session->observe_user = options->observe_user;
+    if (options->observed_count != 0) { /* every row of every layer is looked at */
+        session->savings &= ~OC_SAVING(LAST_ROW);
+    }
     if (options->keep_hidden) { /* whoever wants every row gets every row */
         session->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
     }
@@ -286,6 +311,7 @@ octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *s
     OC_TRY(oc_canaries_run(graph, session->weights, session->savings, session->towers,
                            options->canaries, options->canary_count, &session->canary_share,
                            error));
+    session->observed = NULL;
     *out = session;
     session = NULL;
 done:

@@ -17,6 +17,11 @@ typedef struct oc_session_options {
     int32_t towers;                /* OCTAVO_IMAGE | OCTAVO_TEXT; 0: all that the graph has */
     int32_t batch_max, tokens_max; /* 0: as octavo.h says */
     bool keep_hidden;
+    /* Values of the graph to look at: after each run `observe` gets their rows. */
+    const char *const *observed;
+    int32_t observed_count;
+    void (*observe)(void *user, const char *name, const oc_view *view, int32_t rows);
+    void *observe_user;
     const oc_canary *canaries; /* layer canaries are run before the session is handed out */
     int32_t canary_count;
 } oc_session_options;

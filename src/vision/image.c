@@ -86,7 +86,8 @@ octavo_status oc_image_open(const void *data, size_t size, oc_image_reader **out
         codec = codecs[i]->matches(data, size) ? codecs[i] : NULL;
     }
     if (!codec) {
-        OC_TRY(refuse(data, size, error));
+        status = refuse(data, size, error);
+        goto done;
     }
     OC_TRY(codec->open(data, size, out, error));
     (*out)->codec = codec;

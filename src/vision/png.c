@@ -62,7 +62,8 @@ static void give_bytes(png_struct *codec, png_byte *to, size_t bytes) {
 
 static octavo_status failed(const png_reader *reader, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    OC_FAIL(error, OCTAVO_CORRUPT, reader->position,
+    bool memory = strstr(reader->problem, "memory") != NULL;
+    OC_FAIL(error, memory ? OCTAVO_EXHAUSTED : OCTAVO_CORRUPT, reader->position,
             "the PNG image cannot be read: %s (byte %zu of %zu)", reader->problem, reader->position,
             reader->size);
 done:

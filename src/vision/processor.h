@@ -1,10 +1,10 @@
 /* processor.h - an image file to the pixels that an image tower takes.
  *
- * What transformers' CLIPImageProcessorPil does with a file that load_image opened: turned upright,
- * converted to RGB, resized, cropped around the centre (zeros where the crop is larger than the
- * picture), bit for bit with Pillow 13's resize.  (Pillow 13 resizes down before across where the
- * height shrinks by more than twice what the width does; other versions round such pictures, taller
- * than two to one, a little differently.)
+ * What transformers' CLIPImageProcessorPil does with a picture that Pillow opened and turned
+ * upright: alpha laid over white, resized, cropped around the centre (zeros where the crop is
+ * larger than the picture), bit for bit with Pillow 13's resize.  (Pillow 13 resizes down before
+ * across where the height shrinks by more than twice what the width does; other versions round such
+ * pictures, taller than two to one, a little differently.)
  *
  * An oc_image_processor is plain data after preprocessor_config.json.  do_convert_rgb has no field:
  * a tower takes three channels.  The functions keep no state; any thread may call them.
