@@ -182,8 +182,9 @@ octavo_status oc_cli_classify(oc_cli_options *options, int *verdict, octavo_erro
     octavo_tool_classes *classes = NULL;
     OC_TRY(read_labels(options, &labels, &templates, error));
     OC_TRY(oc_cli_find_images(options, &images, error));
-    OC_TRY(oc_cli_model_open(options, options->arguments.items[0], OCTAVO_IMAGE | OCTAVO_TEXT,
-                             options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
+    OC_TRY(oc_cli_model_open(options, &model, error));
+    OC_TRY(oc_cli_model_ready(options, OCTAVO_IMAGE | OCTAVO_TEXT,
+                              options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
     OC_TRY(check_lengths(options, &model, &labels, &templates, error));
     OC_TRY(octavo_tool_classes_create(model.engine, model.session, labels.items, labels.count,
                                       templates.items, templates.count, oc_cli_progress_step,

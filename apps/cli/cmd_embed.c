@@ -170,7 +170,8 @@ octavo_status oc_cli_embed(oc_cli_options *options, int *verdict, octavo_error *
     OC_TRY(oc_output_open(path, &output, error)); /* what cannot be written fails at once */
     int32_t towers = (images.count ? OCTAVO_IMAGE : 0) | (options->texts.count ? OCTAVO_TEXT : 0);
     int32_t batch = options->batch ? options->batch : OC_CLI_BATCH;
-    OC_TRY(oc_cli_model_open(options, options->arguments.items[0], towers, batch, 0, &model, error));
+    OC_TRY(oc_cli_model_open(options, &model, error));
+    OC_TRY(oc_cli_model_ready(options, towers, batch, 0, &model, error));
     if (images.count) {
         OC_TRY(oc_cli_embed_images(options, &model, &images, &all.parts[0], error));
     }

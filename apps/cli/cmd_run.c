@@ -258,7 +258,6 @@ done:
 octavo_status oc_cli_run(oc_cli_options *options, int *verdict, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_tool_tensors file = {.count = 0};
-    octavo_engine *engine = NULL;
     oc_cli_model model = {.engine = NULL};
     oc_output output = OC_OUTPUT_CLOSED;
     octavo_argument *outputs = NULL, logits = {.name = NULL};
@@ -270,17 +269,16 @@ octavo_status oc_cli_run(oc_cli_options *options, int *verdict, octavo_error *er
     }
     sides[0] = (side){.axis = -1, .tower = OCTAVO_IMAGE, .name = "running images"};
     sides[1] = (side){.axis = -2, .tower = OCTAVO_TEXT, .name = "running texts"};
-    OC_TRY(octavo_engine_open(options->arguments.items[0], &engine, error));
+    OC_TRY(oc_cli_model_open(options, &model, error));
     OC_TRY(octavo_tool_tensors_load(options->inputs, &file, error));
-    OC_TRY(sort_inputs(options, &file, octavo_engine_describe(engine)->towers, sides, error));
+    OC_TRY(sort_inputs(options, &file, model.info->towers, sides, error));
     oc_cli_guard_output(options->outputs);
     OC_TRY(oc_output_open(options->outputs, &output, error)); /* fails before the work */
     oc_output_abort(&output);
     int32_t towers = (sides[0].rows ? OCTAVO_IMAGE : 0) | (sides[1].rows ? OCTAVO_TEXT : 0);
     int64_t most = sides[0].rows > sides[1].rows ? sides[0].rows : sides[1].rows;
-    OC_TRY(oc_cli_model_open(options, options->arguments.items[0], towers,
-                             most < OC_CLI_BATCH ? (int32_t)most : OC_CLI_BATCH,
-                             options->dump_layers ? OCTAVO_KEEP_HIDDEN : 0, &model, error));
+    OC_TRY(oc_cli_model_ready(options, towers, most < OC_CLI_BATCH ? (int32_t)most : OC_CLI_BATCH,
+                              options->dump_layers ? OCTAVO_KEEP_HIDDEN : 0, &model, error));
     for (int i = 0; i < 2; i++) {
         if (sides[i].rows) {
             OC_TRY(make_outputs(model.session, &sides[i], error));
@@ -315,7 +313,6 @@ done:
     free(sides);
     oc_output_abort(&output);
     oc_cli_model_close(&model);
-    octavo_engine_free(engine);
     octavo_tool_tensors_free(&file);
     oc_cli_guard_nothing();
     return status;

@@ -73,8 +73,9 @@ octavo_status oc_cli_search(oc_cli_options *options, int *verdict, octavo_error 
     oc_cli_embeds images = {.count = 0}, texts = {.count = 0};
     found *ranks = NULL;
     OC_TRY(oc_cli_find_images(options, &files, error));
-    OC_TRY(oc_cli_model_open(options, options->arguments.items[0], OCTAVO_IMAGE | OCTAVO_TEXT,
-                             options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
+    OC_TRY(oc_cli_model_open(options, &model, error));
+    OC_TRY(oc_cli_model_ready(options, OCTAVO_IMAGE | OCTAVO_TEXT,
+                              options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
     OC_TRY(oc_cli_embed_texts(options, &model, &options->texts, &texts, error));
     OC_TRY(oc_cli_embed_images(options, &model, &files, &images, error));
     ranks = calloc((size_t)images.count + 1, sizeof *ranks);

@@ -111,7 +111,7 @@ void oc_cli_notice(const oc_cli_options *options, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    oc_cli_clean(line);
+    oc_cli_clean(line, false);
     oc_cli_progress_clear(options->progress);
     fprintf(stderr, "octavo: %s\n", line);
 }

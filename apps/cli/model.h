@@ -7,6 +7,7 @@
 enum { OC_CLI_BATCH = 16 }; /* rows of one run where no flag tells */
 
 typedef struct oc_cli_model {
+    const char *path;
     octavo_engine *engine;
     octavo_session *session;
     const octavo_engine_info *info;
@@ -15,11 +16,13 @@ typedef struct oc_cli_model {
     double load_s;   /* to open and make ready */
 } oc_cli_model;
 
-/* towers: OCTAVO_IMAGE, OCTAVO_TEXT, both, or 0 for all that there are; those asked for must be
- * there.  flags: of the session. */
-octavo_status oc_cli_model_open(const oc_cli_options *options, const char *engine, int32_t towers,
-                                int32_t batch, int32_t flags, oc_cli_model *out,
+/* Opens the engine that the first argument names. */
+octavo_status oc_cli_model_open(const oc_cli_options *options, oc_cli_model *out,
                                 octavo_error *error);
+/* Makes the session.  towers: OCTAVO_IMAGE, OCTAVO_TEXT, both, or 0 for all that there are; those
+ * asked for must be there.  flags: of the session. */
+octavo_status oc_cli_model_ready(const oc_cli_options *options, int32_t towers, int32_t batch,
+                                 int32_t flags, oc_cli_model *model, octavo_error *error);
 void oc_cli_model_close(oc_cli_model *model); /* a zeroed one is accepted */
 
 /* OCTAVO_IMAGE or OCTAVO_TEXT of --tower; 0 where it is not given. */

@@ -42,12 +42,13 @@ const char *oc_cli_grouped(double count, char text[OC_CLI_NUMBER_TEXT]) {
     return text;
 }
 
-void oc_cli_clean(char *text) {
+void oc_cli_clean(char *text, bool keep_lines) {
     size_t size = strlen(text), used, length = 0;
     for (size_t i = 0; i < size; i += used) {
         uint32_t point;
         bool valid = oc_utf8_read(text + i, size - i, &point, &used);
-        if (valid && point >= 0x20 && (point < 0x7f || point >= 0xa0)) {
+        bool control = point < 0x20 || (point >= 0x7f && point < 0xa0);
+        if (valid && (!control || (keep_lines && point == '\n'))) {
             memmove(text + length, text + i, used);
             length += used;
         } else {
@@ -124,7 +125,7 @@ void oc_cli_table_cell(oc_cli_table *table, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    oc_cli_clean(text);
+    oc_cli_clean(text, false);
     if (table->cell_count == table->capacity) {
         int32_t capacity = table->capacity ? 2 * table->capacity : 64;
         char **cells = realloc(table->cells, (size_t)capacity * sizeof *cells);

@@ -16,8 +16,8 @@ const char *oc_cli_bytes(double bytes, char text[OC_CLI_NUMBER_TEXT]);
 /* "1,298,000" */
 const char *oc_cli_grouped(double count, char text[OC_CLI_NUMBER_TEXT]);
 
-/* Control characters and invalid UTF-8 in names from files become '?', in place. */
-void oc_cli_clean(char *text);
+/* Control characters and invalid UTF-8 in texts from files become '?', in place. */
+void oc_cli_clean(char *text, bool keep_lines);
 
 /* A table, filled row by row.
  *

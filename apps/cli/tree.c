@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "render.h"
+
 /* A container that is being filled, and where its next child goes. */
 typedef struct level {
     oc_cli_node *node;
@@ -15,10 +17,12 @@ static octavo_status fill(oc_cli_node *node, const oc_json_event *event, oc_aren
     node->type = event->type;
     node->number = event->number;
     if (event->type == OC_JSON_STRING || event->type == OC_JSON_NUMBER) {
-        node->text = oc_arena_text(arena, event->text.data, event->text.length);
-        if (!node->text) {
+        char *text = oc_arena_text(arena, event->text.data, event->text.length);
+        if (!text) {
             OC_NO_MEMORY(error, event->text.length);
         }
+        oc_cli_clean(text, true);
+        node->text = text;
     }
 done:
     return status;

@@ -12,7 +12,7 @@
 typedef struct oc_cli_node {
     oc_json_type type; /* OBJECT_BEGIN, ARRAY_BEGIN, STRING, NUMBER, TRUE, FALSE or NULL */
     const char *key;   /* of an object's member, else NULL */
-    const char *text;  /* STRING: its value; NUMBER: as written */
+    const char *text;  /* STRING: its value, printable; NUMBER: as written */
     double number;
     int32_t count; /* of children */
     const struct oc_cli_node *first, *next;

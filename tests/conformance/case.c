@@ -84,7 +84,8 @@ static float draw(oc_rng *random, oc_values values, int32_t column) {
     case OC_VALUES_OUTLIER:
         return column == 3 ? 100 * normal : normal;
     case OC_VALUES_SPREAD: {
-        float size = ldexpf(oc_random_between(random, 1, 2), 3 - oc_random_below(random, 30));
+        int32_t exponent = 3 - oc_random_below(random, 30);
+        float size = ldexpf(oc_random_between(random, 1, 2), exponent);
         return normal < 0 ? -size : size;
     }
     case OC_VALUES_EQUAL:

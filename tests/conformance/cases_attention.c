@@ -124,20 +124,19 @@ static void make_listed(oc_case *c, int32_t index) {
 static void make_random(oc_case *c, uint64_t seed) {
     oc_rng r;
     oc_rng_init(&r, seed, 1);
-    attention a = {
-        .heads = 1 + oc_random_below(&r, 4),
-        .head_dim = 1 + oc_random_below(&r, 100),
-        .sequences = 1 + oc_random_below(&r, 6),
-        .causal = oc_random_below(&r, 2),
-        .masked = oc_random_below(&r, 2),
-        .query_rows = oc_random_below(&r, 3),
-        .merged = oc_random_below(&r, 2),
-        .in_scale = oc_random_below(&r, 3) == 0 ? 0.013f : 0,
-        .out_scale = oc_random_below(&r, 3) == 0 ? 0.0051f : 0,
-        .pad = oc_random_below(&r, 9),
-        .scale = oc_random_between(&r, 0.05f, 0.3f),
-        .hidden = oc_random_below(&r, 9),
-    };
+    attention a = {0};
+    a.heads = 1 + oc_random_below(&r, 4);
+    a.head_dim = 1 + oc_random_below(&r, 100);
+    a.sequences = 1 + oc_random_below(&r, 6);
+    a.causal = oc_random_below(&r, 2);
+    a.masked = oc_random_below(&r, 2);
+    a.query_rows = oc_random_below(&r, 3);
+    a.merged = oc_random_below(&r, 2);
+    a.in_scale = oc_random_below(&r, 3) == 0 ? 0.013f : 0;
+    a.out_scale = oc_random_below(&r, 3) == 0 ? 0.0051f : 0;
+    a.pad = oc_random_below(&r, 9);
+    a.scale = oc_random_between(&r, 0.05f, 0.3f);
+    a.hidden = oc_random_below(&r, 9);
     a.what = a.in_scale != 0 ? "random, codes in" : "random";
     for (int32_t s = 0; s < a.sequences; s++) {
         a.lengths[s] = 1 + oc_random_below(&r, 60);

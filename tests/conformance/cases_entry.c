@@ -59,12 +59,11 @@ static void patches_at(oc_case *c, int32_t index) {
 static void patches_random(oc_case *c, uint64_t seed) {
     oc_rng r;
     oc_rng_init(&r, seed, 1);
-    patches p = {
-        .images = 1 + oc_random_below(&r, 4),
-        .patch_size = 1 + oc_random_below(&r, 12),
-        .from_bytes = oc_random_below(&r, 2),
-        .pad = oc_random_below(&r, 9),
-    };
+    patches p = {0};
+    p.images = 1 + oc_random_below(&r, 4);
+    p.patch_size = 1 + oc_random_below(&r, 12);
+    p.from_bytes = oc_random_below(&r, 2);
+    p.pad = oc_random_below(&r, 9);
     p.image_size = p.patch_size + oc_random_below(&r, 40);
     p.normalised = p.from_bytes && oc_random_below(&r, 2) == 0;
     make_patches(c, &p, seed);
@@ -137,14 +136,13 @@ static void tokens_random(oc_case *c, uint64_t seed) {
     static const octavo_dtype dtypes[] = {OCTAVO_F32, OCTAVO_F16, OCTAVO_BF16};
     oc_rng r;
     oc_rng_init(&r, seed, 1);
-    tokens t = {
-        .sequences = 1 + oc_random_below(&r, 6),
-        .vocabulary = 1 + oc_random_below(&r, 200),
-        .columns = 1 + oc_random_below(&r, 300),
-        .dtype = dtypes[oc_random_below(&r, 3)],
-        .positioned = oc_random_below(&r, 2),
-        .pad = oc_random_below(&r, 9),
-    };
+    tokens t = {0};
+    t.sequences = 1 + oc_random_below(&r, 6);
+    t.vocabulary = 1 + oc_random_below(&r, 200);
+    t.columns = 1 + oc_random_below(&r, 300);
+    t.dtype = dtypes[oc_random_below(&r, 3)];
+    t.positioned = oc_random_below(&r, 2);
+    t.pad = oc_random_below(&r, 9);
     for (int32_t s = 0; s < t.sequences; s++) {
         t.lengths[s] = 1 + oc_random_below(&r, 30);
     }
@@ -198,12 +196,11 @@ static void pick_at(oc_case *c, int32_t index) {
 static void pick_random(oc_case *c, uint64_t seed) {
     oc_rng r;
     oc_rng_init(&r, seed, 1);
-    pick p = {
-        .sequences = 1 + oc_random_below(&r, 6),
-        .columns = 1 + oc_random_below(&r, 300),
-        .from_ends = oc_random_below(&r, 2),
-        .pad = oc_random_below(&r, 9),
-    };
+    pick p = {0};
+    p.sequences = 1 + oc_random_below(&r, 6);
+    p.columns = 1 + oc_random_below(&r, 300);
+    p.from_ends = oc_random_below(&r, 2);
+    p.pad = oc_random_below(&r, 9);
     for (int32_t s = 0; s < p.sequences; s++) {
         p.lengths[s] = 1 + oc_random_below(&r, 30);
     }

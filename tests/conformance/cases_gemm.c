@@ -183,21 +183,20 @@ static void make_random(oc_case *c, uint64_t seed) {
     oc_rng r;
     oc_rng_init(&r, seed, 1);
     size_t storage = (size_t)oc_random_below(&r, OC_COUNT(storages));
-    gemm g = {
-        .m = 1 + oc_random_below(&r, 70),
-        .n = 1 + oc_random_below(&r, 150),
-        .k = 1 + oc_random_below(&r, 600),
-        .weight = storages[storage].weight,
-        .a_scale = storages[storage].a_scale,
-        .values = oc_random_below(&r, 4) == 0 ? OC_VALUES_OFFSET : OC_VALUES_NORMAL,
-        .scaled = 1,
-        .biased = oc_random_below(&r, 2),
-        .act = (oc_activation)oc_random_below(&r, 4),
-        .residual = (residual)oc_random_below(&r, 3),
-        .period = oc_random_below(&r, 3) == 0 ? 1 + oc_random_below(&r, 9) : 0,
-        .pad_a = oc_random_below(&r, 20),
-        .pad_out = oc_random_below(&r, 20),
-    };
+    gemm g = {0};
+    g.m = 1 + oc_random_below(&r, 70);
+    g.n = 1 + oc_random_below(&r, 150);
+    g.k = 1 + oc_random_below(&r, 600);
+    g.weight = storages[storage].weight;
+    g.a_scale = storages[storage].a_scale;
+    g.values = oc_random_below(&r, 4) == 0 ? OC_VALUES_OFFSET : OC_VALUES_NORMAL;
+    g.scaled = 1;
+    g.biased = oc_random_below(&r, 2);
+    g.act = (oc_activation)oc_random_below(&r, 4);
+    g.residual = (residual)oc_random_below(&r, 3);
+    g.period = oc_random_below(&r, 3) == 0 ? 1 + oc_random_below(&r, 9) : 0;
+    g.pad_a = oc_random_below(&r, 20);
+    g.pad_out = oc_random_below(&r, 20);
     if (g.residual != IN_PLACE && oc_random_below(&r, 2) == 0) {
         g.out_scale = oc_random_between(&r, 0.004f, 0.02f);
     }

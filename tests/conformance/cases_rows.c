@@ -21,15 +21,15 @@ static void begin(oc_case *c, const rows *r, oc_step_kind kind, const char *name
 }
 
 static rows random_rows(oc_rng *r) {
-    return (rows){
-        .rows = 1 + oc_random_below(r, 40),
-        .columns = 1 + oc_random_below(r, 900),
-        .out_scale = oc_random_below(r, 2) == 0 ? oc_random_between(r, 0.004f, 0.02f) : 0,
-        .values = oc_random_below(r, 2) == 0 ? OC_VALUES_NORMAL : OC_VALUES_OUTLIER,
-        .pad = oc_random_below(r, 20),
-        .act = (oc_activation)oc_random_below(r, 4),
-        .with_y = oc_random_below(r, 2),
-    };
+    rows shape = {0};
+    shape.rows = 1 + oc_random_below(r, 40);
+    shape.columns = 1 + oc_random_below(r, 900);
+    shape.out_scale = oc_random_below(r, 2) == 0 ? oc_random_between(r, 0.004f, 0.02f) : 0;
+    shape.values = oc_random_below(r, 2) == 0 ? OC_VALUES_NORMAL : OC_VALUES_OUTLIER;
+    shape.pad = oc_random_below(r, 20);
+    shape.act = (oc_activation)oc_random_below(r, 4);
+    shape.with_y = oc_random_below(r, 2);
+    return shape;
 }
 
 /* -- layer norm --------------------------------------------------------------------------- */
@@ -55,13 +55,12 @@ static const rows norms[] = {
 
 static void make_norm(oc_case *c, const rows *r, uint64_t seed) {
     begin(c, r, OC_STEP_NORM, "norm", seed);
-    c->step.u.norm = (oc_step_norm){
-        .x = oc_case_view(c, r->rows, r->columns, r->pad, 0, r->values),
-        .gamma = oc_case_floats(c, r->columns, 1, 0.5f),
-        .beta = oc_case_floats(c, r->columns, 0, 0.5f),
-        .eps = 1e-5f,
-        .out = oc_case_out(r->columns, r->pad, r->out_scale),
-    };
+    oc_step_norm *step = &c->step.u.norm;
+    step->x = oc_case_view(c, r->rows, r->columns, r->pad, 0, r->values);
+    step->gamma = oc_case_floats(c, r->columns, 1, 0.5f);
+    step->beta = oc_case_floats(c, r->columns, 0, 0.5f);
+    step->eps = 1e-5f;
+    step->out = oc_case_out(r->columns, r->pad, r->out_scale);
 }
 
 static int32_t norm_count(void) {
@@ -219,12 +218,11 @@ static void make_logits(oc_case *c, int32_t images, int32_t texts, int32_t colum
     oc_case_sequences(c, NULL, images, 1);
     c->step.rows = OC_ROWS_IMAGES;
     c->run.rows[OC_ROWS_TEXTS] = texts;
-    c->step.u.logits = (oc_step_logits){
-        .image = oc_case_view(c, images, columns, pad, 0, OC_VALUES_NORMAL),
-        .text = oc_case_view(c, texts, columns, pad, 0, OC_VALUES_NORMAL),
-        .out = oc_case_out(texts, pad, 0),
-        .scale = 100.0f / (float)columns,
-    };
+    oc_step_logits *step = &c->step.u.logits;
+    step->image = oc_case_view(c, images, columns, pad, 0, OC_VALUES_NORMAL);
+    step->text = oc_case_view(c, texts, columns, pad, 0, OC_VALUES_NORMAL);
+    step->out = oc_case_out(texts, pad, 0);
+    step->scale = 100.0f / (float)columns;
 }
 
 static void make_unit(oc_case *c, const rows *r, uint64_t seed) {

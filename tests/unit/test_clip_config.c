@@ -110,8 +110,8 @@ static void test_defaults(void **state) {
     static const char *const texts[] = {
         "{\"model_type\":\"clip\"}",
         "{\"architectures\":[\"CLIPModel\"]}",
-        "{\"architectures\":[\"CLIPModel\"],\"text_config\":null,\"vision_config\":{},"
-        "\"text_config_dict\":null,\"model_type\":\"clip\",\"unknown\":[{}]}",
+        ("{\"architectures\":[\"CLIPModel\"],\"text_config\":null,\"vision_config\":{},"
+         "\"text_config_dict\":null,\"model_type\":\"clip\",\"unknown\":[{}]}"),
     };
     for (size_t i = 0; i < OC_COUNT(texts); i++) {
         oc_clip_config config = expect_config(texts[i]);
@@ -275,14 +275,14 @@ static void test_preprocessor_forms(void **state) {
     (void)state;
     static const char *const forms[] = {
         "{}",
-        "{\"size\":224,\"crop_size\":224,\"resample\":3,\"feature_extractor_type\":"
-        "\"CLIPFeatureExtractor\",\"do_resize\":true,\"do_center_crop\":true,\"do_normalize\":true,"
-        "\"image_mean\":[0.48145466,0.4578275,0.40821073],"
-        "\"image_std\":[0.26862954,0.26130258,0.27577711]}",
-        "{\"size\":{\"shortest_edge\":224},\"crop_size\":{\"width\":224,\"height\":224},"
-        "\"image_processor_type\":\"CLIPImageProcessorFast\",\"rescale_factor\":0."
-        "00392156862745098,"
-        "\"do_pad\":null,\"data_format\":\"channels_first\",\"device\":null}",
+        ("{\"size\":224,\"crop_size\":224,\"resample\":3,\"do_resize\":true,"
+         "\"feature_extractor_type\":\"CLIPFeatureExtractor\",\"do_center_crop\":true,"
+         "\"do_normalize\":true,\"image_mean\":[0.48145466,0.4578275,0.40821073],"
+         "\"image_std\":[0.26862954,0.26130258,0.27577711]}"),
+        ("{\"size\":{\"shortest_edge\":224},\"crop_size\":{\"width\":224,\"height\":224},"
+         "\"image_processor_type\":\"CLIPImageProcessorFast\",\"device\":null,"
+         "\"rescale_factor\":0.00392156862745098,\"do_pad\":null,"
+         "\"data_format\":\"channels_first\"}"),
         "{\"size\":{\"shortest_edge\":224,\"longest_edge\":null},\"image_mean\":null}",
     };
     oc_preprocessor preset = oc_preprocessor_default(224), images;

@@ -1,0 +1,163 @@
+/* cmd_build.c - octavo build: checkpoint to engine file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "commands.h"
+#include "errors.h"
+#include "progress.h"
+#include "render.h"
+#include "signals.h"
+#include "tree.h"
+
+static octavo_status precision_of(const oc_cli_options *options, octavo_precision *out,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *name = options->precision ? options->precision : "as-checkpoint";
+    if (strcmp(name, "as-checkpoint") == 0) {
+        *out = OCTAVO_AS_CHECKPOINT;
+    } else if (strcmp(name, "f16") == 0) {
+        *out = OCTAVO_PRECISION_F16;
+    } else if (strcmp(name, "bf16") == 0) {
+        *out = OCTAVO_PRECISION_BF16;
+    } else {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "--precision %s is not made by build, which has no calibration data: "
+                "`octavo quantize` makes an FP8 checkpoint, which build then takes as it is",
+                name);
+    }
+done:
+    return status;
+}
+
+static octavo_status print_towers(const oc_cli_node *report, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_table table, operands;
+    char text[OC_CLI_NUMBER_TEXT];
+    oc_cli_table_open(&table, "<tower|>layers|>width|>heads|>parameters|>weights");
+    oc_cli_table_open(&operands, "<tower|<weights|<activations|>modules|>parameters");
+    for (const oc_cli_node *tower = oc_cli_items(report, "towers"); tower; tower = tower->next) {
+        const char *name = oc_cli_text(tower, "name", "?");
+        oc_cli_table_cell(&table, "%s", name);
+        oc_cli_table_cell(&table, "%.0f", oc_cli_number(tower, "layers", 0));
+        oc_cli_table_cell(&table, "%.0f", oc_cli_number(tower, "width", 0));
+        oc_cli_table_cell(&table, "%.0f", oc_cli_number(tower, "heads", 0));
+        oc_cli_table_cell(&table, "%s",
+                          oc_cli_grouped(oc_cli_number(tower, "parameters", 0), text));
+        oc_cli_table_cell(&table, "%s",
+                          oc_cli_bytes(oc_cli_number(tower, "weight_bytes", 0), text));
+        for (const oc_cli_node *use = oc_cli_items(tower, "operands"); use; use = use->next) {
+            oc_cli_table_cell(&operands, "%s", name);
+            oc_cli_table_cell(&operands, "%s", oc_cli_text(use, "weight", "?"));
+            oc_cli_table_cell(&operands, "%s", oc_cli_text(use, "acts", "?"));
+            oc_cli_table_cell(&operands, "%.0f", oc_cli_number(use, "modules", 0));
+            oc_cli_table_cell(&operands, "%s",
+                              oc_cli_grouped(oc_cli_number(use, "parameters", 0), text));
+        }
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+    putchar('\n');
+    OC_TRY(oc_cli_table_print(&operands, 2, error));
+done:
+    oc_cli_table_close(&operands);
+    oc_cli_table_close(&table);
+    return status;
+}
+
+/* [{"module","why"}...] under a title. */
+static octavo_status print_reasons(const oc_cli_node *report, const char *key, const char *title,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cli_node *item = oc_cli_items(report, key);
+    oc_cli_table table;
+    oc_cli_table_open(&table, "<module|<why");
+    if (!item) {
+        goto done;
+    }
+    printf("\n%s:\n", title);
+    for (; item; item = item->next) {
+        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "module", item->text ? item->text : "?"));
+        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "why", ""));
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+static void print_sizes(const oc_cli_node *report) {
+    char text[2][OC_CLI_NUMBER_TEXT];
+    double from = oc_cli_number(report, "checkpoint_bytes", 0);
+    double to = oc_cli_number(report, "engine_bytes", 0);
+    printf("\nsize: %s, the checkpoint's tensors %s", oc_cli_bytes(to, text[0]),
+           oc_cli_bytes(from, text[1]));
+    printf(from > 0 ? " (%+.1f %%)\n" : "\n", 100 * (to / from - 1));
+    const oc_cli_node *section = oc_cli_items(report, "sections");
+    for (const char *between = "sections: "; section; section = section->next) {
+        printf("%s%s %s", between, oc_cli_text(section, "name", "?"),
+               oc_cli_bytes(oc_cli_number(section, "bytes", 0), text[0]));
+        between = section->next ? ", " : "";
+    }
+    const oc_cli_node *canaries = oc_cli_at(report, "canaries");
+    if (canaries) {
+        printf("\ncanaries: %.0f of layers, %.0f of the whole model\n",
+               oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0));
+    }
+}
+
+static octavo_status print_report(const oc_cli_options *options, const char *text,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cli_node *report;
+    oc_arena arena;
+    oc_arena_init(&arena);
+    OC_TRY(oc_cli_tree(text, &arena, &report, error));
+    printf("%s: %s, %s, built in %.2f s\n\n", options->output, oc_cli_text(report, "name", "?"),
+           oc_cli_text(report, "precision", "?"), oc_cli_number(report, "seconds", 0));
+    OC_TRY(print_towers(report, error));
+    OC_TRY(print_reasons(report, "kept", "kept in 16 bit or more, as told", error));
+    OC_TRY(print_reasons(report, "fell_back", "fell back", error));
+    OC_TRY(print_reasons(report, "unmerged", "not merged", error));
+    print_sizes(report);
+    for (const oc_cli_node *note = oc_cli_items(report, "notices"); note; note = note->next) {
+        printf("note: %s\n", note->text ? note->text : "");
+    }
+done:
+    oc_arena_free(&arena);
+    return status;
+}
+
+octavo_status oc_cli_build(oc_cli_options *options, int *verdict, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *checkpoint = options->arguments.items[0];
+    char *report = NULL;
+    octavo_build_options build = {
+        .struct_size = sizeof build,
+        .strict = options->strict,
+        .threads = options->threads,
+        .verify = options->verify,
+        .keep = options->keep,
+        .progress = oc_cli_progress_step,
+        .progress_user = options->progress,
+    };
+    (void)verdict;
+    OC_TRY(precision_of(options, &build.precision, error));
+    oc_cli_guard_output(options->output);
+    oc_cli_guard_output(options->report);
+    oc_cli_guard_checkpoint(checkpoint);
+    OC_TRY(octavo_build(checkpoint, options->output, &build, &report, error));
+    oc_cli_guard_nothing();
+    oc_cli_progress_clear(options->progress);
+    if (options->report) {
+        OC_TRY(oc_file_save(options->report, report, strlen(report), error));
+    }
+    if (options->json) {
+        printf("%s\n", report);
+    } else if (!options->quiet) {
+        OC_TRY(print_report(options, report, error));
+    }
+done:
+    oc_cli_guard_nothing();
+    octavo_free(report);
+    return status;
+}
