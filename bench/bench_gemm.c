@@ -1,10 +1,11 @@
-/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights on one thread: GFLOP/s (two a multiply-add),
- * share of the measured FMA peak, and error against float64, for every variant of the best tier.
+/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights: GFLOP/s (two a multiply-add), share of the
+ * measured FMA peak, and error against float64, for every variant of a tier.
  *
- *     bench_gemm [TIER]
+ *     bench_gemm [TIER [THREADS]]        the best tier, one thread
  *
- * Weights are cycled through more than the last-level cache.  Time is the thread's CPU time, the
- * best of several rounds, since other programs may run; the peak is measured the same way.
+ * Weights are cycled through more than the last-level cache.  Time is the best of several rounds:
+ * with one thread its CPU time, since other programs may run, else the wall clock.  The peak is one
+ * thread's, measured the same way, times THREADS.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,18 +19,20 @@
 
 enum { CYCLE_BYTES = 80 << 20, COPIES_MAX = 256, ROUNDS = 5, ROWS_MAX = 400, PEAK_ROUNDS = 400000 };
 
-static double cpu_seconds(void) {
+static int32_t threads = 1;
+
+static double seconds_now(void) {
     struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static double peak(const oc_cpu_peak *unit) {
     double best = 0.0;
     for (int i = 0; unit->rounds != NULL && i < 2 * ROUNDS; i++) {
-        double start = cpu_seconds();
+        double start = seconds_now();
         unit->rounds(PEAK_ROUNDS);
-        double rate = unit->operations * PEAK_ROUNDS / (cpu_seconds() - start) * 1e-9;
+        double rate = unit->operations * PEAK_ROUNDS / (seconds_now() - start) * 1e-9;
         best = rate > best ? rate : best;
     }
     return best;
@@ -122,12 +125,12 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     double best = INFINITY;
     int32_t used = m >= 50 ? copies / 4 + 1 : copies;
     for (int32_t round = 0, first = 0; round < ROUNDS; round++) {
-        double start = cpu_seconds();
+        double start = seconds_now();
         if (oc_backend_cpu.run(device, steps + first, used, &run, scratch, NULL, &error) !=
             OCTAVO_OK) {
             die(&error);
         }
-        double seconds = (cpu_seconds() - start) / used;
+        double seconds = (seconds_now() - start) / used;
         best = seconds < best ? seconds : best;
         first = first + 2 * used <= copies ? first + used : 0;
     }
@@ -143,6 +146,7 @@ int main(int argc, char **argv) {
     static const int32_t shapes[][2] = {{768, 3072}, {3072, 768}, {1024, 4096}, {4096, 1024}};
     static const int32_t rows[] = {1, 6, 16, 50, 77, 197, 257, 400};
     const char *name = argc > 1 ? argv[1] : oc_cpu_tier_name(0);
+    threads = argc > 2 ? atoi(argv[2]) : 1;
     const oc_cpu_tier *const *tier = oc_cpu_tiers;
     while (*tier != NULL && strcmp((*tier)->name, name) != 0) {
         tier++;
@@ -151,9 +155,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_gemm: no tier %s\n", name);
         return EXIT_FAILURE;
     }
-    double fma_peak = peak(&(*tier)->fma_peak);
-    printf("%s, one thread: FMA peak %.1f GFLOP/s, 16-bit peak %.1f\n", name, fma_peak,
-           peak(&(*tier)->i16_peak));
+    double fma_peak = threads * peak(&(*tier)->fma_peak);
+    printf("%s, threads: %d, FMA peak of them: %.1f GFLOP/s, 16-bit: %.1f\n", name, threads,
+           fma_peak, threads * peak(&(*tier)->i16_peak));
     for (size_t s = 0; s < OC_COUNT(shapes); s++) {
         int32_t k = shapes[s][0], n = shapes[s][1];
         uint8_t *a = random_codes((size_t)ROWS_MAX * (size_t)k);
@@ -167,7 +171,7 @@ int main(int argc, char **argv) {
             char option[32];
             snprintf(option, sizeof(option), "%s:%.3s", name,
                      (*gemm)->kernel.name + strlen("gemm_"));
-            oc_device_options options = {.tier = option, .threads = 1};
+            oc_device_options options = {.tier = option, .threads = threads};
             oc_device *device = NULL;
             static oc_packed *packed[COPIES_MAX];
             codes_source source = {w, k};
@@ -175,13 +179,13 @@ int main(int argc, char **argv) {
             if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
                 die(&error);
             }
-            double start = cpu_seconds();
+            double start = seconds_now();
             for (int32_t i = 0; i < copies; i++) {
                 if (oc_backend_cpu.pack(device, &matrix, &packed[i], &error) != OCTAVO_OK) {
                     die(&error);
                 }
             }
-            double seconds = cpu_seconds() - start;
+            double seconds = seconds_now() - start;
             printf("%-9s packing %.2f GB/s\n", option, 1e-9 * copies * (double)n * k / seconds);
             for (size_t i = 0; i < OC_COUNT(rows); i++) {
                 bench(option, rows[i], k, n, fma_peak, a, w, packed, copies, device);

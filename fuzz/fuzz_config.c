@@ -1,3 +1,4 @@
+// links: checkpoint
 /* fuzz_config.c - the JSON files of a checkpoint, each input read as every one of them: config.json
  * for the model and for its quantization, hf_quant_config.json, preprocessor_config.json.  What is
  * accepted is within the limits; answers never change from one time to the next.

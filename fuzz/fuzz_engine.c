@@ -1,3 +1,4 @@
+// links: engine
 /* fuzz_engine.c - engine files: opened as they are, then with their checksums made right, so that
  * what lies behind them is reached.  What opens is read whole; canaries and META go back to bytes.
  */

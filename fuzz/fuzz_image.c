@@ -1,3 +1,4 @@
+// links: vision
 /* fuzz_image.c - any bytes as an image file.
  *
  * Whatever is read must be read twice alike; streamed and turned on the way must equal the upright

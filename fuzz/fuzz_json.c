@@ -1,3 +1,4 @@
+// links: base num
 /* fuzz_json.c - any bytes to the JSON reader: events and skipping agree, what was read is written
  * and read back equal, and any bytes at all are written as a valid string. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// links: checkpoint
 /* fuzz_safetensors.c - .safetensors files: what reads is opened as a quantized checkpoint too, and
  * written again; what is written reads as the same.  Answers never change from one time to the
  * next.

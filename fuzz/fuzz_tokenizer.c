@@ -1,3 +1,4 @@
+// links: text
 /* fuzz_tokenizer.c - tokenizer files, packed blocks and text, chosen by the first byte.
  *
  * What is read as files packs, what unpacks packs to a block that unpacks to the same, and every

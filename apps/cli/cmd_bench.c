@@ -1,5 +1,4 @@
 /* cmd_bench.c - octavo bench: speed of an engine, or of a random model of a published shape. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,38 +6,26 @@
 #include "api/tool.h"
 #include "base/limits.h"
 #include "base/number.h"
+#include "bench.h"
 #include "commands.h"
 #include "errors.h"
-#include "measure.h"
 #include "preset.h"
 #include "progress.h"
-#include "render.h"
-#include "steps.h"
+#include "tree.h"
 
-enum { BATCHES_MAX = 64, PROFILE_ROWS = 40, UNSTABLE = 2 };
+enum { UNSTABLE = 2 };
 
 static const int32_t towers[] = {OCTAVO_IMAGE, OCTAVO_TEXT};
-static const char *const tower_names[] = {"image", "text"};
 
-/* What is measured, and what was found; results[tower * batch_count + batch]. */
-typedef struct bench {
-    oc_cli_model model;
-    int32_t batches[BATCHES_MAX], batch_count, batch_max;
-    int32_t tokens, vocabulary, end_of_text;
-    int32_t wanted; /* towers */
-    oc_cli_timing results[OC_COUNT(towers) * BATCHES_MAX];
-    char *before, *after; /* explain's reports, around the profiled runs */
-    int32_t profiled;     /* runs */
-} bench;
-
-static octavo_status read_batches(oc_cli_options *options, bench *of, octavo_error *error) {
+static octavo_status read_batches(oc_cli_options *options, oc_cli_bench_run *of,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cli_list words;
     int64_t value;
     OC_TRY(oc_cli_split(options, options->batches ? options->batches : "1", &words, error));
-    if (words.count < 1 || words.count > BATCHES_MAX) {
+    if (words.count < 1 || words.count > OC_CLI_BATCHES) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "--batch lists %d numbers; 1 to %d are taken", words.count, BATCHES_MAX);
+                "--batch lists %d numbers; 1 to %d are taken", words.count, OC_CLI_BATCHES);
     }
     for (int32_t i = 0; i < words.count; i++) {
         if (!oc_parse_int64(words.items[i], strlen(words.items[i]), &value) || value < 1 ||
@@ -55,7 +42,7 @@ done:
 }
 
 /* What random ids need to know of the text tower. */
-static octavo_status read_vocabulary(const oc_cli_options *options, bench *of,
+static octavo_status read_vocabulary(const oc_cli_options *options, oc_cli_bench_run *of,
                                      octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t most = of->model.info->tokens_max;
@@ -84,28 +71,89 @@ done:
     return status;
 }
 
-/* Runs the job for about as long as a measurement, a second at most, with the clock on each step. */
-static octavo_status profile(bench *of, const oc_cli_job *job, const oc_cli_timing *timing,
+/* Runs the job for about a second with the clock on each step. */
+static octavo_status profile(const oc_cli_bench_run *of, const oc_cli_job *job, oc_cli_result *out,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    double runs = 1 / timing->median_s;
-    of->profiled = runs < 3 ? 3 : runs > 1000 ? 1000 : (int32_t)runs;
-    octavo_free(of->before);
-    octavo_free(of->after);
-    of->before = of->after = NULL;
+    double runs = 1 / out->timing.median_s;
+    out->profiled = runs < 3 ? 3 : runs > 1000 ? 1000 : (int32_t)runs;
     OC_TRY(octavo_tool_profile(of->model.session, 1, error));
-    OC_TRY(octavo_tool_explain(of->model.session, &of->before, error));
-    for (int32_t i = 0; i < of->profiled; i++) {
+    for (int32_t i = 0; i < out->profiled; i++) {
         OC_TRY(oc_cli_job_run(&of->model, job, error));
     }
-    OC_TRY(octavo_tool_explain(of->model.session, &of->after, error));
+    OC_TRY(octavo_tool_explain(of->model.session, &out->steps, error));
     OC_TRY(octavo_tool_profile(of->model.session, 0, error));
 done:
     return status;
 }
 
-typedef struct oc_cli_job_report {
-    oc_cli_step *steps;
-    int32_t count;
-    double total;
-} step_report;
+static octavo_status measure(const oc_cli_options *options, oc_cli_bench_run *of,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t tower = oc_cli_tower(options);
+    int32_t wanted = tower ? tower : of->model.info->towers;
+    oc_cli_job job = {.input = NULL};
+    for (size_t t = 0; t < OC_COUNT(towers); t++) {
+        for (int32_t b = 0; (wanted & towers[t]) && b < of->batch_count; b++) {
+            oc_cli_result *out = &of->results[of->result_count];
+            OC_TRY(oc_cli_job_make(&of->model, towers[t], of->batches[b], of->tokens,
+                                   of->vocabulary, of->end_of_text, &job, error));
+            *out = (oc_cli_result){.tower = towers[t], .batch = job.batch, .tokens = job.tokens};
+            of->result_count++;
+            OC_TRY(oc_cli_time(options, &of->model, &job, &out->timing, error));
+            if (options->profile) {
+                OC_TRY(profile(of, &job, out, error));
+            }
+            oc_cli_job_free(&job);
+        }
+    }
+done:
+    oc_cli_job_free(&job);
+    return status;
+}
+
+octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_preset preset = {NULL, NULL};
+    int32_t tower = oc_cli_tower(options);
+    oc_cli_bench_run *of = calloc(1, sizeof *of);
+    if (!of) {
+        OC_NO_MEMORY(error, sizeof *of);
+    }
+    OC_TRY(read_batches(options, of, error));
+    if ((options->arguments.count == 1) == (options->preset != NULL)) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "either an engine file or --preset is measured: %s",
+                options->preset ? "both are given" : "none is given");
+    }
+    if (options->preset) {
+        OC_TRY(oc_cli_preset_make(options, &preset, error));
+        OC_TRY(oc_cli_list_add(&options->arena, &options->arguments, preset.engine, error));
+    }
+    OC_TRY(oc_cli_model_open(options, &of->model, error));
+    if ((tower ? tower : of->model.info->towers) & of->model.info->towers & OCTAVO_TEXT) {
+        OC_TRY(read_vocabulary(options, of, error));
+    }
+    OC_TRY(oc_cli_model_ready(options, tower, of->batch_max, 0, &of->model, error));
+    OC_TRY(measure(options, of, error));
+    oc_cli_progress_clear(options->progress);
+    OC_TRY(oc_cli_bench_tell(options, of, error));
+    for (int32_t i = 0; options->max_spread >= 0 && i < of->result_count; i++) {
+        if (of->results[i].timing.spread > options->max_spread) {
+            oc_cli_notice(options, "%s, batch %d: the spread is %.3f, --max-spread allows %.3f",
+                          oc_cli_tower_name(of->results[i].tower), of->results[i].batch,
+                          of->results[i].timing.spread, options->max_spread);
+            *verdict = UNSTABLE;
+        }
+    }
+done:
+    for (int32_t i = 0; of && i < of->result_count; i++) {
+        octavo_free(of->results[i].steps);
+    }
+    if (of) {
+        oc_cli_model_close(&of->model);
+    }
+    free(of);
+    oc_cli_preset_remove(&preset);
+    return status;
+}

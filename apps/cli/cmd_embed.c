@@ -23,7 +23,8 @@ typedef struct rows {
 static const char *const kinds[] = {"file", "text"};
 
 /* numpy's format 1.0: magic, header length, a Python dict filled with spaces to a multiple of 64
- * bytes, then the values.  https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+ * bytes, then the values.  https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
 static octavo_status save_npy(oc_output *output, const rows *all, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     char header[128], dict[128 - 10];
@@ -90,8 +91,8 @@ static octavo_status save_safetensors(const char *path, const rows *all, octavo_
     for (int i = 0, at = 0; i < 2; i++) {
         const oc_cli_embeds *part = &all->parts[i];
         for (int32_t r = 0; r < part->count; r++, at++) {
-            memcpy(values + (size_t)at * (size_t)all->dim, part->rows + (size_t)r * (size_t)all->dim,
-                   (size_t)all->dim * sizeof(float));
+            memcpy(values + (size_t)at * (size_t)all->dim,
+                   part->rows + (size_t)r * (size_t)all->dim, (size_t)all->dim * sizeof(float));
             oc_json_write_text(&json, part->names[r]);
         }
     }

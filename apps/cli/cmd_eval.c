@@ -111,8 +111,8 @@ static void tell(const oc_cli_options *options, const octavo_tool_eval *eval,
                  const octavo_tool_eval *other, const octavo_tool_eval_delta *delta) {
     printf("%s on %s: %d images, %d classes, %.1f images/s\n", options->arguments.items[0],
            options->data, eval->images, eval->classes, eval->images_per_s);
-    printf("  top-1  %6.2f %%  (95 %% interval %.2f to %.2f)\n  top-5  %6.2f %%\n", 100 * eval->top1,
-           100 * eval->top1_ci95[0], 100 * eval->top1_ci95[1], 100 * eval->top5);
+    printf("  top-1  %6.2f %%  (95 %% interval %.2f to %.2f)\n  top-5  %6.2f %%\n",
+           100 * eval->top1, 100 * eval->top1_ci95[0], 100 * eval->top1_ci95[1], 100 * eval->top5);
     if (!delta) {
         return;
     }

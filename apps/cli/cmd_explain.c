@@ -64,8 +64,7 @@ octavo_status oc_cli_explain(oc_cli_options *options, int *verdict, octavo_error
     }
     OC_TRY(oc_cli_tree(text, &arena, &report, error));
     printf("%s on %s (%s), %s held", model.path, oc_cli_text(report, "device", "?"),
-           oc_cli_text(report, "about", ""),
-           oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
+           oc_cli_text(report, "about", ""), oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
     double canary = oc_cli_number(report, "canary_share", -1);
     if (canary >= 0) {
         printf("; canaries used %.0f %% of their tolerance", 100 * canary);

@@ -91,7 +91,8 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     char size[OC_CLI_NUMBER_TEXT];
     const oc_cli_node *canaries = oc_cli_at(report, "canaries");
     const oc_cli_node *calibration = oc_cli_at(report, "calibration");
-    const char *card = oc_cli_text(report, "card", NULL), *graph = oc_cli_text(report, "graph", NULL);
+    const char *card = oc_cli_text(report, "card", NULL),
+               *graph = oc_cli_text(report, "graph", NULL);
     printf("%s: %s, %s, %s\nformat %s, written by %s\n", oc_cli_text(report, "file", "?"),
            oc_cli_text(report, "name", "?"), oc_cli_text(report, "precision", "?"),
            oc_cli_bytes(oc_cli_number(report, "bytes", 0), size),

@@ -63,9 +63,9 @@ static octavo_argument rows_of(const octavo_argument *whole, int64_t from, int64
 }
 
 static int32_t tower_of(const char *name) {
-    return strcmp(name, "pixels") == 0 || strcmp(name, "pixel_values") == 0       ? OCTAVO_IMAGE
+    return strcmp(name, "pixels") == 0 || strcmp(name, "pixel_values") == 0        ? OCTAVO_IMAGE
            : strcmp(name, "input_ids") == 0 || strcmp(name, "attention_mask") == 0 ? OCTAVO_TEXT
-                                                                                    : 0;
+                                                                                   : 0;
 }
 
 /* Tensors of the file to the two sides; those of unknown names are told. */

@@ -5,18 +5,27 @@
 
 #include "base/limits.h"
 
-#define FIELD(name)                       offsetof(oc_cli_options, name)
-#define SWITCH(name, field, text)         {name, 0, false, OC_CLI_SWITCH, FIELD(field), NULL, 0, 0, text}
-#define TEXT(name, field, value, text)    {name, 0, false, OC_CLI_TEXT, FIELD(field), value, 0, 0, text}
-#define CHOICE(name, field, value, text)  {name, 0, false, OC_CLI_CHOICE, FIELD(field), value, 0, 0, text}
-#define WORDS(name, field, value, text)   {name, 0, false, OC_CLI_WORDS, FIELD(field), value, 0, 0, text}
-#define LIST(name, field, value, text)    {name, 0, false, OC_CLI_LIST, FIELD(field), value, 0, 0, text}
-#define COUNT(name, field, min, max, text) {name, 0, false, OC_CLI_COUNT, FIELD(field), "N", min, max, text}
+#define FIELD(name) offsetof(oc_cli_options, name)
+#define SWITCH(name, field, text)                                                                  \
+    { name, 0, false, OC_CLI_SWITCH, FIELD(field), NULL, 0, 0, text }
+#define TEXT(name, field, value, text)                                                             \
+    { name, 0, false, OC_CLI_TEXT, FIELD(field), value, 0, 0, text }
+#define CHOICE(name, field, value, text)                                                           \
+    { name, 0, false, OC_CLI_CHOICE, FIELD(field), value, 0, 0, text }
+#define WORDS(name, field, value, text)                                                            \
+    { name, 0, false, OC_CLI_WORDS, FIELD(field), value, 0, 0, text }
+#define LIST(name, field, value, text)                                                             \
+    { name, 0, false, OC_CLI_LIST, FIELD(field), value, 0, 0, text }
+#define COUNT(name, field, min, max, text)                                                         \
+    { name, 0, false, OC_CLI_COUNT, FIELD(field), "N", min, max, text }
 #define NUMBER(name, field, value, max, text)                                                      \
-    {name, 0, false, OC_CLI_NUMBER, FIELD(field), value, 0, max, text}
-#define MUST(name, field, value, text)    {name, 0, true, OC_CLI_TEXT, FIELD(field), value, 0, 0, text}
-#define OUTPUT(value, text)               {"output", 'o', true, OC_CLI_TEXT, FIELD(output), value, 0, 0, text}
-#define END                               {.name = NULL}
+    { name, 0, false, OC_CLI_NUMBER, FIELD(field), value, 0, max, text }
+#define MUST(name, field, value, text)                                                             \
+    { name, 0, true, OC_CLI_TEXT, FIELD(field), value, 0, 0, text }
+#define OUTPUT(value, text)                                                                        \
+    { "output", 'o', true, OC_CLI_TEXT, FIELD(output), value, 0, 0, text }
+#define END                                                                                        \
+    { .name = NULL }
 
 static const oc_cli_flag common_flags[] = {
     COUNT("threads", threads, 0, OC_LIMIT_THREADS,
@@ -190,8 +199,8 @@ const oc_cli_command oc_cli_commands[] = {
      "labels.json is {\"templates\":[\"a photo of a {}.\"],\"classes\":{\"folder\":\"label\"}}. "
      "Prints top-1 with its 95 % interval, top-5 and images a second; with --against also the "
      "agreement, cosines and McNemar's exact test of the two engines.",
-     "octavo eval fp8.octavo --data photos/ --against f16.octavo --max-drop 0.6\n", eval_flags, true,
-     oc_cli_eval},
+     "octavo eval fp8.octavo --data photos/ --against f16.octavo --max-drop 0.6\n", eval_flags,
+     true, oc_cli_eval},
     {"bench", "[E.octavo]", 0, 1, "measure speed", "cannot measure",
      "Runs a tower again and again on random input and prints percentiles of the wall time, the "
      "CPU time, the rate, and its share of the multiply-add peak that the same program measures "

@@ -133,12 +133,13 @@ static void words_of(oc_buffer *out, const char *choices) {
 
 void oc_cli_completion(oc_buffer *out) {
     const oc_cli_flag *flag;
-    oc_buffer_text(out, "# bash completion for octavo, printed by `octavo help --completion bash`\n"
-                        "_octavo() {\n"
-                        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                        "    local flags='' values=''\n"
-                        "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                        "        COMPREPLY=($(compgen -W '");
+    oc_buffer_text(out,
+                   "# bash completion for octavo, printed by `octavo help --completion bash`\n"
+                   "_octavo() {\n"
+                   "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+                   "    local flags='' values=''\n"
+                   "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                   "        COMPREPLY=($(compgen -W '");
     for (const oc_cli_command *command = oc_cli_commands; command->name; command++) {
         oc_buffer_printf(out, "%s ", command->name);
     }

@@ -24,8 +24,9 @@ static void decode(void *context, int32_t index, int32_t thread) {
     octavo_error *error = &batch->errors[index];
     (void)thread;
     oc_error_clear(error);
-    error->status = octavo_preprocess_file(batch->engine, batch->files[index],
-                                           batch->pixels + (size_t)index * batch->image_bytes, error);
+    error->status =
+        octavo_preprocess_file(batch->engine, batch->files[index],
+                               batch->pixels + (size_t)index * batch->image_bytes, error);
     oc_error_path(error, batch->files[index]);
 }
 
@@ -59,8 +60,8 @@ void oc_cli_embeds_free(oc_cli_embeds *embeds) {
 }
 
 static bool is_the_images_fault(octavo_status status) {
-    return status == OCTAVO_CORRUPT || status == OCTAVO_UNSUPPORTED ||
-           status == OCTAVO_NOT_FOUND || status == OCTAVO_IO;
+    return status == OCTAVO_CORRUPT || status == OCTAVO_UNSUPPORTED || status == OCTAVO_NOT_FOUND ||
+           status == OCTAVO_IO;
 }
 
 /* Moves the pixels of what was decoded together; the others are noted as skipped. */
@@ -110,8 +111,7 @@ octavo_status oc_cli_embed_images(const oc_cli_options *options, const oc_cli_mo
         oc_pool_run(pool, count, decode, &work);
         OC_TRY(sort_out(options, &work, count, out, &good, error));
         if (good > 0) {
-            octavo_argument input = {"pixels",
-                                     {OCTAVO_U8, 4, {good, side, side, 3}, work.pixels}};
+            octavo_argument input = {"pixels", {OCTAVO_U8, 4, {good, side, side, 3}, work.pixels}};
             octavo_argument output = {
                 "image_embeds",
                 {OCTAVO_F32, 2, {good, dim}, out->rows + (size_t)out->count * (size_t)dim}};

@@ -11,7 +11,7 @@ typedef struct oc_cli_skipped {
 } oc_cli_skipped;
 
 typedef struct oc_cli_embeds {
-    float *rows;       /* [count, dim], L2-normalised */
+    float *rows;        /* [count, dim], L2-normalised */
     const char **names; /* [count]: the file or text of each row, borrowed from the lists */
     int32_t count, dim;
     oc_cli_skipped *skipped; /* images that could not be read */
@@ -26,8 +26,7 @@ octavo_status oc_cli_embed_images(const oc_cli_options *options, const oc_cli_mo
 
 /* Texts that are cut are told in notices.  Zeroed *out before. */
 octavo_status oc_cli_embed_texts(const oc_cli_options *options, const oc_cli_model *model,
-                                 const oc_cli_list *texts, oc_cli_embeds *out,
-                                 octavo_error *error);
+                                 const oc_cli_list *texts, oc_cli_embeds *out, octavo_error *error);
 void oc_cli_embeds_free(oc_cli_embeds *embeds); /* a zeroed one is accepted */
 
 /* "skipped":[{"file","message"}...], and what it means for the exit code: 65 where any is. */

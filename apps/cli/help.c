@@ -32,8 +32,10 @@ void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out) {
                      command->name);
     oc_buffer_printf(out, "%s%s", command->arguments[0] ? " " : "", command->arguments);
     for (int32_t i = 0; (flag = oc_cli_flag_at(command, i)); i++) {
-        if (flag->required) {
-            oc_buffer_printf(out, flag->letter ? " -%c" : " --%s %s", flag->letter, flag->value);
+        if (flag->required && flag->letter) {
+            oc_buffer_printf(out, " -%c %s", flag->letter, flag->value);
+        } else if (flag->required) {
+            oc_buffer_printf(out, " --%s %s", flag->name, flag->value);
         }
     }
     oc_buffer_text(out, " [FLAG...]\n\n");
@@ -79,7 +81,7 @@ done:
 
 octavo_status oc_cli_help(oc_cli_options *options, int *verdict, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const char *name = options->man ? options->man
+    const char *name = options->man               ? options->man
                        : options->arguments.count ? options->arguments.items[0]
                                                   : "octavo";
     bool is_program = strcmp(name, "octavo") == 0;

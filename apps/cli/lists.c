@@ -82,8 +82,8 @@ static octavo_status walk(oc_cli_options *options, const char *folder, oc_cli_li
         OC_TRY(oc_cli_list_add(&options->arena, out, kept, error));
     }
     if (others) {
-        oc_cli_notice(options, "%s: %u file%s without an image's suffix %s left out", folder, others,
-                      others > 1 ? "s" : "", others > 1 ? "are" : "is");
+        oc_cli_notice(options, "%s: %u file%s without an image's suffix %s left out", folder,
+                      others, others > 1 ? "s" : "", others > 1 ? "are" : "is");
     }
 done:
     free(path);

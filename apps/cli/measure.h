@@ -21,9 +21,9 @@ void oc_cli_job_free(oc_cli_job *job); /* a zeroed one is accepted */
 
 typedef struct oc_cli_timing {
     double min_s, median_s, p90_s, p99_s;
-    double cpu_s;   /* process CPU time a run */
-    double spread;  /* (p90 - median) / median */
-    double flop;    /* of a run, as octavo_tool_flop counts */
+    double cpu_s;      /* process CPU time a run */
+    double spread;     /* (p90 - median) / median */
+    double flop;       /* of a run, as octavo_tool_flop counts */
     double peak_flops; /* a second, the better of measurements before and after; 0: unknown */
     int32_t runs;
 } oc_cli_timing;

@@ -58,7 +58,5 @@ void oc_cli_model_close(oc_cli_model *model) {
 }
 
 int32_t oc_cli_tower(const oc_cli_options *options) {
-    return !options->tower                         ? 0
-           : strcmp(options->tower, "image") == 0 ? OCTAVO_IMAGE
-                                                   : OCTAVO_TEXT;
+    return !options->tower ? 0 : strcmp(options->tower, "image") == 0 ? OCTAVO_IMAGE : OCTAVO_TEXT;
 }

@@ -2,6 +2,8 @@
 #ifndef OC_CLI_OPTIONS_H
 #define OC_CLI_OPTIONS_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/status.h"
 

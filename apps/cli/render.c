@@ -154,8 +154,8 @@ static const char *title_of(const char *columns, int32_t c, int *length) {
 }
 
 static void print_padded(const char *text, int bytes, int pad, bool to_the_right, bool is_last) {
-    printf("%*s%.*s%*s", to_the_right ? pad : 0, "", bytes, text,
-           is_last || to_the_right ? 0 : pad, "");
+    printf("%*s%.*s%*s", to_the_right ? pad : 0, "", bytes, text, is_last || to_the_right ? 0 : pad,
+           "");
 }
 
 static void print_row(const oc_cli_table *table, int32_t first, const int *widths, int indent) {
@@ -196,9 +196,9 @@ octavo_status oc_cli_table_print(oc_cli_table *table, int indent, octavo_error *
             int width = width_of(table->cells[i]);
             widths[c] = width > widths[c] ? width : widths[c];
         }
-        int most = !wraps                                   ? CELL_MAX
+        int most = !wraps                            ? CELL_MAX
                    : OC_CLI_WIDTH - total > WRAP_MIN ? OC_CLI_WIDTH - total
-                                                            : WRAP_MIN;
+                                                     : WRAP_MIN;
         widths[c] = widths[c] < most ? widths[c] : most;
         total += widths[c] + GAP;
     }

@@ -60,7 +60,8 @@ static void remove_temporaries(const char *output) {
     DIR *entries = folder && name[0] ? opendir(folder) : NULL;
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         struct stat info;
-        char *path = is_temporary_of(entry->d_name, name) ? oc_path_join(folder, entry->d_name) : NULL;
+        char *path =
+            is_temporary_of(entry->d_name, name) ? oc_path_join(folder, entry->d_name) : NULL;
         if (path && lstat(path, &info) == 0 && info.st_ctime >= guard.started) {
             oc_cli_remove_folder(path); /* of a file: the file */
         }

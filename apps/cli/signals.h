@@ -8,6 +8,8 @@
 #ifndef OC_CLI_SIGNALS_H
 #define OC_CLI_SIGNALS_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 /* Before any other thread is started. */
