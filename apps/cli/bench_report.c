@@ -184,7 +184,7 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
         double flops = timing->flop / timing->median_s;
         oc_cli_table_cell(&table, "%s", oc_cli_tower_name(of->results[i].tower));
         oc_cli_table_cell(&table, "%d", of->results[i].batch);
-        oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "", of->results[i].tokens);
+        oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "-", of->results[i].tokens);
         oc_cli_table_cell(&table, "%.3f", 1e3 * timing->median_s);
         oc_cli_table_cell(&table, "%.3f", 1e3 * timing->min_s);
         oc_cli_table_cell(&table, "%.3f", 1e3 * timing->p90_s);
@@ -192,7 +192,7 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
         oc_cli_table_cell(&table, "%.3f", 1e3 * timing->cpu_s);
         oc_cli_table_cell(&table, "%.1f", of->results[i].batch / timing->median_s);
         oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
-        oc_cli_table_cell(&table, timing->peak_flops > 0 ? "%.1f %%" : "",
+        oc_cli_table_cell(&table, timing->peak_flops > 0 ? "%.1f %%" : "-",
                           100 * flops / timing->peak_flops);
     }
     OC_TRY(oc_cli_table_print(&table, 0, error));

@@ -112,9 +112,12 @@ void oc_cli_man(const oc_cli_command *command, oc_buffer *out) {
         return;
     }
     man_title(out, command->name, command->summary);
-    oc_buffer_printf(out, "\\fBoctavo %s\\fR ", command->name);
-    troff(out, command->arguments);
-    oc_buffer_text(out, " [\\fIFLAG\\fR...]\n.SH DESCRIPTION\n");
+    oc_buffer usage;
+    oc_buffer_init(&usage);
+    oc_cli_usage(command, &usage);
+    troff(out, usage.data ? usage.data : "");
+    oc_buffer_free(&usage);
+    oc_buffer_text(out, "\n.SH DESCRIPTION\n");
     troff_lines(out, command->about, ".PP\n");
     man_flags(out, command);
     oc_buffer_text(out, ".SH EXAMPLES\n.nf\n");
@@ -139,11 +142,11 @@ void oc_cli_completion(oc_buffer *out) {
                    "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
                    "    local flags='' values=''\n"
                    "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                   "        COMPREPLY=($(compgen -W '");
+                   "        mapfile -t COMPREPLY < <(compgen -W '");
     for (const oc_cli_command *command = oc_cli_commands; command->name; command++) {
         oc_buffer_printf(out, "%s ", command->name);
     }
-    oc_buffer_text(out, "--help --version' -- \"$word\"))\n"
+    oc_buffer_text(out, "--help --version' -- \"$word\")\n"
                         "        return\n"
                         "    fi\n"
                         "    case ${COMP_WORDS[1]} in\n");
@@ -164,11 +167,11 @@ void oc_cli_completion(oc_buffer *out) {
     }
     oc_buffer_text(out, "    esac\n"
                         "    if [ -n \"$values\" ]; then\n"
-                        "        COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
+                        "        mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n"
                         "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
-                        "        COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
+                        "        mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$word\")\n"
                         "    else\n"
-                        "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+                        "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                         "    fi\n"
                         "}\n"
                         "complete -o filenames -F _octavo octavo\n");

@@ -26,11 +26,12 @@ void oc_cli_help_program(oc_buffer *out) {
 #undef XX
 }
 
-void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out) {
+void oc_cli_usage(const oc_cli_command *command, oc_buffer *out) {
     const oc_cli_flag *flag;
-    oc_buffer_printf(out, "octavo %s - %s\n\nusage: octavo %s", command->name, command->summary,
-                     command->name);
-    oc_buffer_printf(out, "%s%s", command->arguments[0] ? " " : "", command->arguments);
+    oc_buffer_printf(out, "octavo %s", command->name);
+    if (command->arguments[0]) {
+        oc_buffer_printf(out, " %s", command->arguments);
+    }
     for (int32_t i = 0; (flag = oc_cli_flag_at(command, i)); i++) {
         if (flag->required && flag->letter) {
             oc_buffer_printf(out, " -%c %s", flag->letter, flag->value);
@@ -38,7 +39,14 @@ void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out) {
             oc_buffer_printf(out, " --%s %s", flag->name, flag->value);
         }
     }
-    oc_buffer_text(out, " [FLAG...]\n\n");
+    oc_buffer_text(out, " [FLAG...]");
+}
+
+void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out) {
+    const oc_cli_flag *flag;
+    oc_buffer_printf(out, "octavo %s - %s\n\nusage: ", command->name, command->summary);
+    oc_cli_usage(command, out);
+    oc_buffer_text(out, "\n\n");
     if (command->about[0]) {
         oc_cli_wrap(out, command->about, 0);
         oc_buffer_byte(out, '\n');

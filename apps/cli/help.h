@@ -5,6 +5,9 @@
 #include "base/buffer.h"
 #include "commands.h"
 
+/* "octavo build CKPT -o E.octavo [FLAG...]" */
+void oc_cli_usage(const oc_cli_command *command, oc_buffer *out);
+
 void oc_cli_help_program(oc_buffer *out);
 void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out);
 

@@ -70,10 +70,12 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const 
 
 static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const char *name,
                         const char *prefix, const oc_clip_tower *tower) {
-    int64_t parameters = 0;
+    int64_t parameters = 0, bytes = 0;
     for (int32_t i = 0; i < recipe->module_count; i++) {
-        if (strncmp(recipe->modules[i].name, prefix, strlen(prefix)) == 0) {
-            parameters += recipe->modules[i].parameters;
+        const oc_recipe_module *module = &recipe->modules[i];
+        if (strncmp(module->name, prefix, strlen(prefix)) == 0) {
+            parameters += module->parameters;
+            bytes += module->parameters * (int64_t)oc_dtype_bytes(module->weight);
         }
     }
     oc_json_write_object(json);
@@ -87,6 +89,8 @@ static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const cha
     oc_json_write_int(json, tower->heads);
     oc_json_write_key(json, "parameters");
     oc_json_write_int(json, parameters);
+    oc_json_write_key(json, "weight_bytes");
+    oc_json_write_int(json, bytes);
     write_operands(json, recipe, prefix);
     oc_json_write_end(json);
 }

@@ -16,7 +16,7 @@ typedef struct oc_build_facts {
 void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source);
 
 /* {"checkpoint","engine","name","precision","seconds","checkpoint_bytes","tensor_bytes",
- *  "engine_bytes","towers":[{"name","layers","width","heads","parameters","operands":[{"weight",
+ *  "engine_bytes","towers":[{"name","layers","width","heads","parameters","weight_bytes","operands":[{"weight",
  *  "acts","modules","parameters"}...]}...],"widened":[{"module","why"}...],"unmerged","notices":[],
  *  "canaries":{"layer","model"},"sections":[{"name","bytes"}...]} */
 octavo_status oc_build_report(const oc_source *source, const oc_build_facts *facts,

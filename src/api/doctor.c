@@ -1,6 +1,7 @@
 /* doctor.c - what this machine offers and what octavo will use of it. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <utf8proc.h>
 #include <xxhash.h>
@@ -44,6 +45,8 @@ static void write_cpu(oc_json_writer *json) {
     oc_json_write_object(json);
     read_cpuinfo("model name", text, sizeof text);
     text_member(json, "model", text);
+    oc_json_write_key(json, "cores");
+    oc_json_write_int(json, sysconf(_SC_NPROCESSORS_ONLN));
     oc_json_write_key(json, "usable_cores");
     oc_json_write_int(json, oc_usable_cores());
     oc_json_write_key(json, "features");

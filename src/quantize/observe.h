@@ -1,9 +1,9 @@
-/* observe.h - what a quantizer will meet: the magnitudes of one value of the graph, counted, and the
- * range that they suggest.
+/* observe.h - what a quantizer will meet: the magnitudes of one value of the graph, counted, and
+ * the range that they suggest.
  *
- * |x| is counted by the upper 16 bits of its float32: sign (always 0), exponent, 7 bits of mantissa.
- * No range has to be known beforehand, and a quantile is exact to 1/128 of itself.  Counts add up
- * in any order: threads, batches and the order of inputs leave no trace.
+ * |x| is counted by the upper 16 bits of its float32: sign (always 0), exponent, 7 bits of
+ * mantissa. No range has to be known beforehand, and a quantile is exact to 1/128 of itself. Counts
+ * add up in any order: threads, batches and the order of inputs leave no trace.
  *
  * An observer belongs to one thread at a time.
  */

@@ -41,9 +41,8 @@ octavo_status oc_resize_create(const oc_resize_request *request, oc_resize **out
     resize->ring_rows = resize->y.longest > 0 ? resize->y.longest : 1;
     resize->ring_stride = row_bytes(request->down_first ? request->x.in : resize->x.count);
     resize->ring = calloc((size_t)resize->ring_rows, resize->ring_stride);
-    size_t wide = row_bytes(request->x.in + resize->x.stride);
-    resize->input = calloc(1, wide);
-    resize->middle = calloc(1, wide);
+    resize->input = calloc(1, row_bytes(request->x.in));
+    resize->middle = calloc(1, row_bytes(request->x.in));
     resize->output = calloc(1, row_bytes(resize->x.count));
     resize->run = calloc((size_t)resize->ring_rows, sizeof *resize->run);
     if (!resize->ring || !resize->input || !resize->middle || !resize->output || !resize->run) {

@@ -16,8 +16,7 @@
 
 #include "vision/filter.h"
 
-/* Bytes that a row in memory may be read or written beyond its end; the input of `across` may be
- * read another axis->stride pixels beyond. */
+/* Bytes that a row in memory may be read or written beyond its end. */
 #define OC_ROW_SLACK 32
 
 /* The two passes.  Every implementation gives the same bits. */

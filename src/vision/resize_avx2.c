@@ -27,6 +27,10 @@ AVX2 static inline __m256i join(sums of) {
     return _mm256_add_epi32(of.low, _mm256_slli_epi32(of.high, OC_SPLIT_BITS));
 }
 
+AVX2 static inline __m256i load(const uint8_t *bytes) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+}
+
 /* Four neighbouring weights, four times. */
 AVX2 static inline __m256i four_weights(const int16_t *weight) {
     int64_t all;
@@ -41,68 +45,31 @@ AVX2 static inline __m256i two_weights(const int16_t *weight) {
     return _mm256_set1_epi32(both);
 }
 
-/* Where one output's pixels and weights are. */
-typedef struct run {
-    const uint8_t *pixel;
-    const int16_t *weight;
-} run;
-
-static inline run run_of(const oc_axis *axis, const uint8_t *in, int32_t index) {
-    size_t i = (size_t)(index < axis->count ? index : axis->count - 1);
-    return (run){in + (size_t)axis->start[i] * 3, axis->split + i * (size_t)axis->stride * 2};
-}
-
-/* Adds pixels k .. k+3 of a run: red and green in the lower lane, blue in the upper, each channel
- * as four words, against the same four weights everywhere. */
-AVX2 static inline sums add_pixels(sums to, run of, size_t k) {
+/* Four pixels a step: red and green in the lower lane, blue in the upper, each channel as four
+ * words, against the same four weights everywhere. */
+AVX2 static void across(const oc_axis *axis, const uint8_t *in, uint8_t *out) {
     const __m256i spread =
         _mm256_setr_epi8(0, -1, 3, -1, 6, -1, 9, -1, 1, -1, 4, -1, 7, -1, 10, -1, 2, -1, 5, -1, 8,
                          -1, 11, -1, -1, -1, -1, -1, -1, -1, -1, -1);
-    __m128i pixels = _mm_loadu_si128((const __m128i *)(const void *)(of.pixel + k * 3));
-    __m256i words = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(pixels), spread);
-    return add_product(to, words, four_weights(of.weight + k * 2),
-                       four_weights(of.weight + k * 2 + 4));
-}
-
-/* Four outputs a step, as long as the longest of them: weights behind a run are zero. */
-AVX2 static void across(const oc_axis *axis, const uint8_t *in, uint8_t *out) {
-    const __m128i gather = _mm_setr_epi8(0, 1, 8, 2, 3, 10, 4, 5, 12, 6, 7, 14, -1, -1, -1, -1);
     const int32_t half = 1 << (OC_WEIGHT_BITS - 1);
     const sums start = {_mm256_setr_epi32(half, 0, half, 0, half, 0, 0, 0), _mm256_setzero_si256()};
-    const int32_t count = axis->count;
-    const int32_t *lengths = axis->length;
-    for (int32_t i = 0; i < count; i += 4, out += 12) {
-        const run r0 = run_of(axis, in, i);
-        const run r1 = run_of(axis, in, i + 1);
-        const run r2 = run_of(axis, in, i + 2);
-        const run r3 = run_of(axis, in, i + 3);
-        sums s0 = start;
-        sums s1 = start;
-        sums s2 = start;
-        sums s3 = start;
-        size_t longest = 0;
-        for (int32_t j = i; j < i + 4 && j < count; j++) {
-            longest = (size_t)lengths[j] > longest ? (size_t)lengths[j] : longest;
+    for (int32_t i = 0; i < axis->count; i++, out += 3) {
+        const uint8_t *pixel = in + (size_t)axis->start[i] * 3;
+        const int16_t *weight = axis->split + (size_t)i * (size_t)axis->stride * 2;
+        sums sum = start;
+        for (int32_t k = 0; k < axis->length[i]; k += 4, pixel += 12, weight += 8) {
+            __m128i four = _mm_loadu_si128((const __m128i *)(const void *)pixel);
+            __m256i words = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(four), spread);
+            sum = add_product(sum, words, four_weights(weight), four_weights(weight + 4));
         }
-        for (size_t k = 0; k < longest; k += 4) {
-            s0 = add_pixels(s0, r0, k);
-            s1 = add_pixels(s1, r1, k);
-            s2 = add_pixels(s2, r2, k);
-            s3 = add_pixels(s3, r3, k);
-        }
-        __m256i first = _mm256_hadd_epi32(join(s0), join(s1)); /* r0 g0 r1 g1 | b0 - b1 - */
-        __m256i last = _mm256_hadd_epi32(join(s2), join(s3));
-        __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(first, OC_WEIGHT_BITS),
-                                           _mm256_srai_epi32(last, OC_WEIGHT_BITS));
-        __m256i bytes = _mm256_packus_epi16(words, words);
-        __m128i pixels =
-            _mm_unpacklo_epi64(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
-        _mm_storeu_si128((__m128i *)(void *)out, _mm_shuffle_epi8(pixels, gather));
+        __m256i joined = join(sum);
+        joined = _mm256_srai_epi32(_mm256_hadd_epi32(joined, joined), OC_WEIGHT_BITS);
+        joined = _mm256_packus_epi16(_mm256_packs_epi32(joined, joined), joined);
+        int red_green = _mm256_extract_epi16(joined, 0);
+        out[0] = (uint8_t)red_green;
+        out[1] = (uint8_t)(red_green >> 8);
+        out[2] = (uint8_t)_mm256_extract_epi16(joined, 8);
     }
-}
-
-AVX2 static inline __m256i load(const uint8_t *bytes) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
 }
 
 AVX2 static inline __m256i shifted(sums of) {

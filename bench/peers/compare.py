@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Times octavo beside what a user would run instead, in turns, on one machine.
+
+    compare.py OCTAVO [--cases image:ViT-B-32:1,...] [--threads 1,2] [--peers ort_fp32,torch_fp32]
+               [--rounds 5] [--seconds 1.0] [--busy] [--work DIR] > figures.jsonl
+
+A case is TOWER:PRESET:BATCH[:TOKENS[:PADDED]].  octavo runs a seeded random FP8 engine of that
+preset; the peers run float32 towers of the same shape with random weights.  With PADDED the peers
+get rows of that many tokens, octavo the same text as it is.
+
+Peers live in a process each and are stopped (SIGSTOP) while it is not their turn; every turn is a
+warm run and then runs for --seconds.  With --busy another process keeps one core busy all the time.
+cpu_ms is process CPU time of a run: with one thread it is the fair figure on a shared machine; with
+more, wall time is.  `foreign` is how many cores other processes used during the turns.
+"""
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SHAPES = {  # preset: image (width, layers, heads, patch), text (width, layers, heads), projection
+    "ViT-B-32": ((768, 12, 12, 32), (512, 12, 8), 512),
+    "ViT-B-16": ((768, 12, 12, 16), (512, 12, 8), 512),
+    "ViT-L-14": ((1024, 24, 16, 14), (768, 12, 12), 768),
+}
+CASES = ("image:ViT-B-32:1,image:ViT-B-16:1,image:ViT-L-14:1,image:ViT-B-32:8,"
+         "text:ViT-B-32:1:77,text:ViT-B-32:1:16,text:ViT-B-32:1:16:77")
+
+
+# -- a peer, in a process of its own ------------------------------------------------------------
+
+def build_tower(tower, preset):
+    import torch
+    import transformers
+    torch.manual_seed(0)
+    image, text, projection = SHAPES[preset]
+    width, layers, heads = (image if tower == "image" else text)[:3]
+    size = dict(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
+                num_attention_heads=heads, projection_dim=projection)
+    if tower == "image":
+        config = transformers.CLIPVisionConfig(image_size=224, patch_size=image[3], **size)
+        model = transformers.CLIPVisionModelWithProjection(config)
+    else:
+        config = transformers.CLIPTextConfig(**size)
+        model = transformers.CLIPTextModelWithProjection(config)
+
+    class Embed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model.eval()
+
+        def forward(self, x):
+            return self.model(x).image_embeds if tower == "image" else self.model(x).text_embeds
+
+    return Embed().eval()
+
+
+def make_input(tower, batch, tokens):
+    import numpy
+    rng = numpy.random.default_rng(7)
+    if tower == "image":
+        return rng.standard_normal((batch, 3, 224, 224), dtype=numpy.float32)
+    ids = rng.integers(1, 49000, (batch, tokens))
+    ids[:, -1] = 49407
+    return ids
+
+
+def load_peer(name, tower, preset, batch, tokens, threads, work):
+    import torch
+    torch.set_num_threads(threads)
+    x = make_input(tower, batch, tokens)
+    model = build_tower(tower, preset)
+    if name == "torch_fp32":
+        given = torch.from_numpy(x)
+
+        def run():
+            with torch.inference_mode():
+                return model(given)
+        return run
+    import onnxruntime
+    path = os.path.join(work, f"{tower}-{preset}-{batch}-{tokens}.onnx")
+    if not os.path.exists(path):
+        with torch.no_grad():
+            torch.onnx.export(model, (torch.from_numpy(x),), path + ".part", input_names=["x"],
+                              output_names=["y"], opset_version=18, dynamo=True,
+                              external_data=False, verbose=False)
+        os.rename(path + ".part", path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    if name == "ort_int8":
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+        small = path[:-5] + "-int8.onnx"
+        if not os.path.exists(small):
+            quantize_dynamic(path, small, per_channel=True, weight_type=QuantType.QInt8,
+                             op_types_to_quantize=["MatMul", "Gemm"])
+        path = small
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"x": x})
+
+
+def serve_peer(spec):
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    run = load_peer(**spec)
+    run()
+    print("ready", file=out, flush=True)
+    for line in sys.stdin:
+        seconds = float(line)
+        run()
+        wall, start, cpu = [], time.perf_counter(), time.process_time()
+        while len(wall) < 3 or time.perf_counter() - start < seconds:
+            at = time.perf_counter()
+            run()
+            wall.append(1e3 * (time.perf_counter() - at))
+        cpu = 1e3 * (time.process_time() - cpu) / len(wall)
+        print(json.dumps({"ms": statistics.median(wall), "best_ms": min(wall), "cpu_ms": cpu}),
+              file=out, flush=True)
+
+
+class Peer:
+    def __init__(self, work, **spec):
+        command = [sys.executable, os.path.abspath(__file__), "--peer", json.dumps(dict(spec, work=work))]
+        env = dict(os.environ, OMP_NUM_THREADS=str(spec["threads"]))
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, env=env)
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{spec['name']} could not be loaded")
+        self.process.send_signal(signal.SIGSTOP)
+
+    def turn(self, seconds):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        self.process.send_signal(signal.SIGSTOP)
+        return answer
+
+    def pids(self):
+        return [self.process.pid]
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+# -- octavo ---------------------------------------------------------------------------------------
+
+def make_engine(octavo, preset, work):
+    path = os.path.join(work, f"{preset}.octavo")
+    if not os.path.exists(path):
+        folder = os.path.join(work, preset)
+        subprocess.run([octavo, "bench", "--preset", preset, "--save-checkpoint", folder, "--tower",
+                        "text", "--tokens", "8", "--duration", "0.01", "--warmup", "0", "--quiet"],
+                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([octavo, "build", folder, "-o", path, "--quiet"], check=True)
+    return path
+
+
+def octavo_turn(octavo, engine, tower, batch, tokens, threads, seconds, tier):
+    command = [octavo, "bench", engine, "--tower", tower, "--batch", str(batch), "--threads",
+               str(threads), "--duration", str(seconds), "--warmup", "0.2", "--json"]
+    command += ["--tokens", str(tokens)] if tower == "text" else []
+    command += ["--tier", tier] if tier else []
+    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    row = report["results"][0]
+    return {"ms": row["latency_ms"]["median"], "best_ms": row["latency_ms"]["min"],
+            "cpu_ms": row["cpu_ms"], "share_of_peak": row["share_of_peak"],
+            "tflops": row["tflops"], "peak_tflops": row["peak_tflops"], "load_s": report["load_s"],
+            "rss_mb": report["rss_mb"]}
+
+
+# -- turns ------------------------------------------------------------------------------------------
+
+def cpu_of(pids):
+    tick, used = os.sysconf("SC_CLK_TCK"), 0.0
+    for pid in pids:
+        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        used += (int(fields[11]) + int(fields[12])) / tick
+    return used
+
+
+def busy_elsewhere(pids):
+    """CPU seconds used so far by all but this process, its ended children and `pids`."""
+    times = os.times()
+    own = times.user + times.system + times.children_user + times.children_system + cpu_of(pids)
+    fields = [int(x) for x in open("/proc/stat").readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK") - own
+
+
+def turn_of(run, pids):
+    before, start = busy_elsewhere(pids), time.time()
+    row = run()
+    row["foreign"] = max(0.0, (busy_elsewhere(pids) - before) / (time.time() - start))
+    return row
+
+
+def run_case(args, case, threads):
+    tower, preset, batch, *rest = case.split(":")
+    batch, tokens = int(batch), int(rest[0]) if rest else 77
+    padded = int(rest[1]) if len(rest) > 1 else tokens
+    engine = make_engine(args.octavo, preset, args.work)
+    engines = {"octavo": lambda: octavo_turn(args.octavo, engine, tower, batch, tokens, threads,
+                                             args.seconds, args.tier)}
+    peers = {name: Peer(args.work, name=name, tower=tower, preset=preset, batch=batch,
+                        tokens=padded, threads=threads) for name in args.peers.split(",") if name}
+    hog = None
+    if args.busy:
+        hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    rows = {name: [] for name in ["octavo", *peers]}
+    try:
+        for _ in range(args.rounds):
+            for name in rows:
+                pids = peers[name].pids() if name in peers else []
+                pids += [hog.pid] if hog else []
+                run = engines.get(name) or (lambda name=name: peers[name].turn(args.seconds))
+                rows[name].append(turn_of(run, pids))
+    finally:
+        for peer in peers.values():
+            peer.end()
+        if hog:
+            hog.kill()
+            hog.wait()
+    figure = "cpu_ms" if threads == 1 and not args.busy else "ms"
+    middle = {name: {key: statistics.median(t[key] for t in turns) for key in turns[0]}
+              for name, turns in rows.items()}
+    for name, row in middle.items():
+        row = {"case": case, "threads": threads, "busy": bool(args.busy), "engine": name, **row,
+               "rounds": args.rounds, "by": figure}
+        if name != "octavo":
+            row["octavo_is_faster"] = row[figure] / middle["octavo"][figure]
+        print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}),
+              flush=True)
+        share = f"{row['share_of_peak']:7.1%}" if "share_of_peak" in row else " " * 7
+        ratio = f"{row['octavo_is_faster']:6.2f}x" if name != "octavo" else ""
+        print(f"{case:28}{threads:2}T {name:12}{row['ms']:9.2f} ms{row['cpu_ms']:9.2f} cpu ms "
+              f"{share} {row['foreign']:5.2f} foreign {ratio}", file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("octavo", nargs="?")
+    parser.add_argument("--cases", default=CASES)
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--peers", default="ort_fp32")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--tier", default="")
+    parser.add_argument("--work", default=os.path.join(tempfile.gettempdir(), "octavo-peers"))
+    parser.add_argument("--peer", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.peer:
+        return serve_peer(json.loads(args.peer))
+    if not args.octavo:
+        parser.error("the octavo program is needed")
+    os.makedirs(args.work, exist_ok=True)
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), "unknown")
+    flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
+    has = [f for f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16") if f in flags]
+    print(json.dumps({"cpu": model, "cores": os.cpu_count(), "has": has,
+                      "date": time.strftime("%Y-%m-%d")}), flush=True)
+    for threads in args.threads.split(","):
+        for case in args.cases.split(","):
+            run_case(args, case, int(threads))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+# build: whole files, the same bytes each time, a report for people and for programs.
+for checkpoint in "$tiny" "$tiny_fp8"; do
+    try 0 build "$checkpoint" -o a.octavo
+    no_err
+    file a.octavo
+    out '^  image +[0-9]+ '
+    out '^  text +[0-9]+ '
+    out '^size: '
+    cp "$work/out" human.txt
+    assert "a line of the report is over 100 columns" test "$(awk '{ if (length > n) n = length } END { print n }' human.txt)" -le 100
+    try 0 build "$checkpoint" -o b.octavo --json --threads 1 --report report.json
+    json "it['engine_bytes'] > 0 and {t['name'] for t in it['towers']} == {'image', 'text'}"
+    json "it == {**json.load(open('report.json')), 'engine': it['engine'], 'seconds': it['seconds']}"
+    same a.octavo b.octavo
+    try 0 build "$checkpoint" -o a.octavo --quiet
+    no_out
+    no_err
+    same a.octavo b.octavo
+done
+try 0 build "$tiny_fp8" -o c.octavo --precision f16 --json
+json "not any(o['weight'].startswith('F8') for t in it['towers'] for o in t['operands'])"
+try 0 build "$tiny_fp8" -o c.octavo --verify
+for precision in fp8 auto; do
+    fails 65 UNSUPPORTED build "$tiny" -o d.octavo --precision $precision
+    err 'octavo quantize'
+done
+fails 64 INVALID_ARGUMENT build "$tiny_fp8" -o d.octavo --keep nonsense
+no_file d.octavo
+
+fails 73 CANNOT_CREATE build "$tiny" -o nowhere/e.octavo
+fails 73 CANNOT_CREATE build "$tiny" -o .
+mkdir broken
+cp "$tiny"/* broken/
+head -c 100 "$tiny/model.safetensors" >broken/model.safetensors
+fails 65 CORRUPT build broken -o d.octavo
+err 'broken/model.safetensors'
+no_file d.octavo
+assert "a temporary file is left" test -z "$(find . -name '*.tmp')"

@@ -1,0 +1,52 @@
+# inspect, explain and doctor: what is in a file, and what this machine makes of it.
+try 0 build "$tiny_fp8" -o e.octavo --quiet
+try 0 inspect e.octavo
+out '^  F8_E4M3 '
+out '^image: '
+out '^text: '
+no_err
+try 0 inspect e.octavo --json
+json "it['towers'] == ['image', 'text'] and it['canaries']['layer'] > 0"
+json "sum(s['bytes'] for s in it['sections']) <= it['bytes']"
+try 0 inspect e.octavo --verify --graph --tensors
+out '^verified: '
+try 0 inspect e.octavo --verify --graph --tensors --json
+json "it['verified'] is True and it['graph'] and it['tensors'][0]['shape']"
+
+# One flipped bit in the weights is found, and told.
+size=$(wc -c <e.octavo)
+if [ -n "$python" ]; then
+    "$python" -c '
+import sys
+raw = bytearray(open("e.octavo", "rb").read())
+raw[len(raw) // 2] ^= 1
+open("flipped.octavo", "wb").write(raw)'
+    fails 65 CORRUPT inspect flipped.octavo --verify
+fi
+head -c $((size / 2)) e.octavo >cut.octavo
+fails 65 CORRUPT inspect cut.octavo
+
+try 0 explain e.octavo
+out 'saving'
+out '^image: activations '
+out '^text: activations '
+try 0 explain e.octavo --tower text --json
+json "it['savings'] and all(s['kernel'] for p in it['programs'] for s in p['steps'])"
+saving=$(sed -n 's/.*"savings":\[{"name":"\([^"]*\)".*/\1/p' "$work/out")
+try 0 explain e.octavo --disable "$saving" --json
+json "it['savings'][0]['on'] is False"
+
+try 0 doctor
+out '^octavo [0-9]'
+out '^cpu: '
+try 0 doctor --json
+json "it['cpu']['usable_cores'] >= 1 and any(t['available'] for t in it['cpu']['tiers'])"
+tiers=$("$octavo" doctor --json | sed 's/.*"tiers":\[\([^]]*\)\].*/\1/' | tr '}' '\n' |
+    sed -n '/"available":true/s/.*"name":"\([^"]*\)".*/\1/p')
+for tier in $tiers; do
+    OCTAVO_TIER=$tier
+    export OCTAVO_TIER
+    try 0 explain e.octavo --json --threads 1
+    json "'$tier' in it['about']"
+    unset OCTAVO_TIER
+done
