@@ -21,7 +21,8 @@ enum {
     NAMED_FILES = 4             /* of unreadable images; the others are counted */
 };
 
-/* -- values and their observers ----------------------------------------------------------------- */
+/* -- values and their observers -----------------------------------------------------------------
+ */
 
 void oc_calibration_free(oc_calibration *calibration) {
     for (int32_t i = 0; i < calibration->count; i++) {
@@ -38,7 +39,7 @@ octavo_status oc_calibration_add(oc_calibration *calibration, const char *value,
     oc_calibration *c = calibration;
     for (*index = 0; *index < c->count; ++*index) {
         if (strcmp(c->names[*index], value) == 0) {
-            return OCTAVO_OK;
+            goto done;
         }
     }
     if (c->count == c->capacity) {
@@ -91,7 +92,8 @@ static void progress(const oc_calibration *c, const char *what, int64_t done, in
     }
 }
 
-/* -- sessions ----------------------------------------------------------------------------------- */
+/* -- sessions -----------------------------------------------------------------------------------
+ */
 
 /* Rows of a run whose observed values stay within OBSERVED_BYTES; `tokens` to a row. */
 static int32_t batch_of(const oc_calibration *c, int32_t tower, int64_t tokens) {
@@ -109,8 +111,8 @@ static int32_t batch_of(const oc_calibration *c, int32_t tower, int64_t tokens) 
 }
 
 /* Identical texts of a run are each computed, so that every one counts wherever it stands. */
-static octavo_status make_session(oc_calibration *c, int32_t tower, int32_t batch,
-                                  oc_session **out, octavo_error *error) {
+static octavo_status make_session(oc_calibration *c, int32_t tower, int32_t batch, oc_session **out,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_device_options device = {.threads = c->threads};
     oc_session_options options = {.savings = OC_SAVINGS_ALL & ~OC_SAVING(DEDUP_TEXT),
@@ -127,7 +129,8 @@ done:
     return status;
 }
 
-/* -- images ------------------------------------------------------------------------------------- */
+/* -- images -------------------------------------------------------------------------------------
+ */
 
 typedef struct image_job {
     const char *path; /* within the folder */
@@ -141,6 +144,8 @@ typedef struct image_run {
     const char *folder;
     size_t image_bytes;
     image_job jobs[BATCH_MAX];
+    int32_t bad; /* files that were left out */
+    octavo_error first_error;
 } image_run;
 
 static void decode(void *context, int32_t index, int32_t thread) {
@@ -197,7 +202,7 @@ done:
 /* Decodes `count` files from `paths` on and runs the good ones; notes the others. */
 static octavo_status run_images(oc_calibration *c, oc_session *session, oc_pool *pool,
                                 image_run *run, const char *const *paths, int32_t count,
-                                int32_t *bad, octavo_error *error) {
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     uint8_t *pixels = run->jobs[0].pixels;
     int64_t side = c->source->config.vision.image_size;
@@ -210,7 +215,10 @@ static octavo_status run_images(oc_calibration *c, oc_session *session, oc_pool 
         image_job *job = &run->jobs[i];
         if (job->good) {
             memmove(pixels + (size_t)good++ * run->image_bytes, job->pixels, run->image_bytes);
-        } else if ((*bad)++ < NAMED_FILES) {
+            continue;
+        }
+        run->first_error = run->bad == 0 ? job->error : run->first_error;
+        if (run->bad++ < NAMED_FILES) {
             oc_notice(&c->source->checkpoint->notices, "image %s is left out: %s", job->path,
                       job->error.message);
         }
@@ -230,7 +238,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
     oc_calibration *c = calibration;
     const oc_clip_vision *vision = &c->source->config.vision;
     int64_t side = vision->image_size, across = side / vision->patch;
-    int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1), bad = 0;
+    int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1);
     oc_listing listing = {0};
     oc_session *session = NULL;
     oc_pool *pool = NULL;
@@ -258,17 +266,17 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
     for (int32_t at = 0, count; at < files && c->images < wanted; at += count) {
         count = files - at < batch ? files - at : batch;
         count = wanted - c->images < count ? wanted - c->images : count;
-        OC_TRY(run_images(c, session, pool, run, listing.paths + at, count, &bad, error));
-        progress(c, "calibrating images", c->images + bad, wanted + bad);
+        OC_TRY(run_images(c, session, pool, run, listing.paths + at, count, error));
+        progress(c, "calibrating images", c->images + run->bad, wanted + run->bad);
     }
     if (c->images == 0) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                "none of the %d images in %s can be read; the last: %s", bad, folder,
-                run->jobs[0].error.message);
+                "none of the %d images in %s can be read; the first: %s", run->bad, folder,
+                run->first_error.message);
     }
-    if (bad > NAMED_FILES) {
+    if (run->bad > NAMED_FILES) {
         oc_notice(&c->source->checkpoint->notices, "%d more images are left out",
-                  bad - NAMED_FILES);
+                  run->bad - NAMED_FILES);
     }
 done:
     oc_pool_free(pool);
@@ -282,7 +290,8 @@ done:
     return status;
 }
 
-/* -- texts -------------------------------------------------------------------------------------- */
+/* -- texts --------------------------------------------------------------------------------------
+ */
 
 /* The next line that is not empty, without its end; data is NULL behind the last. */
 static oc_slice next_line(const char **at, const char *end) {
