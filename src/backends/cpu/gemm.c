@@ -143,10 +143,14 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
             const uint8_t *from =
                 base + (size_t)i * weight->panel_bytes + (size_t)block * block_bytes;
             const void *b = gemm->decode(weight->dtype, from, a.k, local);
+            /* While this part is multiplied the next one comes: the last part's next is that of
+             * the group behind, most likely this thread's next task. */
             if (i + 1 < panels) {
                 prefetch(from + weight->panel_bytes, block_bytes);
             } else if (block + 1 < blocks) {
                 prefetch(base + (size_t)(block + 1) * block_bytes, block_bytes);
+            } else if (panel + panels < cut.panels) {
+                prefetch(base + (size_t)panels * weight->panel_bytes, block_bytes);
             }
             gemm->multiply(&a, b, sums + (size_t)i * sum_count, block == 0);
         }
