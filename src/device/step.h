@@ -34,6 +34,22 @@ typedef struct oc_run {
     const uint8_t *key_mask; /* [text tokens], 0 hides the key; NULL: none hidden */
 } oc_run;
 
+/* Sequences of a token row set: each is one image or one text. */
+static inline int32_t oc_sequences(const oc_run *run, oc_rows tokens) {
+    return run->rows[tokens == OC_ROWS_IMAGE_TOKENS ? OC_ROWS_IMAGES : OC_ROWS_TEXTS];
+}
+
+/* Rows of the longest one. */
+static inline int32_t oc_longest_sequence(const oc_run *run, oc_rows tokens) {
+    const int32_t *starts = run->starts[tokens];
+    int32_t longest = 0;
+    for (int32_t s = 0; s < oc_sequences(run, tokens); s++) {
+        int32_t length = starts[s + 1] - starts[s];
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
 /* A matrix in memory.  F32 values, or E4M3 codes whose meaning is code * scale. */
 typedef struct oc_view {
     void *data;
@@ -121,6 +137,11 @@ typedef struct oc_step_pointwise {
     int32_t period;
     oc_view out;
 } oc_step_pointwise;
+
+/* The table's row for row r, or NULL. */
+static inline const float *oc_pointwise_table(const oc_step_pointwise *step, int32_t r) {
+    return step->table == NULL ? NULL : step->table + (int64_t)(r % step->period) * step->x.columns;
+}
 
 /* out[r] = x[r] / |x[r]| */
 typedef struct oc_step_unit {

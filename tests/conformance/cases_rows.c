@@ -11,13 +11,18 @@ typedef struct rows {
     int32_t pad;
     oc_activation act;
     int32_t with_y;
+    int32_t period; /* of pointwise's table; 0: none */
 } rows;
 
 static void begin(oc_case *c, const rows *r, oc_step_kind kind, const char *name, uint64_t seed) {
     oc_case_begin(c, kind, seed);
     oc_case_say(c, "%s %dx%d%s%s", name, r->rows, r->columns, r->out_scale != 0 ? " -> codes" : "",
                 r->pad > 0 ? " padded" : "");
-    oc_case_sequences(c, NULL, r->rows, 1);
+    if (r->period > 0) {
+        oc_case_sequences(c, NULL, r->rows / r->period, r->period);
+    } else {
+        oc_case_sequences(c, NULL, r->rows, 1);
+    }
 }
 
 static rows random_rows(oc_rng *r) {
@@ -165,17 +170,24 @@ static const rows pointwises[] = {
     {.rows = 6, .columns = 33, .out_scale = 0.0078f, .act = OC_ACT_GELU_TANH, .with_y = 1},
     {.rows = 6, .columns = 33, .out_scale = 0.0078f},
     {.rows = 41, .columns = 513, .act = OC_ACT_GELU_ERF},
+    {.rows = 6, .columns = 33, .period = 3},
+    {.rows = 85, .columns = 40, .period = 17, .with_y = 1, .pad = 3},
+    {.rows = 10, .columns = 7, .period = 5, .act = OC_ACT_GELU_ERF, .out_scale = 0.0078f},
 };
 
 static void make_pointwise(oc_case *c, const rows *r, uint64_t seed) {
     static const char *const names[] = {"pointwise copy", "pointwise gelu_erf",
                                         "pointwise gelu_sigmoid", "pointwise gelu_tanh"};
     begin(c, r, OC_STEP_POINTWISE, names[r->act], seed);
-    oc_case_say(c, "%s", r->with_y ? " + y" : "");
+    oc_case_say(c, "%s%s", r->with_y ? " + y" : "", r->period > 0 ? " + table" : "");
     oc_step_pointwise *step = &c->step.u.pointwise;
     step->x = oc_case_view(c, r->rows, r->columns, r->pad, 0, r->values);
     if (r->with_y) {
         step->y = oc_case_view(c, r->rows, r->columns, 0, 0, OC_VALUES_NORMAL);
+    }
+    if (r->period > 0) {
+        step->table = oc_case_floats(c, r->period * r->columns, 0, 2);
+        step->period = r->period;
     }
     step->act = r->act;
     step->out = oc_case_out(r->columns, r->pad, r->out_scale);

@@ -173,6 +173,36 @@ done:
     return status;
 }
 
+/* Codes come in by gemm's a and leave by norm, tokens, pointwise, attention and gemm; pick moves
+ * them as they are.  All other operands are floats. */
+static bool operands_fit(const oc_step *step) {
+    switch (step->kind) {
+    case OC_STEP_PATCHES:
+        return !step->u.patches.out.is_codes;
+    case OC_STEP_TOKENS:
+        return true;
+    case OC_STEP_NORM:
+        return !step->u.norm.x.is_codes;
+    case OC_STEP_GEMM:
+        return !step->u.gemm.residual.is_codes;
+    case OC_STEP_ATTENTION:
+        return !step->u.attention.q.is_codes && !step->u.attention.k.is_codes &&
+               !step->u.attention.v.is_codes;
+    case OC_STEP_PICK:
+        return step->u.pick.x.is_codes == step->u.pick.out.is_codes;
+    case OC_STEP_POINTWISE:
+        return !step->u.pointwise.x.is_codes && !step->u.pointwise.y.is_codes;
+    case OC_STEP_UNIT:
+        return !step->u.unit.x.is_codes && !step->u.unit.out.is_codes;
+    case OC_STEP_LOGITS:
+        return !step->u.logits.image.is_codes && !step->u.logits.text.is_codes &&
+               !step->u.logits.out.is_codes;
+    case OC_STEP_COUNT:
+        break;
+    }
+    return false;
+}
+
 static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max, int32_t keys_max,
                                 size_t *scratch_bytes, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -181,6 +211,11 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max
     if (kernel == NULL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "step %s has no kernel on CPU tier %s",
                 step->name, device->tier->name);
+    }
+    if (!operands_fit(step)) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "step %s has E4M3 codes where %s on the CPU takes or gives floats", step->name,
+                kernel->name);
     }
     step->why[0] = '\0';
     if (step->kind == OC_STEP_GEMM) {
@@ -226,7 +261,8 @@ static octavo_status cpu_run(oc_device *base, const oc_step *steps, int32_t coun
             .threads = oc_pool_threads(device->pool),
             .shared = scratch,
         };
-        int32_t keys = run->rows[step->keys];
+        int32_t keys =
+            step->kind == OC_STEP_ATTENTION ? oc_longest_sequence(run, step->keys) : job.rows;
         cpu_phase phase = {
             .job = &job,
             .local = (uint8_t *)scratch + shared_bytes(kernel, step, job.rows, keys),

@@ -16,11 +16,6 @@ typedef struct oc_cut {
 int32_t oc_cut_count(int32_t rows, int32_t columns);
 oc_cut oc_cut_rows(int32_t rows, int32_t columns, int32_t index);
 
-/* Sequences of the token row set `keys`. */
-static inline int32_t oc_sequences(const oc_run *run, oc_rows keys) {
-    return run->rows[keys == OC_ROWS_IMAGE_TOKENS ? OC_ROWS_IMAGES : OC_ROWS_TEXTS];
-}
-
 /* Elements that a row of logits reads: a text's columns for each text. */
 static inline int32_t oc_logits_row(const oc_cpu_job *job) {
     int64_t elements = (int64_t)job->run->rows[OC_ROWS_TEXTS] * job->step->u.logits.text.columns;

@@ -63,8 +63,8 @@ static void head_task(void *context, int32_t index, int32_t thread) {
     int32_t first = starts[sequence];
     int32_t keys = starts[sequence + 1] - first;
     int32_t queries = step->query_rows == 0 ? keys : 1;
-    int32_t total = job->run->rows[job->step->keys];
-    double *weights = (double *)job->scratch + (int64_t)thread * total;
+    int32_t longest = oc_longest_sequence(job->run, job->step->keys);
+    double *weights = (double *)job->scratch + (int64_t)thread * longest;
     for (int32_t i = 0; i < queries; i++) {
         int32_t place = step->query_rows == 0   ? i
                         : step->query_rows == 1 ? step->row
@@ -85,10 +85,9 @@ static void head_task(void *context, int32_t index, int32_t thread) {
 }
 
 static void run(const oc_ref_job *job) {
-    oc_rows keys = job->step->keys;
-    oc_rows sequences = keys == OC_ROWS_IMAGE_TOKENS ? OC_ROWS_IMAGES : OC_ROWS_TEXTS;
+    int32_t sequences = oc_sequences(job->run, job->step->keys);
     int32_t heads = job->step->u.attention.heads;
-    oc_pool_run(job->device->pool, job->run->rows[sequences] * heads, head_task, (void *)job);
+    oc_pool_run(job->device->pool, sequences * heads, head_task, (void *)job);
 }
 
 const oc_ref_family oc_ref_attention = {"attention_f64 ref", run, scratch_bytes};

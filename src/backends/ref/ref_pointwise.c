@@ -28,6 +28,9 @@ static void pointwise_row(void *context, int32_t row, int32_t thread) {
         if (step->y.data != NULL) {
             value += oc_ref_get(&step->y, row, c);
         }
+        if (step->table != NULL) {
+            value += (double)oc_pointwise_table(step, row)[c];
+        }
         oc_ref_put(&step->out, row, c, value, job->device->storage);
     }
 }

@@ -1,4 +1,4 @@
-/* pointwise.c - act(x) + y for AVX2, where no gemm took them in. */
+/* pointwise.c - act(x) + y + table for AVX2, where no gemm took them in. */
 #include "backends/cpu/avx2/avx2.h"
 #include "backends/cpu/avx2/math.h"
 #include "backends/cpu/avx2/quantize.h"
@@ -16,11 +16,15 @@ OC_AVX2 static void pointwise_task(const oc_cpu_job *job, int32_t index, void *l
     for (int32_t r = rows.first; r < rows.end; r++) {
         const float *x = (const float *)step->x.data + r * step->x.stride;
         const float *y = step->y.data;
+        const float *table = oc_pointwise_table(step, r);
         for (int32_t c = 0; c < columns; c += 8) {
             int32_t count = columns - c;
             __m256 value = oc_avx2_activate(step->act, oc_avx2_load(x + c, count));
             if (y != NULL) {
                 value = _mm256_add_ps(value, oc_avx2_load(y + r * step->y.stride + c, count));
+            }
+            if (table != NULL) {
+                value = _mm256_add_ps(value, oc_avx2_load(table + c, count));
             }
             oc_avx2_store(&step->out, r * step->out.stride + c, value, count);
         }

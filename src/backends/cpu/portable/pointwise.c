@@ -1,4 +1,4 @@
-/* pointwise.c - act(x) + y where no gemm took them in. */
+/* pointwise.c - act(x) + y + table where no gemm took them in. */
 #include "backends/cpu/cut.h"
 #include "backends/cpu/portable/math.h"
 #include "backends/cpu/portable/portable.h"
@@ -15,10 +15,14 @@ static void pointwise_task(const oc_cpu_job *job, int32_t index, void *local) {
     for (int32_t r = rows.first; r < rows.end; r++) {
         const float *x = (const float *)step->x.data + r * step->x.stride;
         const float *y = step->y.data;
+        const float *table = oc_pointwise_table(step, r);
         for (int32_t c = 0; c < step->out.columns; c++) {
             float value = oc_portable_activate(step->act, x[c]);
             if (y != NULL) {
                 value += y[r * step->y.stride + c];
+            }
+            if (table != NULL) {
+                value += table[c];
             }
             oc_portable_store(&step->out, r * step->out.stride + c, value);
         }
