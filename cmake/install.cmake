@@ -36,9 +36,10 @@ install(FILES ${CMAKE_BINARY_DIR}/OctavoConfigVersion.cmake
 
 # -- the program, and what it says about itself
 install(TARGETS octavo_cli)
-file(STRINGS apps/cli/commands.h commands REGEX "^ *XX\\([a-z]+\\)")
+file(READ apps/cli/commands.h table)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS apps/cli/commands.h)
-list(TRANSFORM commands REPLACE "^ *XX\\(([a-z]+)\\).*" "\\1")
+string(REGEX MATCHALL "    XX\\([a-z]+\\)" commands "${table}") # OC_CLI_COMMAND_MAP
+list(TRANSFORM commands REPLACE " *XX\\(([a-z]+)\\)" "\\1")
 set(pages "")
 foreach(command octavo ${commands})
   string(REGEX REPLACE "^octavo-octavo$" "octavo" page octavo-${command})

@@ -17,7 +17,7 @@ typedef struct oc_cli_result {
 typedef struct oc_cli_bench_run {
     oc_cli_model model;
     int32_t batches[OC_CLI_BATCHES], batch_count, batch_max;
-    int32_t tokens, vocabulary, end_of_text;
+    int32_t tokens, end;                       /* of a text; the id that ends it */
     oc_cli_result results[2 * OC_CLI_BATCHES]; /* two towers */
     int32_t result_count;
 } oc_cli_bench_run;

@@ -32,7 +32,7 @@ static octavo_status read_steps(const oc_cli_result *from, oc_arena *arena, oc_c
         oc_cli_step *steps;
         double seconds = 0;
         int32_t step_count;
-        OC_TRY(oc_cli_group_steps(item, arena, &steps, &step_count, error));
+        OC_TRY(oc_cli_group(oc_cli_at(item, "steps"), "name", arena, &steps, &step_count, error));
         for (int32_t i = 0; i < step_count; i++) {
             seconds += steps[i].seconds;
         }

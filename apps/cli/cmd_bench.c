@@ -41,33 +41,47 @@ done:
     return status;
 }
 
-/* What random ids need to know of the text tower. */
-static octavo_status read_vocabulary(const oc_cli_options *options, oc_cli_bench_run *of,
-                                     octavo_error *error) {
+/* The id that ends a text: the tokenizer's, or the last of the vocabulary where there is none. */
+static octavo_status find_end(oc_cli_bench_run *of, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t most = of->model.info->tokens_max;
+    int32_t most = of->model.info->tokens_max, count;
+    int32_t *ids = malloc((size_t)most * sizeof *ids);
     const oc_cli_node *report;
     char *text = NULL;
     oc_arena arena;
     oc_arena_init(&arena);
-    OC_TRY(octavo_tool_inspect(of->model.path, 0, &text, error));
-    OC_TRY(oc_cli_tree(text, &arena, &report, error));
-    const oc_cli_node *tower = oc_cli_at(report, "text");
-    of->vocabulary = (int32_t)oc_cli_number(tower, "vocabulary", 0);
-    of->end_of_text = (int32_t)oc_cli_number(tower, "end_of_text", 2);
-    of->tokens = options->tokens ? options->tokens : most;
-    if (of->vocabulary < 2) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "%s has a vocabulary of %d tokens: too few for a text", of->model.path,
-                of->vocabulary);
+    if (!ids) {
+        OC_NO_MEMORY(error, (size_t)most * sizeof *ids);
     }
+    if (octavo_tokenize(of->model.engine, "", 0, ids, &count, NULL, NULL) == OCTAVO_OK) {
+        of->end = ids[count - 1];
+    } else {
+        OC_TRY(octavo_tool_inspect(of->model.path, 0, &text, error));
+        OC_TRY(oc_cli_tree(text, &arena, &report, error));
+        of->end = (int32_t)oc_cli_number(oc_cli_at(report, "text"), "vocabulary", 0) - 1;
+    }
+    if (of->end < 1) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "texts end with token %d: there is none below it to fill them with", of->end);
+    }
+done:
+    free(ids);
+    octavo_free(text);
+    oc_arena_free(&arena);
+    return status;
+}
+
+static octavo_status set_tokens(const oc_cli_options *options, oc_cli_bench_run *of,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t most = of->model.info->tokens_max;
+    of->tokens = options->tokens ? options->tokens : most;
     if (of->tokens > most) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "--tokens %d: the engine takes %d at most", of->tokens, most);
     }
+    OC_TRY(find_end(of, error));
 done:
-    octavo_free(text);
-    oc_arena_free(&arena);
     return status;
 }
 
@@ -96,8 +110,8 @@ static octavo_status measure(const oc_cli_options *options, oc_cli_bench_run *of
     for (size_t t = 0; t < OC_COUNT(towers); t++) {
         for (int32_t b = 0; (wanted & towers[t]) && b < of->batch_count; b++) {
             oc_cli_result *out = &of->results[of->result_count];
-            OC_TRY(oc_cli_job_make(&of->model, towers[t], of->batches[b], of->tokens,
-                                   of->vocabulary, of->end_of_text, &job, error));
+            OC_TRY(oc_cli_job_make(&of->model, towers[t], of->batches[b], of->tokens, of->end, &job,
+                                   error));
             *out = (oc_cli_result){.tower = towers[t], .batch = job.batch, .tokens = job.tokens};
             of->result_count++;
             OC_TRY(oc_cli_time(options, &of->model, &job, &out->timing, error));
@@ -132,7 +146,7 @@ octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *
     }
     OC_TRY(oc_cli_model_open(options, &of->model, error));
     if ((tower ? tower : of->model.info->towers) & of->model.info->towers & OCTAVO_TEXT) {
-        OC_TRY(read_vocabulary(options, of, error));
+        OC_TRY(set_tokens(options, of, error));
     }
     OC_TRY(oc_cli_model_ready(options, tower, of->batch_max, 0, &of->model, error));
     OC_TRY(measure(options, of, error));

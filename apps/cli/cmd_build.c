@@ -8,7 +8,7 @@
 #include "progress.h"
 #include "render.h"
 #include "signals.h"
-#include "tree.h"
+#include "steps.h"
 
 static octavo_status precision_of(const oc_cli_options *options, octavo_precision *out,
                                   octavo_error *error) {
@@ -66,18 +66,22 @@ done:
 
 /* [{"module","why"}...] under a title. */
 static octavo_status print_reasons(const oc_cli_node *report, const char *key, const char *title,
-                                   octavo_error *error) {
+                                   oc_arena *arena, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_cli_node *item = oc_cli_items(report, key);
+    const oc_cli_node *list = oc_cli_at(report, key);
+    oc_cli_step *modules;
+    int32_t count;
     oc_cli_table table;
-    oc_cli_table_open(&table, "<module|<why");
-    if (!item) {
+    oc_cli_table_open(&table, ">times|<module|<why");
+    if (!list || !list->first) {
         goto done;
     }
     printf("\n%s:\n", title);
-    for (; item; item = item->next) {
-        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "module", item->text ? item->text : "?"));
-        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "why", ""));
+    OC_TRY(oc_cli_group(list, "module", arena, &modules, &count, error));
+    for (int32_t i = 0; i < count; i++) {
+        oc_cli_table_cell(&table, "%d", modules[i].count);
+        oc_cli_table_cell(&table, "%s", modules[i].name);
+        oc_cli_table_cell(&table, "%s", modules[i].why);
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
 done:
@@ -92,17 +96,39 @@ static void print_sizes(const oc_cli_node *report) {
     printf("\nsize: %s, the checkpoint's tensors %s", oc_cli_bytes(to, text[0]),
            oc_cli_bytes(from, text[1]));
     printf(from > 0 ? " (%+.1f %%)\n" : "\n", 100 * (to / from - 1));
-    const oc_cli_node *section = oc_cli_items(report, "sections");
-    for (const char *between = "sections: "; section; section = section->next) {
-        printf("%s%s %s", between, oc_cli_text(section, "name", "?"),
-               oc_cli_bytes(oc_cli_number(section, "bytes", 0), text[0]));
-        between = section->next ? ", " : "";
-    }
     const oc_cli_node *canaries = oc_cli_at(report, "canaries");
     if (canaries) {
-        printf("\ncanaries: %.0f of layers, %.0f of the whole model\n",
+        printf("canaries: %.0f of layers, %.0f of the whole model\n",
                oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0));
     }
+}
+
+/* Sections and notices, wrapped. */
+static octavo_status print_lines(const oc_cli_node *report, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char size[OC_CLI_NUMBER_TEXT];
+    oc_buffer text, line;
+    oc_buffer_init(&text);
+    oc_buffer_init(&line);
+    const char *between = "sections: ";
+    for (const oc_cli_node *item = oc_cli_items(report, "sections"); item; item = item->next) {
+        oc_buffer_printf(&line, "%s%s %s", between, oc_cli_text(item, "name", "?"),
+                         oc_cli_bytes(oc_cli_number(item, "bytes", 0), size));
+        between = ", ";
+    }
+    oc_cli_wrap(&text, line.data ? line.data : "", 0);
+    for (const oc_cli_node *note = oc_cli_items(report, "notices"); note; note = note->next) {
+        line.size = 0;
+        oc_buffer_printf(&line, "note: %s", note->text ? note->text : "");
+        oc_cli_wrap(&text, line.data ? line.data : "", 0);
+    }
+    OC_TRY(oc_buffer_status(&line, error));
+    OC_TRY(oc_buffer_status(&text, error));
+    fputs(text.data ? text.data : "", stdout);
+done:
+    oc_buffer_free(&line);
+    oc_buffer_free(&text);
+    return status;
 }
 
 static octavo_status print_report(const oc_cli_options *options, const char *text,
@@ -115,13 +141,14 @@ static octavo_status print_report(const oc_cli_options *options, const char *tex
     printf("%s: %s, %s, built in %.2f s\n\n", options->output, oc_cli_text(report, "name", "?"),
            oc_cli_text(report, "precision", "?"), oc_cli_number(report, "seconds", 0));
     OC_TRY(print_towers(report, error));
-    OC_TRY(print_reasons(report, "kept", "kept in 16 bit or more, as told", error));
-    OC_TRY(print_reasons(report, "fell_back", "fell back", error));
-    OC_TRY(print_reasons(report, "unmerged", "not merged", error));
-    print_sizes(report);
-    for (const oc_cli_node *note = oc_cli_items(report, "notices"); note; note = note->next) {
-        printf("note: %s\n", note->text ? note->text : "");
+    OC_TRY(print_reasons(report, "widened", "widened to 16 bit", &arena, error));
+    OC_TRY(print_reasons(report, "fell_back", "fell back", &arena, error));
+    double unmerged = oc_cli_number(report, "unmerged", 0);
+    if (unmerged > 0) {
+        printf("\nin %.0f layers Q, K and V stay apart: their input scales differ\n", unmerged);
     }
+    print_sizes(report);
+    OC_TRY(print_lines(report, error));
 done:
     oc_arena_free(&arena);
     return status;

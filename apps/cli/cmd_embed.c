@@ -20,6 +20,8 @@ typedef struct rows {
     int32_t count, dim;
 } rows;
 
+enum { NPY_DICT = 128 - 10 }; /* behind magic, version and its own length */
+
 static const char *const kinds[] = {"file", "text"};
 
 /* numpy's format 1.0: magic, header length, a Python dict filled with spaces to a multiple of 64
@@ -27,15 +29,14 @@ static const char *const kinds[] = {"file", "text"};
  */
 static octavo_status save_npy(oc_output *output, const rows *all, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    char header[128], dict[128 - 10];
+    static const uint8_t magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, NPY_DICT, 0};
+    char dict[NPY_DICT], line[NPY_DICT + 1];
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are written as they lie");
     snprintf(dict, sizeof dict, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }",
              all->count, all->dim);
-    memcpy(header, "\x93NUMPY\x01\x00\x76\x00", 10); /* 0x76 = 128 - 10 */
-    memset(header + 10, ' ', sizeof header - 10);
-    memcpy(header + 10, dict, strlen(dict));
-    header[127] = '\n';
-    OC_TRY(oc_output_append(output, header, sizeof header, error));
+    snprintf(line, sizeof line, "%-*s\n", NPY_DICT - 1, dict);
+    OC_TRY(oc_output_append(output, magic, sizeof magic, error));
+    OC_TRY(oc_output_append(output, line, NPY_DICT, error));
     for (int i = 0; i < 2; i++) {
         const oc_cli_embeds *part = &all->parts[i];
         size_t bytes = (size_t)part->count * (size_t)all->dim * sizeof(float);

@@ -129,7 +129,7 @@ static void tell(const oc_cli_options *options, const octavo_tool_eval *eval,
 octavo_status oc_cli_eval(oc_cli_options *options, int *verdict, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_tool_eval eval = {.images = 0}, other = {.images = 0};
-    octavo_tool_eval_delta delta;
+    octavo_tool_eval_delta delta = {.agreement = 0};
     const octavo_tool_eval_delta *compared = options->against ? &delta : NULL;
     char *labels = options->labels_file ? strdup(options->labels_file)
                                         : oc_path_join(options->data, "labels.json");

@@ -30,7 +30,7 @@ static octavo_status print_program(const oc_cli_node *program, oc_arena *arena,
     int32_t count;
     oc_cli_table table;
     oc_cli_table_open(&table, ">times|<step|<kernel|<what and why");
-    OC_TRY(oc_cli_group_steps(program, arena, &steps, &count, error));
+    OC_TRY(oc_cli_group(oc_cli_at(program, "steps"), "name", arena, &steps, &count, error));
     printf("\n%s: activations %s, scratch %s\n\n", oc_cli_text(program, "name", "?"),
            oc_cli_bytes(oc_cli_number(program, "arena_bytes", 0), text[0]),
            oc_cli_bytes(oc_cli_number(program, "scratch_bytes", 0), text[1]));

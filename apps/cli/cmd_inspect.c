@@ -93,10 +93,12 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     const oc_cli_node *calibration = oc_cli_at(report, "calibration");
     const char *card = oc_cli_text(report, "card", NULL),
                *graph = oc_cli_text(report, "graph", NULL);
-    printf("%s: %s, %s, %s\nformat %s, written by %s\n", oc_cli_text(report, "file", "?"),
-           oc_cli_text(report, "name", "?"), oc_cli_text(report, "precision", "?"),
-           oc_cli_bytes(oc_cli_number(report, "bytes", 0), size),
-           oc_cli_text(report, "format", "?"), oc_cli_text(report, "producer", "?"));
+    printf("%s: %s, %s, %s\n", oc_cli_text(report, "file", "?"), oc_cli_text(report, "name", "?"),
+           oc_cli_text(report, "precision", "?"),
+           oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
+    printf("format %s, written by octavo %s from a checkpoint of %s\n",
+           oc_cli_text(report, "format", "?"), oc_cli_text(report, "octavo", "?"),
+           oc_cli_text(report, "producer", "unknown origin"));
     print_towers(report);
     printf("canaries: %.0f of layers, %.0f of the whole model; calibration record: %s\n\n",
            oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0),

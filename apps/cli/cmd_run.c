@@ -288,7 +288,8 @@ octavo_status oc_cli_run(oc_cli_options *options, int *verdict, octavo_error *er
     if (sides[0].rows && sides[1].rows) {
         OC_TRY(make_logits(&model, sides, &logits, error));
     }
-    outputs = calloc((size_t)(sides[0].output_count + sides[1].output_count + 1), sizeof *outputs);
+    outputs =
+        calloc((size_t)sides[0].output_count + (size_t)sides[1].output_count + 1, sizeof *outputs);
     if (!outputs) {
         OC_NO_MEMORY(error, sizeof *outputs);
     }

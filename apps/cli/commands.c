@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/status.h"
 
 #define FIELD(name) offsetof(oc_cli_options, name)
 #define SWITCH(name, field, text)                                                                  \
@@ -89,7 +90,7 @@ static const oc_cli_flag classify_flags[] = {
     WORDS("labels", labels, "A,B,C", "the labels, a comma between"),
     TEXT("labels-file", labels_file, "FILE", "the labels, one a line"),
     TEXT("templates", templates_file, "FILE",
-         "sentences, one a line, with {} for the label; default: the label alone"),
+         "sentences such as \"a photo of a {}.\", one a line; default: the label alone"),
     COUNT("top", top, 1, OC_LIMIT_LABELS, "labels shown for each image; default: 5"),
     COUNT("batch", batch, 1, OC_LIMIT_BATCH, "images or texts of one run; default: 16"),
     SWITCH("fail-fast", fail_fast, "stop at the first image that cannot be read"),
@@ -236,7 +237,7 @@ const oc_cli_command *oc_cli_find(const char *name) {
 const oc_cli_flag *oc_cli_flag_at(const oc_cli_command *command, int32_t index) {
     const oc_cli_flag *lists[] = {command->flags, command->runs ? session_flags : no_flags,
                                   common_flags};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < OC_COUNT(lists); i++) {
         for (const oc_cli_flag *flag = lists[i]; flag->name; flag++) {
             if (index-- == 0) {
                 return flag;

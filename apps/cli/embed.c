@@ -85,7 +85,10 @@ static octavo_status sort_out(const oc_cli_options *options, decoding *batch, in
         oc_cli_report("skipped", batch->files[i], false, failure);
         oc_cli_skipped *skipped = &out->skipped[out->skipped_count];
         *skipped = (oc_cli_skipped){batch->files[i], strdup(failure->message)};
-        out->skipped_count += skipped->message != NULL;
+        if (!skipped->message) {
+            OC_NO_MEMORY(error, sizeof failure->message);
+        }
+        out->skipped_count++;
     }
 done:
     return status;
@@ -118,7 +121,7 @@ octavo_status oc_cli_embed_images(const oc_cli_options *options, const oc_cli_mo
             OC_TRY(octavo_session_run(model->session, &input, 1, &output, 1, error));
             out->count += good;
         }
-        oc_cli_progress_step(options->progress, "embedding images", (uint64_t)(at + count),
+        oc_cli_progress_step(options->progress, "embedding images", (uint64_t)at + (uint64_t)count,
                              (uint64_t)files->count);
     }
 done:

@@ -32,22 +32,23 @@ int main(int argc, char **argv) {
     int verdict = 0;
     oc_error_clear(error);
     status = oc_cli_parse(argc, argv, &options, error);
-    if (options.command) {
-        snprintf(where, sizeof where, "octavo %s", options.command->name);
-        what = status == OCTAVO_INVALID_ARGUMENT ? what : options.command->failure;
+    const oc_cli_command *command = options.command;
+    if (command) {
+        snprintf(where, sizeof where, "octavo %s", command->name);
+        what = status == OCTAVO_INVALID_ARGUMENT ? what : command->failure;
     }
-    OC_TRY(status);
+    if (status || !command) {
+        goto done;
+    }
     OC_TRY(oc_cli_signals_start(error));
     oc_cli_progress_init(&progress, options.quiet);
     options.progress = &progress;
     if (options.help) {
-        const char *name = options.command->name;
-        options.arguments = (oc_cli_list){&name, 1};
-        options.command = oc_cli_find("help");
+        options.arguments = (oc_cli_list){(const char *[]){command->name}, 1};
         status = oc_cli_help(&options, &verdict, error);
     } else {
         oc_cli_signals_about(what, where, options.json);
-        status = options.command->run(&options, &verdict, error);
+        status = command->run(&options, &verdict, error);
     }
     oc_cli_progress_clear(&progress);
     if (status == OCTAVO_OK) {

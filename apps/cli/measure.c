@@ -20,23 +20,19 @@ static uint64_t next_random(uint64_t *state) {
     return mixed ^ mixed >> 31;
 }
 
-static void fill_ids(int32_t *ids, const oc_cli_job *job, int32_t vocabulary, int32_t end) {
+/* Ids below the one that ends a text: it is the largest, as old checkpoints ask for. */
+static void fill_ids(int32_t *ids, const oc_cli_job *job, int32_t end) {
     uint64_t seed = 1;
-    end = end == 2 || end >= vocabulary ? vocabulary - 1 : end;
     for (int32_t row = 0; row < job->batch; row++, ids += job->tokens) {
         for (int32_t t = 0; t < job->tokens; t++) {
-            ids[t] = (int32_t)(next_random(&seed) % (uint64_t)vocabulary);
-            if (ids[t] == end) {
-                ids[t] = (end + 1) % vocabulary;
-            }
+            ids[t] = (int32_t)(next_random(&seed) % (uint64_t)end);
         }
         ids[job->tokens - 1] = end;
     }
 }
 
 octavo_status oc_cli_job_make(const oc_cli_model *model, int32_t tower, int32_t batch,
-                              int32_t tokens, int32_t vocabulary, int32_t end_of_text,
-                              oc_cli_job *out, octavo_error *error) {
+                              int32_t tokens, int32_t end, oc_cli_job *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t side = (size_t)model->info->image_size, bytes = 0;
     bool is_text = tower == OCTAVO_TEXT;
@@ -48,7 +44,7 @@ octavo_status oc_cli_job_make(const oc_cli_model *model, int32_t tower, int32_t 
         OC_NO_MEMORY(error, bytes);
     }
     if (is_text) {
-        fill_ids(out->input, out, vocabulary, end_of_text);
+        fill_ids(out->input, out, end);
     } else {
         uint64_t seed = 1;
         for (size_t i = 0; i < bytes; i++) {
@@ -100,10 +96,13 @@ static double percentile(const double *sorted, int32_t count, double share) {
 octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *model,
                           const oc_cli_job *job, oc_cli_timing *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    double *seconds = NULL, peak[2];
-    int32_t capacity = 0;
-    *out = (oc_cli_timing){.runs = 0};
+    int32_t capacity = 1024;
+    double peak[2], *seconds = malloc((size_t)capacity * sizeof *seconds);
     uint64_t start = oc_clock_ns(), warm = (uint64_t)(options->warmup * 1e9);
+    *out = (oc_cli_timing){.runs = 0};
+    if (!seconds) {
+        OC_NO_MEMORY(error, (size_t)capacity * sizeof *seconds);
+    }
     do {
         OC_TRY(oc_cli_job_run(model, job, error));
     } while (oc_clock_ns() - start < warm);
@@ -112,12 +111,12 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
     double cpu = cpu_seconds();
     for (start = now; out->runs < RUNS_MIN || (now - start < wanted && out->runs < RUNS_MAX);) {
         if (out->runs == capacity) {
-            capacity = capacity ? 2 * capacity : 1024;
-            double *more = realloc(seconds, (size_t)capacity * sizeof *more);
+            double *more = realloc(seconds, 2 * (size_t)capacity * sizeof *more);
             if (!more) {
-                OC_NO_MEMORY(error, (size_t)capacity * sizeof *more);
+                OC_NO_MEMORY(error, 2 * (size_t)capacity * sizeof *more);
             }
             seconds = more;
+            capacity *= 2;
         }
         uint64_t before = oc_clock_ns();
         OC_TRY(oc_cli_job_run(model, job, error));

@@ -11,11 +11,9 @@ typedef struct oc_cli_job {
     float *output;
 } oc_cli_job;
 
-/* vocabulary, end_of_text: of the text tower; an end_of_text of 2 means, as in old checkpoints,
- * that the largest id ends a text. */
+/* end: the id that ends a text. */
 octavo_status oc_cli_job_make(const oc_cli_model *model, int32_t tower, int32_t batch,
-                              int32_t tokens, int32_t vocabulary, int32_t end_of_text,
-                              oc_cli_job *out, octavo_error *error);
+                              int32_t tokens, int32_t end, oc_cli_job *out, octavo_error *error);
 octavo_status oc_cli_job_run(const oc_cli_model *model, const oc_cli_job *job, octavo_error *error);
 void oc_cli_job_free(oc_cli_job *job); /* a zeroed one is accepted */
 

@@ -178,6 +178,13 @@ done:
     return status;
 }
 
+/* Of flags that can be required: texts and lists. */
+static bool is_given(const oc_cli_options *options, const oc_cli_flag *flag) {
+    const void *field = (const char *)options + flag->field;
+    return flag->kind == OC_CLI_LIST ? ((const oc_cli_list *)field)->count > 0
+                                     : *(const char *const *)field != NULL;
+}
+
 static octavo_status check_given(const oc_cli_options *options, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cli_command *command = options->command;
@@ -192,10 +199,7 @@ static octavo_status check_given(const oc_cli_options *options, octavo_error *er
               options->arguments.items[command->arguments_max], command->name);
     }
     for (int32_t i = 0; (flag = oc_cli_flag_at(command, i)); i++) {
-        const char *field = (const char *)options + flag->field;
-        bool is_given = flag->kind == OC_CLI_LIST ? ((const oc_cli_list *)field)->count > 0
-                                                  : *(const char *const *)field != NULL;
-        if (flag->required && !is_given) {
+        if (flag->required && !is_given(options, flag)) {
             USAGE("--%s %s is missing", flag->name, flag->value);
         }
     }

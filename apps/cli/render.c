@@ -166,13 +166,19 @@ static void print_row(const oc_cli_table *table, int32_t first, const int *width
         const char *title = title_of(table->columns, c, &length);
         const char *cell = table->cells[first + c];
         bool is_last = c + 1 == table->column_count, right = title[0] == '>';
-        int bytes = is_last && !right ? line_bytes(cell, width) : bytes_of(cell, width);
-        int pad = width - (width_of(cell) < width ? width_of(cell) : width);
-        print_padded(cell, bytes, pad, right, is_last);
-        for (cell += bytes; is_last && !right && *cell; cell += bytes) {
-            cell += *cell == ' ';
-            bytes = line_bytes(cell, width);
-            printf("\n%*s%.*s", at, "", bytes, cell);
+        int have = width_of(cell), pad = have < width ? width - have : 0;
+        if (is_last && !right) {
+            int bytes = line_bytes(cell, width);
+            printf("%.*s", bytes, cell);
+            for (cell += bytes; *cell; cell += bytes) {
+                cell += *cell == ' ';
+                bytes = line_bytes(cell, width);
+                printf("\n%*s%.*s", at, "", bytes, cell);
+            }
+        } else if (have > width) {
+            printf("%.*s..", bytes_of(cell, width - 2), cell);
+        } else {
+            print_padded(cell, (int)strlen(cell), pad, right, is_last);
         }
         at += width + GAP;
         printf("%*s", is_last ? 0 : GAP, "");

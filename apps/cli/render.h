@@ -25,7 +25,8 @@ void oc_cli_clean(char *text, bool keep_lines);
  *     oc_cli_table_cell(&table, "%s", name); ... one call a column
  *     OC_TRY(oc_cli_table_print(&table, 2, error));
  *
- * '<' and '>' align a column; a last column on the left is wrapped where it is too wide.  Memory
+ * '<' and '>' align a column; a last column on the left is wrapped where it is too wide,
+ * other cells are cut ("..").  Memory
  * that is out shows in oc_cli_table_print.  Print or close frees it. */
 typedef struct oc_cli_table {
     const char *columns;

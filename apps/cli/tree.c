@@ -5,12 +5,6 @@
 
 #include "render.h"
 
-/* A container that is being filled, and where its next child goes. */
-typedef struct level {
-    oc_cli_node *node;
-    const oc_cli_node **tail;
-} level;
-
 static octavo_status fill(oc_cli_node *node, const oc_json_event *event, oc_arena *arena,
                           octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -31,13 +25,11 @@ done:
 octavo_status oc_cli_tree(const char *text, oc_arena *arena, const oc_cli_node **out,
                           octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    level levels[OC_LIMIT_JSON_DEPTH + 1];
-    uint32_t depth = 0;
+    oc_cli_node *open = NULL; /* the container that is being filled */
     const char *key = NULL;
     oc_json json;
     oc_json_event event;
     *out = NULL;
-    levels[0] = (level){NULL, out};
     oc_json_open(&json, text, strlen(text), 0, 0);
     for (;;) {
         OC_TRY(oc_json_next(&json, &event, error));
@@ -52,7 +44,7 @@ octavo_status oc_cli_tree(const char *text, oc_arena *arena, const oc_cli_node *
             continue;
         }
         if (event.type == OC_JSON_OBJECT_END || event.type == OC_JSON_ARRAY_END) {
-            depth--;
+            open = open ? open->parent : NULL;
             continue;
         }
         oc_cli_node *node = oc_arena_alloc(arena, sizeof *node);
@@ -62,13 +54,16 @@ octavo_status oc_cli_tree(const char *text, oc_arena *arena, const oc_cli_node *
         OC_TRY(fill(node, &event, arena, error));
         node->key = key;
         key = NULL;
-        *levels[depth].tail = node;
-        levels[depth].tail = &node->next;
-        if (levels[depth].node) {
-            levels[depth].node->count++;
+        node->parent = open;
+        if (!open) {
+            *out = node;
+        } else {
+            *(open->last ? &open->last->next : &open->first) = node;
+            open->last = node;
+            open->count++;
         }
         if (event.type == OC_JSON_OBJECT_BEGIN || event.type == OC_JSON_ARRAY_BEGIN) {
-            levels[++depth] = (level){node, &node->first};
+            open = node;
         }
     }
 done:

@@ -15,7 +15,7 @@ typedef struct oc_cli_node {
     const char *text;  /* STRING: its value, printable; NUMBER: as written */
     double number;
     int32_t count; /* of children */
-    const struct oc_cli_node *first, *next;
+    struct oc_cli_node *parent, *first, *last, *next;
 } oc_cli_node;
 
 /* The tree lives in the arena. */

@@ -4,6 +4,7 @@
 
 #include "api/build_report.h"
 #include "api/canary.h"
+#include "api/options.h"
 #include "api/processor_record.h"
 #include "api/source.h"
 #include "base/clock.h"
@@ -234,6 +235,35 @@ done:
     return status;
 }
 
+static octavo_status check_options(const builder *b) {
+    octavo_status status = OCTAVO_OK;
+    if (b->options.precision < OCTAVO_AS_CHECKPOINT ||
+        b->options.precision > OCTAVO_PRECISION_BF16) {
+        OC_FAIL(b->error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "precision is %d, it must be %d (as the checkpoint), %d (F16) or %d (BF16)",
+                (int)b->options.precision, (int)OCTAVO_AS_CHECKPOINT, (int)OCTAVO_PRECISION_F16,
+                (int)OCTAVO_PRECISION_BF16);
+    }
+done:
+    return status;
+}
+
+/* Tries the written file, before it has its name. */
+static octavo_status verify(builder *b, const char *engine) {
+    octavo_status status = OCTAVO_OK;
+    const char *temporary;
+    OC_TRY(oc_engine_writer_seal(b->writer, &temporary, b->error));
+    if (b->options.verify) {
+        status = oc_canary_verify_file(temporary, b->options.threads, b->error);
+        if (status != OCTAVO_OK && b->error != NULL) {
+            b->error->path[0] = '\0';
+            oc_error_path(b->error, engine);
+        }
+    }
+done:
+    return status;
+}
+
 octavo_status octavo_build(const char *checkpoint, const char *engine,
                            const octavo_build_options *options, char **report,
                            octavo_error *error) {
@@ -244,10 +274,10 @@ octavo_status octavo_build(const char *checkpoint, const char *engine,
     if (report != NULL) {
         *report = NULL;
     }
-    if (options != NULL) {
-        memcpy(&b.options, options,
-               options->struct_size < sizeof b.options ? options->struct_size : sizeof b.options);
-    }
+    OC_TRY(oc_options_copy(&b.options, sizeof b.options, options,
+                           OC_OPTIONS_LEAST(octavo_build_options, progress_user),
+                           "octavo_build_options", error));
+    OC_TRY(check_options(&b));
     OC_TRY(oc_source_open(checkpoint, b.options.precision, b.options.keep, &b.source, error));
     oc_build_facts_begin(&b.facts, &b.source);
     OC_TRY(check_strict(&b));
@@ -259,12 +289,8 @@ octavo_status octavo_build(const char *checkpoint, const char *engine,
     OC_TRY(write_calibration(&b));
     OC_TRY(write_card(&b));
     OC_TRY(write_canaries(&b));
+    OC_TRY(verify(&b, engine));
     OC_TRY(oc_engine_writer_finish(b.writer, error));
-    oc_engine_writer_free(b.writer);
-    b.writer = NULL;
-    if (b.options.verify) {
-        OC_TRY(oc_canary_verify_file(engine, b.options.threads, error));
-    }
     if (report != NULL) {
         b.facts.seconds = (double)(oc_clock_ns() - start) * 1e-9;
         OC_TRY(oc_build_report(&b.source, &b.facts, checkpoint, engine, report, error));
@@ -272,5 +298,8 @@ octavo_status octavo_build(const char *checkpoint, const char *engine,
 done:
     oc_engine_writer_free(b.writer);
     oc_source_close(&b.source);
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, checkpoint);
+    }
     return status;
 }

@@ -53,6 +53,7 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
     float *embeds = NULL;
     int32_t dim = engine->info.embed_dim;
     size_t count = 0;
+    oc_error_clear(error);
     *out = NULL;
     if (template_count == 0) {
         templates = &alone;

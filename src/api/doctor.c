@@ -95,6 +95,7 @@ octavo_status octavo_tool_doctor(char **out, octavo_error *error) {
     oc_buffer text;
     oc_json_writer json;
     char version[32];
+    oc_error_clear(error);
     *out = NULL;
     oc_buffer_init(&text);
     oc_json_write_open(&json, &text, true);
@@ -124,6 +125,9 @@ octavo_status octavo_tool_doctor(char **out, octavo_error *error) {
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_finish(&json, error));
     *out = oc_buffer_take(&text, NULL);
+    if (*out == NULL) {
+        OC_NO_MEMORY(error, 1);
+    }
 done:
     oc_buffer_free(&text);
     return status;

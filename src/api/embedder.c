@@ -7,16 +7,18 @@
 #include "api/internal.h"
 #include "base/threads.h"
 
-/* Rows that one run of the session takes. */
-static int32_t rows_of(const octavo_session *session) {
-    return oc_session_batch_max(session->session);
+/* Texts of `length` tokens at most that one run of the session is sure to take; at least one. */
+static int32_t texts_of(const octavo_session *session, int32_t length) {
+    int32_t batch = oc_session_batch_max(session->session);
+    int32_t texts = oc_session_tokens_max(session->session) / (length < 1 ? 1 : length);
+    return texts < 1 ? 1 : texts < batch ? texts : batch;
 }
 
 octavo_status oc_embed_texts(const octavo_engine *engine, octavo_session *session,
                              const char *const *texts, int32_t count, octavo_progress progress,
                              void *user, float *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t batch = rows_of(session), length = engine->info.tokens_max;
+    int32_t length = engine->info.tokens_max, batch = texts_of(session, length);
     int32_t dim = engine->info.embed_dim;
     int32_t *ids = calloc((size_t)batch * (size_t)length + 1, sizeof *ids);
     if (ids == NULL) {
@@ -68,7 +70,7 @@ octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *sessi
                               void *user, float *out, uint8_t *ok, octavo_error *errors,
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t batch = rows_of(session), dim = engine->info.embed_dim;
+    int32_t batch = oc_session_batch_max(session->session), dim = engine->info.embed_dim;
     int64_t size = engine->info.image_size;
     size_t image_bytes = (size_t)(size * size * 3);
     oc_pool *pool = NULL;

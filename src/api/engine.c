@@ -180,8 +180,8 @@ octavo_status octavo_preprocess(const octavo_engine *engine, const void *data, s
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
     if (!engine->has_processor) {
-        OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET, "engine %s has no image tower",
-                engine->info.name);
+        OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
+                "engine %s has no image tower or no image processor", engine->info.name);
     }
     OC_TRY(oc_image_process(&engine->processor, data, bytes, pixels, error));
 done:

@@ -131,7 +131,8 @@ static octavo_status list_images(const char *data, const label_file *labels, oct
             OC_NO_MEMORY(error, 1);
         }
         oc_listing_free(&listing);
-        OC_TRY(oc_folder_list(folder, false, OC_LIMIT_FILES, &listing, error));
+        OC_TRY(
+            oc_folder_list(folder, false, OC_LIMIT_FILES - (uint32_t)out->images, &listing, error));
         for (uint32_t i = 0; i < listing.count; i++) {
             if (out->images == capacity) {
                 capacity = capacity == 0 ? 1024 : capacity * 2;
@@ -248,6 +249,7 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
     label_file file = {0};
     octavo_tool_classes *classes = NULL;
     char *path = NULL;
+    oc_error_clear(error);
     *out = (octavo_tool_eval){0};
     path = labels == NULL ? oc_path_join(data, "labels.json") : strdup(labels);
     if (path == NULL) {
@@ -306,6 +308,7 @@ octavo_status octavo_tool_eval_compare(const octavo_tool_eval *a, const octavo_t
     octavo_status status = OCTAVO_OK;
     int32_t same = 0;
     double sum = 0;
+    oc_error_clear(error);
     *out = (octavo_tool_eval_delta){.cosine_min = 1};
     if (a->images != b->images || a->images == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,

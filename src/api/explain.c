@@ -75,6 +75,7 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     char about[160];
     oc_buffer text;
     oc_json_writer json;
+    oc_error_clear(error);
     *out = NULL;
     oc_buffer_init(&text);
     device->backend->describe(device, about, sizeof about);
@@ -101,12 +102,16 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_finish(&json, error));
     *out = oc_buffer_take(&text, NULL);
+    if (*out == NULL) {
+        OC_NO_MEMORY(error, 1);
+    }
 done:
     oc_buffer_free(&text);
     return status;
 }
 
 octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_error *error) {
+    oc_error_clear(error);
     return oc_session_profile(session->session, on != 0, error);
 }
 

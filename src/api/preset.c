@@ -241,6 +241,7 @@ octavo_status octavo_tool_preset(const char *name, const char *folder, octavo_er
     const preset *p = NULL;
     list *l = calloc(1, sizeof *l);
     oc_output_folder output = {0};
+    oc_error_clear(error);
     for (size_t i = 0; i < OC_COUNT(presets); i++) {
         p = strcmp(presets[i].name, name) == 0 ? &presets[i] : p;
     }

@@ -1,9 +1,9 @@
 /* session.c - octavo.h's sessions over src/runtime's. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/backends.h"
 #include "api/internal.h"
+#include "api/options.h"
 #include "base/limits.h"
 #include "base/threads.h"
 
@@ -20,9 +20,13 @@ octavo_status octavo_session_create(const octavo_engine *engine,
     if (session == NULL) {
         OC_NO_MEMORY(error, sizeof *session);
     }
-    if (options != NULL) { /* a caller built against an older header has a shorter struct */
-        memcpy(&given, options,
-               options->struct_size < sizeof given ? options->struct_size : sizeof given);
+    OC_TRY(oc_options_copy(&given, sizeof given, options,
+                           OC_OPTIONS_LEAST(octavo_session_options, flags),
+                           "octavo_session_options", error));
+    if ((given.flags & ~OCTAVO_KEEP_HIDDEN) != 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "flags is %d, only %d (OCTAVO_KEEP_HIDDEN) is known", given.flags,
+                OCTAVO_KEEP_HIDDEN);
     }
     if (given.threads < 0 || given.threads > OC_LIMIT_THREADS) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,

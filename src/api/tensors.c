@@ -16,6 +16,7 @@ octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *ou
     oc_arena *arena = calloc(1, sizeof *arena);
     char *bytes = NULL;
     size_t size = 0;
+    oc_error_clear(error);
     *out = (octavo_tool_tensors){0};
     if (arena == NULL) {
         OC_NO_MEMORY(error, sizeof *arena);
@@ -69,5 +70,6 @@ void octavo_tool_tensors_free(octavo_tool_tensors *tensors) {
 
 octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
                                        int32_t count, octavo_error *error) {
+    oc_error_clear(error);
     return oc_safetensors_save(path, items, count, NULL, 0, error);
 }

@@ -71,5 +71,8 @@
 #define OC_LIMIT_PATTERN_WORK (UINT64_C(1) << 30)
 /* Scans of a progressive JPEG: encoders write 10, optimisers under 20; each scan walks all pixels. */
 #define OC_LIMIT_JPEG_SCANS 64
+/* Canaries of an engine: one a layer of both towers, and as many whole-model ones; each is computed
+ * when a session is made. */
+#define OC_LIMIT_CANARIES (4 * OC_LIMIT_LAYERS)
 
 #endif

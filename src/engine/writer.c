@@ -33,6 +33,7 @@ struct oc_engine_writer {
     XXH3_state_t *chunk;  /* hash of the chunk so far; owned */
 
     oc_buffer sections[OC_SECTION_KNOWN + 1]; /* by type */
+    bool sealed;                              /* all of it is written */
 };
 
 octavo_status oc_engine_writer_create(const char *path, oc_engine_writer **out,
@@ -215,9 +216,11 @@ static void add_section(oc_format_front *front, uint32_t type, uint64_t bytes, u
                             .checksum = checksum};
 }
 
-octavo_status oc_engine_writer_finish(oc_engine_writer *writer, octavo_error *error) {
+octavo_status oc_engine_writer_seal(oc_engine_writer *writer, const char **temporary,
+                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_format_front front = {0};
+    *temporary = NULL;
     if (writer->begun) {
         OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
                 "the engine is to be finished inside tensor %" PRIu32, writer->count);
@@ -240,6 +243,21 @@ octavo_status oc_engine_writer_finish(oc_engine_writer *writer, octavo_error *er
                                   writer->sections[section->type].data, section->bytes, error));
     }
     OC_TRY(oc_output_write_at(&writer->output, 0, &front, sizeof front, error));
+    writer->sealed = true;
+    *temporary = writer->output.temporary;
+done:
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, writer->output.path);
+    }
+    return status;
+}
+
+octavo_status oc_engine_writer_finish(oc_engine_writer *writer, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *temporary;
+    if (!writer->sealed) {
+        OC_TRY(oc_engine_writer_seal(writer, &temporary, error));
+    }
     OC_TRY(oc_output_commit(&writer->output, error));
 done:
     if (status != OCTAVO_OK) {

@@ -47,7 +47,12 @@ octavo_status oc_engine_writer_end_tensor(oc_engine_writer *writer, octavo_error
 octavo_status oc_engine_writer_section(oc_engine_writer *writer, oc_section_type type,
                                        const void *data, size_t bytes, octavo_error *error);
 
-/* Writes what is left, checks the tables as a reader will, syncs and renames.
+/* Writes what is left and checks the tables as a reader will.  The whole file can then be read
+ * under *temporary (borrowed), to be tried before it gets its name.  Errors: finish's. */
+octavo_status oc_engine_writer_seal(oc_engine_writer *writer, const char **temporary,
+                                    octavo_error *error);
+
+/* Seals, unless that was done, syncs and renames.
  *   CORRUPT  tables that a reader would refuse: a tensor's name twice, META or GRAPH missing
  *   IO       the system failed to write */
 octavo_status oc_engine_writer_finish(oc_engine_writer *writer, octavo_error *error);

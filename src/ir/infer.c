@@ -80,9 +80,54 @@ static int64_t last(const oc_type *type) {
     return type->dims[type->rank - 1];
 }
 
-/* A float activation: its last dimension fixed. */
+/* Rows of activations, in one of the forms that a device has row sets for: [images,D],
+ * [images,T,D], [texts,D] or [texts,tokens,D]. */
 static bool is_rows(const oc_type *type) {
-    return type->rank >= 2 && type->rank <= 3 && last(type) > 0;
+    bool images = type->dims[0] == OC_DIM_IMAGES, texts = type->dims[0] == OC_DIM_TEXTS;
+    int64_t tokens = type->dims[1];
+    if (type->rank == 3 && !(images && tokens >= 1 && tokens <= OC_LIMIT_TOKENS) &&
+        !(texts && tokens == OC_DIM_TOKENS)) {
+        return false;
+    }
+    return (type->rank == 2 || type->rank == 3) && (images || texts) && last(type) >= 1 &&
+           last(type) <= OC_LIMIT_MLP;
+}
+
+static bool is_ids(const oc_type *type) {
+    return type->dtype == OCTAVO_I32 && type->rank == 2 && type->dims[0] == OC_DIM_TEXTS &&
+           type->dims[1] == OC_DIM_TOKENS;
+}
+
+/* One place in each text. */
+static bool is_places(const oc_type *type) {
+    return type->dtype == OCTAVO_I32 && type->rank == 1 && type->dims[0] == OC_DIM_TEXTS;
+}
+
+/* Whether every sequence of x [B,T,D] has this row; a text may have but one. */
+static bool has_row(const oc_type *x, int64_t row) {
+    return row >= 0 && row < (x->dims[0] == OC_DIM_IMAGES ? x->dims[1] : 1);
+}
+
+/* Image size of float [images,3,S,S] or u8 [images,S,S,3]; 0 if it is neither. */
+static int64_t image_side(const oc_type *x) {
+    if (x->rank != 4 || x->dims[0] != OC_DIM_IMAGES ||
+        (x->dtype != OCTAVO_U8 && !oc_type_is_float(x))) {
+        return 0;
+    }
+    int32_t channels = x->dtype == OCTAVO_U8 ? 3 : 1, side = x->dtype == OCTAVO_U8 ? 1 : 2;
+    return x->dims[channels] == 3 && x->dims[side] == x->dims[side + 1] && x->dims[side] >= 1 &&
+                   x->dims[side] <= OC_LIMIT_IMAGE_SIZE
+               ? x->dims[side]
+               : 0;
+}
+
+/* The answer of an operation that makes rows of another shape than its input's. */
+static octavo_status yield_rows(rule *r, oc_type type) {
+    char text[120];
+    oc_type_text(&type, text, sizeof text);
+    REQUIRE(is_rows(&type), "%s is beyond the limits", text);
+    r->type = type;
+    return OCTAVO_OK;
 }
 
 /* Constant expressions nest in these forms only, so that evaluating them needs no recursion. */
@@ -114,15 +159,12 @@ static octavo_status infer_const(rule *r) {
 
 static octavo_status infer_input(rule *r) {
     REQUIRE(r->node->name[0] != '\0', "an input needs a name");
-    REQUIRE(oc_dtype_bytes(r->node->type.dtype) != 0 && r->node->type.rank >= 1 &&
-                r->node->type.rank <= OCTAVO_MAX_RANK,
-            "rank %d or dtype %d is not valid", r->node->type.rank, (int)r->node->type.dtype);
-    for (int32_t i = 0; i < r->node->type.rank; i++) {
-        int64_t dim = r->node->type.dims[i];
-        REQUIRE((dim >= 1 && dim <= OC_LIMIT_VOCABULARY) ||
-                    (dim <= OC_DIM_IMAGES && dim >= OC_DIM_TOKENS),
-                "dimension %d is %lld", i, (long long)dim);
-    }
+    const oc_type *type = &r->node->type;
+    char text[120];
+    oc_type_text(type, text, sizeof text);
+    REQUIRE(is_ids(type) || is_places(type) || image_side(type) != 0 ||
+                (is_rows(type) && oc_type_is_float(type)),
+            "%s is not the type of pixels, ids, places or rows", text);
     r->type = r->node->type;
     return OCTAVO_OK;
 }
@@ -146,8 +188,9 @@ static octavo_status infer_scaled(rule *r) {
 }
 
 static octavo_status infer_concat(rule *r) {
-    r->type = *r->in[0];
     REQUIRE(r->in[0]->rank == 1 || r->in[0]->rank == 2, "only vectors and matrices are joined");
+    r->type = *r->in[0];
+    r->type.dims[0] = 0;
     for (int32_t i = 0; i < r->node->input_count; i++) {
         REQUIRE(input_is(r, i, OC_OP_SCALED, OC_OP_SCALED,
                          r->in[i]->dtype == OCTAVO_F8_E4M3 ? OC_OP_SCALED : OC_OP_CONST),
@@ -202,21 +245,11 @@ static octavo_status infer_preadd(rule *r) {
 
 static octavo_status infer_normalize_pixels(rule *r) {
     const oc_type *x = r->in[0];
-    REQUIRE(x->dtype == OCTAVO_U8 && x->rank == 4 && x->dims[3] == 3 && x->dims[1] == x->dims[2],
-            "pixels are U8 [images,S,S,3]");
+    REQUIRE(x->dtype == OCTAVO_U8 && image_side(x) != 0, "pixels are U8 [images,S,S,3]");
     REQUIRE(is_vector(r->in[1], 3) && is_vector(r->in[2], 3) && is_const(r, 1) && is_const(r, 2),
             "mean and std are float [3]");
     r->type = (oc_type){OCTAVO_F16, 4, {x->dims[0], 3, x->dims[1], x->dims[2]}};
     return OCTAVO_OK;
-}
-
-/* Image size of float [B,3,S,S] or u8 [B,S,S,3]; 0 if it is neither. */
-static int64_t image_side(const oc_type *x) {
-    if (x->rank != 4 || (x->dtype != OCTAVO_U8 && !oc_type_is_float(x))) {
-        return 0;
-    }
-    int32_t channels = x->dtype == OCTAVO_U8 ? 3 : 1, side = x->dtype == OCTAVO_U8 ? 1 : 2;
-    return x->dims[channels] == 3 && x->dims[side] == x->dims[side + 1] ? x->dims[side] : 0;
 }
 
 static octavo_status infer_patches(rule *r) {
@@ -242,39 +275,39 @@ static octavo_status infer_patches(rule *r) {
                 "the table must be [%lld,%lld]", (long long)patches + 1, (long long)w->dims[0]);
         patches++;
     }
-    r->type = (oc_type){OCTAVO_F16, 3, {x->dims[0], patches, w->dims[0]}};
-    return OCTAVO_OK;
+    return yield_rows(r, (oc_type){OCTAVO_F16, 3, {x->dims[0], patches, w->dims[0]}});
 }
 
 static octavo_status infer_prepend(rule *r) {
     const oc_type *x = r->in[1];
-    REQUIRE(is_rows(x) && x->rank == 3 && x->dims[1] > 0 && oc_type_is_float(x), "x is [B,P,D]");
+    REQUIRE(is_rows(x) && x->rank == 3 && x->dims[1] > 0 && oc_type_is_float(x),
+            "x is float [images,P,D]");
     REQUIRE(is_vector(r->in[0], x->dims[2]) && is_const(r, 0), "the row must have %lld entries",
             (long long)x->dims[2]);
-    r->type = (oc_type){OCTAVO_F16, 3, {x->dims[0], x->dims[1] + 1, x->dims[2]}};
-    return OCTAVO_OK;
+    return yield_rows(r, (oc_type){OCTAVO_F16, 3, {x->dims[0], x->dims[1] + 1, x->dims[2]}});
 }
 
 static octavo_status infer_embed_tokens(rule *r) {
-    REQUIRE(r->in[0]->dtype == OCTAVO_I32 && r->in[0]->rank == 2, "ids are I32 [B,T]");
-    REQUIRE(oc_type_is_float(r->in[1]) && r->in[1]->rank == 2 && is_const(r, 1),
-            "the table is a constant float matrix");
-    r->type = (oc_type){OCTAVO_F16, 3, {r->in[0]->dims[0], r->in[0]->dims[1], last(r->in[1])}};
-    return OCTAVO_OK;
+    REQUIRE(is_ids(r->in[0]), "ids are I32 [texts,tokens]");
+    REQUIRE(oc_type_is_float(r->in[1]) && r->in[1]->rank == 2 && is_const(r, 1) &&
+                r->in[1]->dims[0] <= OC_LIMIT_VOCABULARY,
+            "the table is a constant float matrix of up to %u rows", OC_LIMIT_VOCABULARY);
+    return yield_rows(r, (oc_type){OCTAVO_F16, 3, {OC_DIM_TEXTS, OC_DIM_TOKENS, last(r->in[1])}});
 }
 
 static octavo_status infer_add_rows(rule *r) {
     const oc_type *x = r->in[0];
     REQUIRE(is_rows(x) && x->rank == 3 && oc_type_is_float(x), "x is [B,T,D]");
     REQUIRE(is_const(r, 1) && oc_type_is_float(r->in[1]) && r->in[1]->rank == 2 &&
-                last(r->in[1]) == last(x) && (x->dims[1] < 0 || r->in[1]->dims[0] >= x->dims[1]),
-            "the table is too short or of another width");
+                last(r->in[1]) == last(x) && r->in[1]->dims[0] <= OC_LIMIT_TOKENS &&
+                (x->dims[1] < 0 || r->in[1]->dims[0] >= x->dims[1]),
+            "the table is too short, too long or of another width");
     r->type = *x;
     return OCTAVO_OK;
 }
 
 static octavo_status infer_end_of_text(rule *r) {
-    REQUIRE(r->in[0]->dtype == OCTAVO_I32 && r->in[0]->rank == 2, "ids are I32 [B,T]");
+    REQUIRE(is_ids(r->in[0]), "ids are I32 [texts,tokens]");
     REQUIRE(r->node->i[0] == 0 || r->node->i[0] == 1, "rule %lld is not known",
             (long long)r->node->i[0]);
     r->type = (oc_type){OCTAVO_I32, 1, {r->in[0]->dims[0]}};
@@ -313,10 +346,10 @@ static octavo_status infer_linear(rule *r) {
             "quantized rows meet a weight that is not");
     REQUIRE(r->node->input_count == 2 || is_vector(r->in[2], w->dims[0]),
             "the bias must have %lld entries", (long long)w->dims[0]);
-    r->type = *x;
-    r->type.dtype = OCTAVO_F16;
-    r->type.dims[x->rank - 1] = w->dims[0];
-    return OCTAVO_OK;
+    oc_type type = *x;
+    type.dtype = OCTAVO_F16;
+    type.dims[x->rank - 1] = w->dims[0];
+    return yield_rows(r, type);
 }
 
 static octavo_status infer_columns(rule *r) {
@@ -347,8 +380,9 @@ static octavo_status infer_add(rule *r) {
 static octavo_status infer_attention(rule *r) {
     const oc_type *q = r->in[0], *k = r->in[1], *v = r->in[2];
     int64_t heads = r->node->i[0], masked = r->node->i[2], rows = r->node->i[3];
-    REQUIRE(is_rows(k) && k->rank == 3 && oc_type_is_float(k) && oc_type_equal(k, v),
-            "k and v are float [B,T,D]");
+    REQUIRE(is_rows(k) && k->rank == 3 && oc_type_is_float(k) && oc_type_equal(k, v) &&
+                last(k) <= OC_LIMIT_WIDTH,
+            "k and v are float [B,T,D] of up to %d columns", OC_LIMIT_WIDTH);
     REQUIRE(rows >= 0 && rows <= 2 && (masked == 0 || masked == 1) &&
                 (r->node->i[1] == 0 || r->node->i[1] == 1),
             "an attribute is out of range");
@@ -362,18 +396,12 @@ static octavo_status infer_attention(rule *r) {
     int32_t inputs = 3 + (int32_t)masked + (rows == 2);
     REQUIRE(r->node->input_count == inputs, "%d inputs, the attributes want %d",
             r->node->input_count, inputs);
-    REQUIRE(rows != 1 || (r->node->i[4] >= 0 && (k->dims[1] < 0 || r->node->i[4] < k->dims[1])),
-            "there is no row %lld", (long long)r->node->i[4]);
-    if (masked) {
-        REQUIRE(r->in[3]->dtype == OCTAVO_I32 && r->in[3]->rank == 2 &&
-                    r->in[3]->dims[0] == k->dims[0] && r->in[3]->dims[1] == k->dims[1],
-                "the mask is I32 [B,T]");
-    }
-    if (rows == 2) {
-        const oc_type *row = r->in[inputs - 1];
-        REQUIRE(row->dtype == OCTAVO_I32 && row->rank == 1 && row->dims[0] == k->dims[0],
-                "the row index is I32 [B]");
-    }
+    REQUIRE(rows == 1 ? has_row(k, r->node->i[4]) : r->node->i[4] == 0, "there is no row %lld",
+            (long long)r->node->i[4]);
+    REQUIRE(!masked || (is_ids(r->in[3]) && k->dims[0] == OC_DIM_TEXTS),
+            "the mask is I32 [texts,tokens]");
+    REQUIRE(rows != 2 || (is_places(r->in[inputs - 1]) && k->dims[0] == OC_DIM_TEXTS),
+            "the row index is I32 [texts]");
     r->type = *q;
     return OCTAVO_OK;
 }
@@ -383,13 +411,10 @@ static octavo_status infer_row_at(rule *r) {
     REQUIRE(is_rows(x) && x->rank == 3 && (oc_type_is_float(x) || x->dtype == OCTAVO_F8_E4M3),
             "x is [B,T,D]");
     if (r->node->input_count == 2) {
-        REQUIRE(r->in[1]->dtype == OCTAVO_I32 && r->in[1]->rank == 1 &&
-                    r->in[1]->dims[0] == x->dims[0],
-                "the index is I32 [B]");
-    } else {
-        REQUIRE(r->node->i[0] >= 0 && (x->dims[1] < 0 || r->node->i[0] < x->dims[1]),
-                "there is no row %lld", (long long)r->node->i[0]);
+        REQUIRE(is_places(r->in[1]) && x->dims[0] == OC_DIM_TEXTS, "the index is I32 [texts]");
     }
+    REQUIRE(r->node->input_count == 2 ? r->node->i[0] == 0 : has_row(x, r->node->i[0]),
+            "there is no row %lld", (long long)r->node->i[0]);
     r->type = (oc_type){x->dtype, 2, {x->dims[0], x->dims[2]}};
     return OCTAVO_OK;
 }
@@ -403,8 +428,9 @@ static octavo_status infer_unit(rule *r) {
 static octavo_status infer_logits(rule *r) {
     REQUIRE(is_rows(r->in[0]) && is_rows(r->in[1]) && r->in[0]->rank == 2 && r->in[1]->rank == 2 &&
                 oc_type_is_float(r->in[0]) && oc_type_is_float(r->in[1]) &&
-                last(r->in[0]) == last(r->in[1]),
-            "both sides are float [B,D] of one width");
+                last(r->in[0]) == last(r->in[1]) && r->in[0]->dims[0] == OC_DIM_IMAGES &&
+                r->in[1]->dims[0] == OC_DIM_TEXTS,
+            "the sides are float [images,D] and [texts,D]");
     REQUIRE(oc_type_is_float(r->in[2]) && r->in[2]->rank == 0 && is_const(r, 2),
             "logit_scale is one constant float");
     r->type = (oc_type){OCTAVO_F16, 2, {r->in[0]->dims[0], r->in[1]->dims[0]}};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/number.h"
 #include "ir/graph.h"
 
 typedef struct parser {
@@ -40,41 +41,36 @@ static octavo_status expect(parser *p, const char *word) {
                            : wrong(p, "'%s' expected", strcmp(word, "\n") == 0 ? "line end" : word);
 }
 
-/* A decimal integer of up to 18 digits. */
+/* The characters of a number, at most what fits `most`; 0 if there is none. */
+static size_t number_length(const parser *p, size_t most, bool *is_integer) {
+    size_t left = p->end - p->at;
+    return oc_scan_number(p->text + p->at, left < most ? left : most, is_integer);
+}
+
 static octavo_status read_int(parser *p, int64_t *out) {
-    bool minus = accept(p, "-");
-    size_t start = p->at;
-    int64_t value = 0;
-    while (p->at < p->end && p->text[p->at] >= '0' && p->text[p->at] <= '9' && p->at - start < 19) {
-        value = value * 10 + (p->text[p->at++] - '0');
-        if (value > 1000000000000000000) {
-            return wrong(p, "a number is too large");
-        }
+    bool is_integer = false;
+    size_t length = number_length(p, 24, &is_integer);
+    if (length == 0 || !is_integer || !oc_parse_int64(p->text + p->at, length, out) ||
+        (*out == 0 && length != 1)) {
+        return wrong(p, "an integer expected");
     }
-    if (p->at == start) {
-        return wrong(p, "a number expected");
-    }
-    *out = minus ? -value : value;
+    p->at += length;
     return OCTAVO_OK;
 }
 
+/* A float in the one spelling that print.c has for it. */
 static octavo_status read_float(parser *p, float *out) {
-    char copy[40];
-    size_t length = 0;
-    while (length + 1 < sizeof copy && p->at + length < p->end &&
-           strchr("0123456789+-.e", p->text[p->at + length]) != NULL &&
-           p->text[p->at + length] != '\0') {
-        copy[length] = p->text[p->at + length];
-        length++;
-    }
-    copy[length] = '\0';
-    char *after = copy;
-    float value = strtof(copy, &after);
-    if (length == 0 || after != copy + length || !(value > -1e38f && value < 1e38f)) {
+    bool is_integer = false;
+    size_t length = number_length(p, OC_NUMBER_TEXT, &is_integer);
+    double value = 0;
+    char again[OC_NUMBER_TEXT];
+    if (length == 0 || !oc_parse_double(p->text + p->at, length, &value) ||
+        !(value > -1e38 && value < 1e38) || oc_format_float((float)value, again) != length ||
+        memcmp(again, p->text + p->at, length) != 0) {
         return wrong(p, "a float expected");
     }
     p->at += length;
-    *out = value;
+    *out = (float)value;
     return OCTAVO_OK;
 }
 
@@ -111,6 +107,9 @@ static octavo_status read_type(parser *p, oc_type *out) {
             *dim = OC_DIM_TOKENS;
         } else {
             OC_TRY(read_int(p, dim));
+            if (*dim < 0) {
+                OC_TRY(wrong(p, "a dimension is negative"));
+            }
         }
     }
 done:
@@ -205,6 +204,9 @@ static octavo_status read_node(parser *p, oc_graph *out) {
     OC_TRY(read_type(p, &node.type));
     if (accept(p, " ")) {
         OC_TRY(read_name(p, name));
+        if (name[0] == '\0') {
+            OC_TRY(wrong(p, "a name is empty"));
+        }
     }
     OC_TRY(expect(p, "\n"));
     OC_TRY(oc_graph_add(out, &node, &value, p->error));

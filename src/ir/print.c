@@ -4,7 +4,7 @@
  *   tensor "visual_projection.weight" F16[256,256]
  *   %0 = input : F16[images,3,64,64] "pixel_values"
  *   %1 = const tensor=0 : F16[256,256]
- *   %7 = layer_norm %4 %5 %6 eps=1.00000001e-05 : F16[images,65,256] "vision.layers.0.layer_norm1"
+ *   %7 = layer_norm %4 %5 %6 eps=1e-05 : F16[images,65,256] "vision.layers.0.layer_norm1"
  *   output %9
  *
  * parse.c reads it back; the text is the engine file's GRAPH section.
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "ir/graph.h"
 #include "ir/type.h"
 
@@ -34,8 +35,9 @@ static void print_node(FILE *out, const oc_graph *graph, int32_t i) {
         if (attribute < info.int_count) {
             fprintf(out, " %.*s=%lld", (int)length, at, (long long)node->i[attribute]);
         } else {
-            fprintf(out, " %.*s=%.9g", (int)length, at,
-                    (double)node->f[attribute - info.int_count]);
+            char number[OC_NUMBER_TEXT];
+            oc_format_float(node->f[attribute - info.int_count], number);
+            fprintf(out, " %.*s=%s", (int)length, at, number);
         }
         attribute++;
         at += length;

@@ -68,7 +68,8 @@ static octavo_status verify_tensors(const oc_graph *graph, octavo_error *error) 
         }
         for (int32_t d = 0; d < tensor->rank; d++) {
             if (tensor->shape[d] < 1 || tensor->shape[d] > INT32_MAX ||
-                __builtin_mul_overflow(bytes, (uint64_t)tensor->shape[d], &bytes)) {
+                __builtin_mul_overflow(bytes, (uint64_t)tensor->shape[d], &bytes) ||
+                bytes > INT64_MAX) {
                 OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                         "tensor %s: dimension %d is %lld, which is not valid", tensor->name, d,
                         (long long)tensor->shape[d]);

@@ -28,7 +28,7 @@ typedef struct oc_lowering {
     const oc_plan_limits *limits;
     oc_plan *plan;
     int32_t step_capacity, fixup_capacity;
-    oc_place *places;        /* [node_count] */
+    oc_place *places;        /* [node_count + 1]; the last is for rows that are no value */
     int32_t *uses;           /* [node_count], outputs counted */
     oc_value *user;          /* [node_count]: the last node that uses it, or -1 */
     bool *taken;             /* [node_count]: lowered as part of an earlier step */

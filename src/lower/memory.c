@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/size.h"
 
@@ -18,13 +19,34 @@ static bool lives_overlap(const oc_plan_buffer *a, const oc_plan_buffer *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
+/* The lowest place among those placed before, which are sorted by offset: one walk upwards finds
+ * the first gap that is wide enough. */
+static size_t lowest_place(const oc_plan_buffer *buffer, oc_plan_buffer *const *placed,
+                           int32_t count) {
+    size_t offset = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const oc_plan_buffer *other = placed[i];
+        if (!lives_overlap(buffer, other)) {
+            continue;
+        }
+        if (offset + buffer->bytes <= other->offset) {
+            break;
+        }
+        size_t end = oc_round_up(other->offset + other->bytes, 64);
+        offset = end > offset ? end : offset;
+    }
+    return offset;
+}
+
 octavo_status oc_plan_memory(oc_plan_buffer *buffers, int32_t count, size_t *total,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_plan_buffer **order = calloc((size_t)count + 1, sizeof(oc_plan_buffer *));
+    size_t pointers = (size_t)count + 1;
+    oc_plan_buffer **order = calloc(2 * pointers, sizeof(oc_plan_buffer *));
+    oc_plan_buffer **placed = order + pointers; /* by offset */
     *total = 0;
     if (order == NULL) {
-        OC_NO_MEMORY(error, (size_t)count * sizeof *order);
+        OC_NO_MEMORY(error, 2 * pointers * sizeof *order);
     }
     for (int32_t i = 0; i < count; i++) {
         order[i] = &buffers[i];
@@ -32,19 +54,13 @@ octavo_status oc_plan_memory(oc_plan_buffer *buffers, int32_t count, size_t *tot
     qsort(order, (size_t)count, sizeof(oc_plan_buffer *), larger_first);
     for (int32_t i = 0; i < count; i++) {
         oc_plan_buffer *buffer = order[i];
-        bool moved = true;
-        buffer->offset = 0;
-        while (moved) { /* each move is upwards past a placed buffer, so this ends */
-            moved = false;
-            for (int32_t j = 0; j < i; j++) {
-                if (lives_overlap(buffer, order[j]) &&
-                    buffer->offset < order[j]->offset + order[j]->bytes &&
-                    order[j]->offset < buffer->offset + buffer->bytes) {
-                    buffer->offset = oc_round_up(order[j]->offset + order[j]->bytes, 64);
-                    moved = true;
-                }
-            }
+        int32_t at = i;
+        buffer->offset = lowest_place(buffer, placed, i);
+        while (at > 0 && placed[at - 1]->offset > buffer->offset) {
+            at--;
         }
+        memmove(placed + at + 1, placed + at, (size_t)(i - at) * sizeof *placed);
+        placed[at] = buffer;
         if (buffer->offset + buffer->bytes > *total) {
             *total = oc_round_up(buffer->offset + buffer->bytes, 64);
         }

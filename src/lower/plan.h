@@ -20,6 +20,7 @@
 typedef struct oc_plan_limits {
     int32_t rows_max[OC_ROWS_COUNT];
     int32_t sequence_max[OC_ROWS_COUNT]; /* rows of the longest sequence of a token row set */
+    int32_t image_size;                  /* pixels a side of the images; 0: none can be entered */
 } oc_plan_limits;
 
 /* A float activation that the caller fills or reads. */
@@ -46,8 +47,9 @@ typedef struct oc_plan {
     oc_arena memory; /* names and small tables */
 } oc_plan;
 
-/* graph: after its passes; every output becomes a port.
- *   UNSUPPORTED  an operation that no step can do, named */
+/* graph: verified, after its passes; every output becomes a port.
+ *   UNSUPPORTED  an operation that no step can do, named
+ *   CORRUPT      images or rows that the limits have no place for; an unusable scale */
 octavo_status oc_plan_create(oc_weights *weights, const oc_graph *graph,
                              const oc_plan_limits *limits, oc_plan *out, octavo_error *error);
 void oc_plan_free(oc_plan *plan);

@@ -1,4 +1,5 @@
 /* steps.c - operation by operation: which step does it, and what the step takes in. */
+#include <float.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,20 @@ static octavo_status read_scalar(oc_lowering *l, oc_value value, float *out) {
     return status;
 }
 
+/* The scale of a quantizer, which must be an ordinary positive number. */
+static octavo_status read_scale(oc_lowering *l, oc_value quantizer, float *out) {
+    octavo_status status = OCTAVO_OK;
+    OC_TRY(read_scalar(l, node_at(l, quantizer)->inputs[1], out));
+    if (!(*out >= FLT_MIN && *out <= FLT_MAX)) {
+        const oc_node *scale = node_at(l, node_at(l, quantizer)->inputs[1]);
+        OC_FAIL(l->error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "activation scale %s is %g, it must be a positive normal number",
+                l->graph->tensors[scale->i[0]].name, (double)*out);
+    }
+done:
+    return status;
+}
+
 static octavo_status read_vector(oc_lowering *l, oc_value value, const float **out) {
     int64_t count;
     return oc_weights_floats(l->weights, l->graph, value, out, &count, l->error);
@@ -46,7 +61,7 @@ static octavo_status place_result(oc_lowering *l, oc_value *value) {
     oc_value quantizer = only_user(l, *value, OC_OP_QUANTIZE);
     float scale = 1.0f;
     if (quantizer >= 0) {
-        OC_TRY(read_scalar(l, node_at(l, quantizer)->inputs[1], &scale));
+        OC_TRY(read_scale(l, quantizer, &scale));
         l->taken[quantizer] = true;
         *value = quantizer;
     }
@@ -144,6 +159,7 @@ static octavo_status lower_patches(oc_lowering *l, oc_value embed, oc_value resu
     const oc_node *node = node_at(l, embed), *pixels = node_at(l, node->inputs[0]);
     const oc_type *w = &node_at(l, node->inputs[1])->type, *type = &node_at(l, result)->type;
     oc_type rows = {OCTAVO_F16, 3, {type->dims[0], type->dims[1], 3 * w->dims[2] * w->dims[2]}};
+    oc_value patches = l->graph->node_count; /* has no value of its own */
     oc_step cut = {.kind = OC_STEP_PATCHES,
                    .rows = OC_ROWS_IMAGE_TOKENS,
                    .keys = OC_ROWS_IMAGE_TOKENS,
@@ -160,15 +176,22 @@ static octavo_status lower_patches(oc_lowering *l, oc_value embed, oc_value resu
     }
     cut.u.patches.from_bytes = pixels->type.dtype == OCTAVO_U8;
     cut.u.patches.image_size = (int32_t)pixels->type.dims[2];
+    if (cut.u.patches.image_size != l->limits->image_size ||
+        type->dims[1] != l->limits->sequence_max[OC_ROWS_IMAGE_TOKENS]) {
+        OC_FAIL(l->error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the graph makes %lld tokens of images of %d pixels a side, here images have %d "
+                "tokens and %d pixels",
+                (long long)type->dims[1], cut.u.patches.image_size,
+                l->limits->sequence_max[OC_ROWS_IMAGE_TOKENS], l->limits->image_size);
+    }
     OC_TRY(oc_weights_matrix(l->weights, l->graph, node->inputs[1], false, 1.0f,
                              &product.u.gemm.weight, &product.u.gemm.column_scale, l->error));
-    /* the patch rows have no value of their own: they take the place of their weight, a constant */
-    OC_TRY(oc_lower_place(l, node->inputs[1], &rows, false, 1.0f));
-    OC_TRY(oc_lower_step(l, &cut, &(oc_lower_view){VIEW(patches, out), node->inputs[1]}, 1));
+    OC_TRY(oc_lower_place(l, patches, &rows, false, 1.0f));
+    OC_TRY(oc_lower_step(l, &cut, &(oc_lower_view){VIEW(patches, out), patches}, 1));
     product.u.gemm.table = table;
     product.u.gemm.period = (int32_t)type->dims[1];
     OC_TRY(oc_lower_place(l, result, type, false, 1.0f));
-    oc_lower_view views[] = {{VIEW(gemm, a), node->inputs[1]}, {VIEW(gemm, out), result}};
+    oc_lower_view views[] = {{VIEW(gemm, a), patches}, {VIEW(gemm, out), result}};
     OC_TRY(oc_lower_step(l, &product, views, 2));
 done:
     return status;
@@ -233,7 +256,7 @@ static octavo_status lower_norm(oc_lowering *l, oc_value value) {
         OC_TRY(place_result(l, &result));
     } else { /* a quantizer that nothing took in */
         float scale;
-        OC_TRY(read_scalar(l, node->inputs[1], &scale));
+        OC_TRY(read_scale(l, value, &scale));
         OC_TRY(oc_lower_place(l, value, &node->type, true, scale));
     }
     step.name = step_name(l, value, result);
@@ -275,6 +298,10 @@ static octavo_status lower_row_at(oc_lowering *l, oc_value value) {
     oc_step step = {.kind = OC_STEP_PICK,
                     .rows = oc_rows_of(&node->type),
                     .keys = l->places[node->inputs[0]].rows};
+    if (node->i[0] >= l->limits->sequence_max[step.keys]) {
+        OC_FAIL(l->error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "row %lld is picked of sequences of %d",
+                (long long)node->i[0], l->limits->sequence_max[step.keys]);
+    }
     step.u.pick.from_ends = node->input_count == 2;
     step.u.pick.row = (int32_t)node->i[0];
     OC_TRY(oc_lower_place(l, value, &node->type, x->is_codes, x->scale));
@@ -358,9 +385,9 @@ octavo_status oc_lower_node(oc_lowering *l, oc_value value) {
     const oc_node *node = node_at(l, value);
     for (int32_t j = 0; j < node->input_count && !is_constant(node->op); j++) {
         const oc_node *in = node_at(l, node->inputs[j]);
-        bool whole = is_constant(in->op) || in->type.dtype == OCTAVO_I32 || in->type.rank == 4 ||
-                     (node->op == OC_OP_PREPEND && in->op == OC_OP_PATCH_EMBED);
-        if (!whole && l->places[node->inputs[j]].buffer < 0) {
+        bool whole = is_constant(in->op) || in->type.dtype == OCTAVO_I32 || in->type.rank == 4;
+        if (node->op == OC_OP_PREPEND && j == 1 ? in->op != OC_OP_PATCH_EMBED
+                                                : !whole && l->places[node->inputs[j]].buffer < 0) {
             OC_FAIL(l->error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "graph value %%%d: %s of a %s is not something a step can do", value,
                     oc_op_describe(node->op).name, oc_op_describe(in->op).name);

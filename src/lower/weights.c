@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/strmap.h"
 #include "lower/constant.h"
 
 enum { KEY_BYTES = 320, PARTS_MAX = OC_INPUTS_MAX };
 
 typedef struct entry {
-    char key[KEY_BYTES]; /* what it is and how it was made ready */
     float *floats;
     int64_t count;
     oc_packed *packed;
@@ -21,6 +22,8 @@ struct oc_weights {
     oc_weight_source source;
     entry *entries;
     int32_t count, capacity;
+    oc_strmap map;  /* what it is and how it was made ready -> index of its entry */
+    oc_arena names; /* the map's keys */
     size_t float_bytes;
 };
 
@@ -34,6 +37,8 @@ octavo_status oc_weights_create(oc_device *device, const oc_weight_source *sourc
     }
     weights->device = device;
     weights->source = *source;
+    oc_strmap_init(&weights->map);
+    oc_arena_init(&weights->names);
     *out = weights;
 done:
     return status;
@@ -50,6 +55,8 @@ void oc_weights_free(oc_weights *weights) {
         }
     }
     free(weights->entries);
+    oc_strmap_free(&weights->map);
+    oc_arena_free(&weights->names);
     free(weights);
 }
 
@@ -68,12 +75,8 @@ oc_device *oc_weights_device(const oc_weights *weights) {
 }
 
 static const entry *find(const oc_weights *weights, const char *key) {
-    for (int32_t i = 0; i < weights->count; i++) {
-        if (strcmp(weights->entries[i].key, key) == 0) {
-            return &weights->entries[i];
-        }
-    }
-    return NULL;
+    const int32_t *index = oc_strmap_find(&weights->map, oc_slice_of(key));
+    return index == NULL ? NULL : &weights->entries[*index];
 }
 
 /* Adds an entry, which takes *floats or *packed (either may be NULL) and leaves NULL there. */
@@ -89,9 +92,13 @@ static octavo_status add(oc_weights *weights, const char *key, float **floats, i
         weights->entries = entries;
         weights->capacity = capacity;
     }
+    char *name = oc_arena_text(&weights->names, key, strlen(key));
+    if (name == NULL) {
+        OC_NO_MEMORY(error, strlen(key));
+    }
+    OC_TRY(oc_strmap_add(&weights->map, oc_slice_of(name), weights->count, NULL, error));
     entry *slot = &weights->entries[weights->count++];
     *slot = (entry){.count = count};
-    memcpy(slot->key, key, strlen(key) + 1);
     if (floats != NULL) {
         slot->floats = *floats;
         weights->float_bytes += (size_t)count * sizeof **floats;

@@ -3,18 +3,24 @@
 #include "passes/pipeline.h"
 #include "passes/rewrite.h"
 
+static bool can_fold(const oc_graph *graph, const oc_node *node) {
+    return node->op == OC_OP_PATCH_EMBED &&
+           graph->nodes[node->inputs[0]].op == OC_OP_NORMALIZE_PIXELS &&
+           graph->nodes[node->inputs[1]].op == OC_OP_CONST &&
+           (node->input_count == 2 || graph->nodes[node->inputs[2]].op == OC_OP_CONST);
+}
+
 octavo_status oc_pass_fold_pixels(oc_graph *graph, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_rewrite rw;
     OC_TRY(oc_rewrite_begin(&rw, graph, error));
     for (oc_value v = 0; v < graph->node_count; v++) {
         oc_node embed = graph->nodes[v];
-        const oc_node *pixels =
-            embed.op == OC_OP_PATCH_EMBED ? &graph->nodes[embed.inputs[0]] : NULL;
-        if (pixels == NULL || pixels->op != OC_OP_NORMALIZE_PIXELS) {
+        if (!can_fold(graph, &embed)) {
             OC_TRY(oc_rewrite_copy(&rw, v, error));
             continue;
         }
+        const oc_node *pixels = &graph->nodes[embed.inputs[0]];
         oc_value mean = rw.map[pixels->inputs[1]], std = rw.map[pixels->inputs[2]];
         oc_node fold = {.op = OC_OP_FOLD_PIXELS,
                         .input_count = 3,

@@ -7,6 +7,18 @@
 #include "passes/pipeline.h"
 #include "passes/rewrite.h"
 
+/* Whether every weight of the linear node can take `alpha` in. */
+static bool can_scale(const oc_graph *graph, const oc_node *linear, float alpha) {
+    for (int32_t j = 1; j < linear->input_count; j++) {
+        const oc_node *weight = &graph->nodes[linear->inputs[j]];
+        float product = alpha * (weight->op == OC_OP_SCALED ? weight->f[0] : 1.0f);
+        if (weight->op == OC_OP_CONCAT || !(product > 1e-30f && product < 1e30f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* constant `value` of the new graph, times alpha */
 static octavo_status emit_scaled(oc_rewrite *rw, oc_value value, float alpha, oc_value *out,
                                  octavo_error *error) {
@@ -14,6 +26,7 @@ static octavo_status emit_scaled(oc_rewrite *rw, oc_value value, float alpha, oc
     if (rw->to.nodes[value].op == OC_OP_SCALED) {
         node = rw->to.nodes[value];
         node.f[0] *= alpha;
+        node.name = "";
     }
     return oc_rewrite_emit(rw, &node, out, error);
 }
@@ -26,7 +39,7 @@ octavo_status oc_pass_fold_scale(oc_graph *graph, octavo_error *error) {
         oc_node node = graph->nodes[v];
         const oc_node *q = node.op == OC_OP_ATTENTION ? &graph->nodes[node.inputs[0]] : NULL;
         if (q == NULL || q->op != OC_OP_LINEAR || rw.uses[node.inputs[0]] != 1 ||
-            node.f[0] == 1.0f) {
+            node.f[0] == 1.0f || !can_scale(graph, q, node.f[0])) {
             OC_TRY(oc_rewrite_copy(&rw, v, error));
             continue;
         }

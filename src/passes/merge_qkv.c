@@ -19,16 +19,18 @@ static bool can_join(const oc_graph *graph, const oc_node *a, const oc_node *b) 
         return false;
     }
     for (int32_t j = 1; j < a->input_count; j++) {
-        if (graph->nodes[a->inputs[j]].type.dtype != graph->nodes[b->inputs[j]].type.dtype) {
+        const oc_node *x = &graph->nodes[a->inputs[j]], *y = &graph->nodes[b->inputs[j]];
+        if (x->type.dtype != y->type.dtype || x->op == OC_OP_CONCAT || y->op == OC_OP_CONCAT) {
             return false;
         }
     }
     return true;
 }
 
-/* "vision.layers.3.q" of q, k, v -> "vision.layers.3.qkv" */
-static void name_merged(const oc_graph *graph, const oc_value *parts, int32_t count, char *name,
+/* "vision.layers.3.q" of q, k, v -> "vision.layers.3.qkv"; "" where that is taken */
+static void name_merged(const oc_rewrite *rw, const oc_value *parts, int32_t count, char *name,
                         size_t bytes) {
+    const oc_graph *graph = rw->from;
     const char *first = graph->nodes[parts[0]].name;
     size_t stem = strlen(first);
     name[0] = '\0';
@@ -44,6 +46,9 @@ static void name_merged(const oc_graph *graph, const oc_value *parts, int32_t co
             name[used + 1] = '\0';
         }
     }
+    if (oc_graph_find(graph, name) >= 0 || oc_graph_find(&rw->to, name) >= 0) {
+        name[0] = '\0';
+    }
 }
 
 /* The old linear values parts[0 .. count-1] as one, and a view of its columns for each; the
@@ -56,7 +61,7 @@ static octavo_status merge(oc_rewrite *rw, const oc_value *parts, int32_t count,
     oc_node linear = graph->nodes[parts[0]];
     int64_t start = 0;
     oc_value merged;
-    name_merged(graph, parts, count, name, sizeof name);
+    name_merged(rw, parts, count, name, sizeof name);
     linear.name = name;
     linear.inputs[0] = rw->map[linear.inputs[0]];
     for (int32_t j = 1; j < linear.input_count; j++) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "checkpoint/glob.h"
+#include "recipes/keep.h"
 
 enum { NAME_BYTES = OC_LIMIT_TENSOR_NAME + 1 };
 
@@ -113,24 +113,6 @@ oc_value oc_build_norm(oc_builder *b, const char *module, oc_value x, int64_t wi
 
 /* -- linear modules -------------------------------------------------------------------------- */
 
-/* Whether `keep` ("GLOB=f16,...") pins the module to 16 bit. */
-static bool is_kept(const oc_builder *b, const char *module) {
-    const char *at = b->options.keep == NULL ? "" : b->options.keep;
-    while (*at != '\0') {
-        char glob[NAME_BYTES];
-        size_t length = strcspn(at, ","), stem = strcspn(at, "=,");
-        if (stem < sizeof glob) {
-            memcpy(glob, at, stem);
-            glob[stem] = '\0';
-            if (oc_glob_match(glob, module)) {
-                return true;
-            }
-        }
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
 static void note_module(oc_builder *b, const char *module, octavo_dtype weight, octavo_dtype acts,
                         int64_t parameters, const char *why) {
     oc_recipe *recipe = b->recipe;
@@ -201,7 +183,7 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
     if (b->options.precision != OCTAVO_AS_CHECKPOINT) {
         dtype = stored_dtype(b, dtype, 2);
         why = layout.weight_kind != OC_WEIGHT_PLAIN ? "widened by --precision" : NULL;
-    } else if (layout.weight_kind != OC_WEIGHT_PLAIN && is_kept(b, module)) {
+    } else if (layout.weight_kind != OC_WEIGHT_PLAIN && oc_keep_has(b->options.keep, module)) {
         dtype = OCTAVO_F16;
         why = "widened by --keep";
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "recipes/builder.h"
+#include "recipes/keep.h"
 
 enum { NAME_BYTES = 160 };
 
@@ -144,6 +145,7 @@ octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_conf
     static const int64_t scalar[1] = {0};
     *out = (oc_recipe){0};
     oc_graph_init(&out->graph);
+    OC_TRY(oc_keep_check(options->keep, error));
     if ((config->towers & OCTAVO_IMAGE) != 0) {
         outputs[0] = image_tower(&b, &config->vision, preprocessor);
     }
@@ -158,6 +160,7 @@ octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_conf
         outputs[2] = oc_build_node(&b, &logits, "logits_per_image");
     }
     OC_TRY(b.status);
+    OC_TRY(oc_keep_check_used(options->keep, out->modules, out->module_count, error));
     for (size_t i = 0; i < OC_COUNT(outputs); i++) {
         if (outputs[i] >= 0) {
             OC_TRY(oc_graph_add_output(&out->graph, outputs[i], error));

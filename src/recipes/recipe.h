@@ -52,7 +52,8 @@ typedef struct oc_recipe_options {
 
 /* Builds the graph of a CLIP.  checkpoint has passed oc_quant_check, is borrowed and must outlive
  * the recipe.
- *   NOT_FOUND, CORRUPT, UNSUPPORTED  a tensor is missing, has another shape or an unusable scale */
+ *   NOT_FOUND, CORRUPT, UNSUPPORTED  a tensor is missing, has another shape or an unusable scale
+ *   INVALID_ARGUMENT  options->keep is malformed or names no module */
 octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_config *config,
                              const oc_preprocessor *preprocessor, const oc_recipe_options *options,
                              oc_recipe *out, octavo_error *error);

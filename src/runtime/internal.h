@@ -1,4 +1,4 @@
-/* internal.h - the fields of a session, for session.c and run.c. */
+/* internal.h - the fields of a session, for entries.c, session.c and run.c. */
 #ifndef OC_RUNTIME_INTERNAL_H
 #define OC_RUNTIME_INTERNAL_H
 
@@ -10,7 +10,8 @@ struct oc_session {
     oc_weights *weights;
     oc_savings savings;
     bool keep_hidden;
-    int32_t towers, batch_max, image_size, image_tokens, embed_dim;
+    int32_t towers, batch_max, image_size, image_tokens;
+    bool causal; /* what follows a token cannot reach it */
     oc_plan_limits limits;
     bool has[OC_PROGRAM_COUNT];
     oc_plan plans[OC_PROGRAM_COUNT];
@@ -19,7 +20,8 @@ struct oc_session {
     void *arena, *scratch;             /* one block, shared by all programs */
     size_t memory_bytes;
     int32_t *image_starts; /* [batch_max + 1] */
-    float *embeds[2];      /* image and text [batch_max, embed_dim]: what logits are made from */
+    int32_t embed_dims[2]; /* image and text; 0 for a tower that is not here */
+    float *embeds[2];      /* [batch_max, embed_dims]: what logits are made from */
     oc_texts texts;
     const char *const *observed; /* borrowed for the making only */
     int32_t observed_count;
@@ -29,5 +31,11 @@ struct oc_session {
     octavo_binding *bindings;
     int32_t binding_count;
 };
+
+/* Sets what the graph decides: towers (of those `wanted`; 0: all), sizes, the rules of texts.
+ *   INVALID_ARGUMENT  a tower that the graph lacks
+ *   CORRUPT           an input or output that no run can serve, named */
+octavo_status oc_session_read_graph(oc_session *session, const oc_graph *graph, int32_t wanted,
+                                    octavo_error *error);
 
 #endif

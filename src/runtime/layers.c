@@ -4,21 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "num/metrics.h"
 #include "runtime/program.h"
 
-/* `output` of the graph becomes a pick of one row, so that passes see what a whole tower sees. */
+/* The graph's output becomes a pick of one row, so that passes see what a whole tower sees: an
+ * image's row by number, a text's by its end. */
 static octavo_status pick_row(oc_graph *graph, int32_t row, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_node pick = {.op = OC_OP_ROW_AT,
-                    .input_count = 1,
-                    .inputs = {graph->outputs[0]},
-                    .i = {row},
-                    .name = "canary.row"};
+    oc_value output = graph->outputs[0];
+    oc_node end = {
+        .op = OC_OP_INPUT, .type = {OCTAVO_I32, 1, {OC_DIM_TEXTS}}, .name = "canary.end"};
+    oc_node pick = {.op = OC_OP_ROW_AT, .input_count = 1, .inputs = {output}, .name = "canary.row"};
+    if (graph->nodes[output].type.dims[0] == OC_DIM_TEXTS) {
+        OC_TRY(oc_graph_add(graph, &end, &pick.inputs[1], error));
+        pick.input_count = 2;
+    } else {
+        pick.i[0] = row;
+    }
     OC_TRY(oc_graph_add(graph, &pick, &graph->outputs[0], error));
     OC_TRY(oc_infer(graph, graph->outputs[0], error));
 done:
     return status;
+}
+
+/* Whether the plan takes one sequence of such rows and gives it back, or one row of it. */
+static bool fits(const oc_plan *plan, int32_t columns, bool one_row) {
+    if (plan->takes_pixels || plan->takes_values || plan->takes_ids || plan->input_count != 1) {
+        return false;
+    }
+    oc_rows in = plan->inputs[0].rows, out = plan->outputs[0].rows;
+    oc_rows row = in == OC_ROWS_IMAGE_TOKENS ? OC_ROWS_IMAGES : OC_ROWS_TEXTS;
+    return (in == OC_ROWS_IMAGE_TOKENS || in == OC_ROWS_TEXT_TOKENS) &&
+           out == (one_row ? row : in) && plan->inputs[0].view.columns == columns &&
+           plan->outputs[0].view.columns == columns;
 }
 
 octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
@@ -26,7 +45,7 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_saving
                            int32_t columns, int32_t row, float *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_device *device = oc_weights_device(weights);
-    int32_t starts[2] = {0, rows}, end = rows - 1;
+    int32_t starts[2] = {0, rows}, end = row;
     oc_run run = {.ends = &end};
     oc_plan_limits limits = {.rows_max = {rows, 1, rows, 1}, .sequence_max = {rows, 1, rows, 1}};
     oc_graph part;
@@ -40,8 +59,7 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_saving
     }
     OC_TRY(oc_pipeline_run(&part, savings, error));
     OC_TRY(oc_plan_create(weights, &part, &limits, &plan, error));
-    if (plan.input_count != 1 || plan.inputs[0].view.columns != columns ||
-        plan.outputs[0].view.columns != columns) {
+    if (!fits(&plan, columns, row >= 0)) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "a canary of %d columns from %s to %s does not fit the graph", columns, input,
                 output);
@@ -95,6 +113,10 @@ octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_sav
     oc_device *device = oc_weights_device(weights);
     float *got = NULL;
     *worst = 0;
+    if (count > OC_LIMIT_CANARIES) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "the engine has %d canaries, the limit is %d", count, OC_LIMIT_CANARIES);
+    }
     for (int32_t i = 0; i < count; i++) {
         const oc_canary *canary = &canaries[i];
         const float *want = canary->expected.data;

@@ -208,8 +208,8 @@ static octavo_status run_logits(oc_session *session, int32_t images, int32_t tex
         bool image = port->rows == OC_ROWS_IMAGES;
         for (int32_t r = 0; r < (image ? images : texts); r++) {
             memcpy((float *)port->view.data + r * port->view.stride,
-                   session->embeds[image ? 0 : 1] + (int64_t)r * session->embed_dim,
-                   (size_t)session->embed_dim * sizeof(float));
+                   session->embeds[image ? 0 : 1] + (int64_t)r * port->view.columns,
+                   (size_t)port->view.columns * sizeof(float));
         }
     }
     run.rows[OC_ROWS_IMAGES] = images;
@@ -225,16 +225,36 @@ done:
 
 /* -- the whole -------------------------------------------------------------------------------- */
 
+/* Every argument has a name of its own. */
+static octavo_status check_names(const octavo_argument *arguments, int32_t count, const char *what,
+                                 octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    for (int32_t i = 0; i < count; i++) {
+        if (arguments[i].name == NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %d has no name", what, i);
+        }
+        if (find_argument(arguments, i, arguments[i].name) != NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %s is given twice", what,
+                    arguments[i].name);
+        }
+    }
+done:
+    return status;
+}
+
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
                              int32_t output_count, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int64_t dims[4] = {0}; /* -OC_DIM_IMAGES, ... */
-    const octavo_argument *pixels = find_argument(inputs, input_count, "pixels");
-    const octavo_argument *values = find_argument(inputs, input_count, "pixel_values");
-    const octavo_argument *ids = find_argument(inputs, input_count, "input_ids");
-    const octavo_argument *mask = find_argument(inputs, input_count, "attention_mask");
-    const octavo_argument *logits = find_argument(outputs, output_count, "logits_per_image");
+    const octavo_argument *pixels, *values, *ids, *mask, *logits;
+    OC_TRY(check_names(inputs, input_count, "input", error));
+    OC_TRY(check_names(outputs, output_count, "output", error));
+    pixels = find_argument(inputs, input_count, "pixels");
+    values = find_argument(inputs, input_count, "pixel_values");
+    ids = find_argument(inputs, input_count, "input_ids");
+    mask = find_argument(inputs, input_count, "attention_mask");
+    logits = find_argument(outputs, output_count, "logits_per_image");
     if (pixels != NULL && values != NULL) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "both pixels and pixel_values are given, only one of them can be used");

@@ -22,70 +22,12 @@ const char *oc_program_name(oc_program_kind kind) {
     return program_names[kind];
 }
 
-/* -- what the graph says ---------------------------------------------------------------- */
-
-static const oc_node *find_op(const oc_graph *graph, oc_op op) {
-    for (oc_value v = 0; v < graph->node_count; v++) {
-        if (graph->nodes[v].op == op) {
-            return &graph->nodes[v];
-        }
-    }
-    return NULL;
-}
-
 static octavo_status check_number(const char *name, int32_t value, int32_t limit,
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     if (value < 0 || value > limit) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%s is %d, it must be from 1 to %d (or 0 for the default)", name, value, limit);
-    }
-done:
-    return status;
-}
-
-static octavo_status read_graph(oc_session *session, const oc_graph *graph,
-                                const oc_session_options *options, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_node *image = find_op(graph, OC_OP_PREPEND);
-    const oc_node *tokens = find_op(graph, OC_OP_EMBED_TOKENS);
-    const oc_node *end = find_op(graph, OC_OP_END_OF_TEXT);
-    const oc_node *place = NULL;
-    int32_t has = (oc_graph_find(graph, "image_embeds") >= 0 ? OCTAVO_IMAGE : 0) |
-                  (oc_graph_find(graph, "text_embeds") >= 0 ? OCTAVO_TEXT : 0);
-    session->towers = options->towers == 0 ? has : options->towers;
-    if ((session->towers & ~has) != 0 || session->towers == 0) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "the engine has %s, the %s tower is asked for",
-                has == OCTAVO_IMAGE  ? "an image tower only"
-                : has == OCTAVO_TEXT ? "a text tower only"
-                                     : "no tower",
-                (session->towers & ~has) == OCTAVO_IMAGE ? "image" : "text");
-    }
-    if ((session->towers & OCTAVO_IMAGE) != 0) {
-        oc_value pixels = oc_graph_find(graph, "pixels");
-        if (image == NULL || image->type.rank != 3 || pixels < 0 ||
-            graph->nodes[pixels].type.rank != 4) {
-            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                    "the graph's image tower does not begin with pixels and patches");
-        }
-        session->image_size = (int32_t)graph->nodes[pixels].type.dims[1];
-        session->image_tokens = (int32_t)image->type.dims[1];
-    }
-    if ((session->towers & OCTAVO_TEXT) != 0) {
-        for (oc_value v = 0; v < graph->node_count; v++) {
-            if (graph->nodes[v].op == OC_OP_ADD_ROWS && graph->nodes[v].type.dims[1] < 0) {
-                place = &graph->nodes[v];
-            }
-        }
-        if (tokens == NULL || end == NULL || place == NULL) {
-            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                    "the graph's text tower lacks a token table, positions or an end-of-text rule");
-        }
-        session->texts.vocabulary = (int32_t)graph->nodes[tokens->inputs[1]].type.dims[0];
-        session->texts.positions_max = (int32_t)graph->nodes[place->inputs[1]].type.dims[0];
-        session->texts.rule = (int32_t)end->i[0];
-        session->texts.eos = (int32_t)end->i[1];
     }
 done:
     return status;
@@ -134,6 +76,7 @@ static octavo_status make_program(oc_session *session, const oc_graph *graph, oc
     static const char *values = "pixel_values", *embeds[] = {"image_embeds", "text_embeds"};
     static const char *logits = "logits_per_image";
     const char *outputs[PROGRAM_OUTPUTS_MAX];
+    const oc_plan *plan;
     bool text = kind == OC_PROGRAM_TEXT;
     int32_t count = 0;
     if (kind == OC_PROGRAM_LOGITS) {
@@ -144,6 +87,14 @@ static octavo_status make_program(oc_session *session, const oc_graph *graph, oc
         OC_TRY(oc_program_create(graph, &values, kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0, outputs,
                                  count, session->savings, session->weights, &session->limits,
                                  &session->plans[kind], error));
+    }
+    plan = &session->plans[kind];
+    if (plan->takes_pixels != (kind == OC_PROGRAM_IMAGE_BYTES) ||
+        plan->takes_values != (kind == OC_PROGRAM_IMAGE_VALUES) || plan->takes_ids != text ||
+        plan->input_count != (kind == OC_PROGRAM_LOGITS ? 2 : 0)) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the %s outputs of the graph do not depend on what they should",
+                program_names[kind]);
     }
     session->has[kind] = true;
 done:
@@ -244,11 +195,14 @@ static octavo_status make_run_memory(oc_session *session, octavo_error *error) {
     size_t batch = (size_t)session->batch_max;
     session->image_starts = calloc(batch + 1, sizeof *session->image_starts);
     for (int32_t side = 0; side < 2; side++) {
-        session->embeds[side] =
-            calloc(batch * (size_t)session->embed_dim + 1, sizeof *session->embeds[side]);
+        size_t count = batch * (size_t)session->embed_dims[side];
+        session->embeds[side] = calloc(count + 1, sizeof *session->embeds[side]);
+        if (session->embeds[side] == NULL) {
+            OC_NO_MEMORY(error, count * sizeof *session->embeds[side]);
+        }
     }
-    if (session->image_starts == NULL || session->embeds[0] == NULL || session->embeds[1] == NULL) {
-        OC_NO_MEMORY(error, batch * (size_t)session->embed_dim * 2 * sizeof(float));
+    if (session->image_starts == NULL) {
+        OC_NO_MEMORY(error, batch * sizeof *session->image_starts);
     }
     for (int32_t i = 0; i <= session->batch_max; i++) {
         session->image_starts[i] = i * session->image_tokens;
@@ -262,13 +216,17 @@ done:
 
 static void set_limits(oc_session *session, int32_t tokens_max) {
     int32_t batch = session->batch_max;
+    if (!session->causal) {
+        session->savings &= ~OC_SAVING(CUT_TEXT);
+    }
     session->texts.batch_max = batch;
     session->texts.tokens_max = tokens_max == 0 ? batch * session->texts.positions_max : tokens_max;
     session->texts.cut = (session->savings & OC_SAVING(CUT_TEXT)) != 0;
     session->texts.dedup = (session->savings & OC_SAVING(DEDUP_TEXT)) != 0;
     session->limits = (oc_plan_limits){
         .rows_max = {batch * session->image_tokens, batch, session->texts.tokens_max, batch},
-        .sequence_max = {session->image_tokens, 1, session->texts.positions_max, 1}};
+        .sequence_max = {session->image_tokens, 1, session->texts.positions_max, 1},
+        .image_size = session->image_size};
 }
 
 octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *source,
@@ -295,18 +253,14 @@ octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *s
         session->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
     }
     OC_TRY(check_number("batch_max", options->batch_max, OC_LIMIT_BATCH, error));
-    OC_TRY(check_number("tokens_max", options->tokens_max, OC_LIMIT_BATCH * 64, error));
+    OC_TRY(
+        check_number("tokens_max", options->tokens_max, OC_LIMIT_BATCH * OC_LIMIT_TOKENS, error));
     session->batch_max = options->batch_max == 0 ? 8 : options->batch_max;
-    OC_TRY(read_graph(session, graph, options, error));
+    OC_TRY(oc_session_read_graph(session, graph, options->towers, error));
     set_limits(session, options->tokens_max);
     OC_TRY(oc_weights_create(session->device, source, &session->weights, error));
     OC_TRY(make_programs(session, graph, error));
     OC_TRY(make_bindings(session, error));
-    for (int32_t i = 0; i < session->binding_count; i++) {
-        if (strstr(session->bindings[i].name, "_embeds") != NULL) {
-            session->embed_dim = (int32_t)session->bindings[i].shape[1];
-        }
-    }
     OC_TRY(make_run_memory(session, error));
     OC_TRY(oc_canaries_run(graph, session->weights, session->savings, session->towers,
                            options->canaries, options->canary_count, &session->canary_share,
@@ -394,4 +348,8 @@ oc_savings oc_session_savings(const oc_session *session) {
 
 int32_t oc_session_batch_max(const oc_session *session) {
     return session->batch_max;
+}
+
+int32_t oc_session_tokens_max(const oc_session *session) {
+    return session->texts.tokens_max;
 }

@@ -71,6 +71,7 @@ double oc_session_canary_share(const oc_session *session);
 size_t oc_session_bytes(const oc_session *session);
 oc_device *oc_session_device(const oc_session *session);
 int32_t oc_session_batch_max(const oc_session *session);
+int32_t oc_session_tokens_max(const oc_session *session);
 oc_savings oc_session_savings(const oc_session *session); /* in effect */
 
 #endif

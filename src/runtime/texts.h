@@ -14,7 +14,8 @@
 typedef struct oc_texts {
     /* fixed when made */
     int32_t batch_max, tokens_max, vocabulary, positions_max;
-    int32_t rule, eos; /* of ops.def's end_of_text */
+    int32_t rule; /* of ops.def's end_of_text */
+    int64_t eos;
     bool cut, dedup;
     /* one run */
     int32_t count;     /* texts that are computed */

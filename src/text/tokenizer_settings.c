@@ -9,25 +9,25 @@
 
 typedef struct rule {
     const char *path;  /* "a.*": anything below a that no other line names */
-    oc_json_type type; /* OC_JSON_END: any */
     const char *text;  /* a STRING's; NULL: any */
+    oc_json_type type; /* OC_JSON_END: any */
     bool needed;
 } rule;
 
 #define TEXT(path, text)                                                                           \
-    { path, OC_JSON_STRING, text, true }
+    { path, text, OC_JSON_STRING, true }
 #define MAY_BE(path, type)                                                                         \
-    { path, OC_JSON_##type, NULL, false }
+    { path, NULL, OC_JSON_##type, false }
 #define MUST_BE(path, type)                                                                        \
-    { path, OC_JSON_##type, NULL, true }
+    { path, NULL, OC_JSON_##type, true }
 
 static const rule settings[] = {
-    {"version", OC_JSON_STRING, "1.0", false},
+    {"version", "1.0", OC_JSON_STRING, false},
     MAY_BE("truncation", NULL),
-    {"truncation.direction", OC_JSON_STRING, "Right", false},
+    {"truncation.direction", "Right", OC_JSON_STRING, false},
     MAY_BE("truncation.*", END), /* the model's own limit counts */
     MAY_BE("padding", NULL),
-    {"padding.direction", OC_JSON_STRING, "Right", false},
+    {"padding.direction", "Right", OC_JSON_STRING, false},
     MAY_BE("padding.*", END),
     MAY_BE("decoder", NULL),
     MAY_BE("decoder.*", END),
@@ -54,11 +54,11 @@ static const rule settings[] = {
     MUST_BE("post_processor.cls[1]", NUMBER),
     MAY_BE("post_processor.trim_offsets", END),
     MAY_BE("post_processor.add_prefix_space", END), /* of offsets only */
-    {"model.type", OC_JSON_STRING, "BPE", false},
+    {"model.type", "BPE", OC_JSON_STRING, false},
     MAY_BE("model.dropout", NULL),
     MAY_BE("model.unk_token", STRING),
     MAY_BE("model.unk_token", NULL),
-    {"model.continuing_subword_prefix", OC_JSON_STRING, "", false},
+    {"model.continuing_subword_prefix", "", OC_JSON_STRING, false},
     MAY_BE("model.continuing_subword_prefix", NULL),
     TEXT("model.end_of_word_suffix", "</w>"),
     MAY_BE("model.fuse_unk", FALSE),
@@ -107,7 +107,7 @@ static octavo_status check_setting(oc_tokenizer_settings *found, oc_json *json,
     for (size_t i = 0; i < OC_COUNT(settings); i++) {
         const rule *s = &settings[i];
         if (!covers(s, path) ||
-            (wanted && strcmp(wanted->path, path) == 0 && strcmp(s->path, path))) {
+            (wanted && strcmp(wanted->path, path) == 0 && strcmp(s->path, path) != 0)) {
             continue; /* another place; or a wider line behind the place's own */
         }
         wanted = s;

@@ -183,8 +183,8 @@ done:
 
 /* A decomposed character: combining class, place and code point, so that sorting a run of
  * marks by value is the canonical ordering. */
-static uint64_t mark_of(uint32_t class, size_t place, uint32_t point) {
-    return (uint64_t) class << 56 | (uint64_t)place << 24 | point;
+static uint64_t mark_of(uint32_t combining, size_t place, uint32_t point) {
+    return (uint64_t)combining << 56 | (uint64_t)place << 24 | point;
 }
 
 static uint32_t mark_class(uint64_t mark) {
@@ -224,17 +224,17 @@ static octavo_status decompose(const uint32_t *points, size_t count, oc_text *ou
                     sizeof *out->marks, error));
         for (utf8proc_ssize_t k = 0; k < part_count; k++) {
             const utf8proc_property_t *property = utf8proc_get_property(parts[k]);
-            uint32_t class = plain ? 0 : (uint32_t)property->combining_class;
-            if (class == 0) {
+            uint32_t combining = plain ? 0 : (uint32_t)property->combining_class;
+            if (combining == 0) {
                 if (!ordered) {
                     qsort(out->marks + run, n - run, sizeof *out->marks, compare_marks);
                 }
                 ordered = true;
                 run = n + 1;
-            } else if (n > run && class < mark_class(out->marks[n - 1])) {
+            } else if (n > run && combining < mark_class(out->marks[n - 1])) {
                 ordered = false;
             }
-            out->marks[n] = mark_of(class, n, (uint32_t)parts[k]);
+            out->marks[n] = mark_of(combining, n, (uint32_t)parts[k]);
             n++;
         }
     }

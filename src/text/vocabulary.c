@@ -175,7 +175,7 @@ static octavo_status find_bytes(const oc_draft *draft, oc_tokenizer *out, octavo
         char text[4 + sizeof WORD_END];
         size_t length = byte_text((uint8_t)b, text);
         if (b >= 256) {
-            memcpy(text + length, WORD_END, strlen(WORD_END));
+            memcpy(text + length, WORD_END, sizeof WORD_END);
             length += strlen(WORD_END);
         }
         const int32_t *id = oc_strmap_find(&draft->ids, (oc_slice){text, length});

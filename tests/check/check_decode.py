@@ -1,9 +1,9 @@
 """Decoders against Pillow: every kind of JPEG, PNG and WebP that can be made here, turned by EXIF
 and XMP, whole and cut short.
 
-usage: check_decode.py RESIZE_TOOL [ROUNDS]
+usage: check_decode.py BUILD [ROUNDS]
 
-RESIZE_TOOL is the program made from resize_tool.c.  The wanted pixels: ImageOps.exif_transpose,
+BUILD/tests/resize_tool is the program made from resize_tool.c.  The wanted pixels: ImageOps.exif_transpose,
 then alpha laid over white as transformers' convert_to_rgb does, then RGB.  A file cut short must
 be refused, or give the very pixels of the whole one.
 """

@@ -1,10 +1,11 @@
 """Resize and centre crop, bit for bit against Pillow.
 
-usage: check_resize.py RESIZE_TOOL [CASES]
+usage: check_resize.py BUILD [CASES]
 
-RESIZE_TOOL is the program made from resize_tool.c.  Random sizes, all filters, both kernel tiers;
-needs Pillow 13 (its order of the two passes) and numpy.
+BUILD/tests/resize_tool is the program made from resize_tool.c.  Random sizes, all filters, both
+kernel tiers; needs Pillow 13 (its order of the two passes) and numpy.
 """
+import os
 import random
 import subprocess
 import sys
@@ -19,7 +20,8 @@ FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "h
 class Tool:
     """The program, kept open: one request, one answer."""
 
-    def __init__(self, path):
+    def __init__(self, build):
+        path = os.path.join(build, "tests", "resize_tool")
         self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, line, data):

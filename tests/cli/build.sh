@@ -19,13 +19,15 @@ for checkpoint in "$tiny" "$tiny_fp8"; do
 done
 try 0 build "$tiny_fp8" -o c.octavo --precision f16 --json
 json "not any(o['weight'].startswith('F8') for t in it['towers'] for o in t['operands'])"
+try 0 build "$tiny_fp8" -o c.octavo --keep '*fc1=f16'
+out '^ +2  vision_model.encoder.layers.\*.mlp.fc1  widened by --keep'
 try 0 build "$tiny_fp8" -o c.octavo --verify
 for precision in fp8 auto; do
     fails 65 UNSUPPORTED build "$tiny" -o d.octavo --precision $precision
     err 'octavo quantize'
 done
-fails 64 INVALID_ARGUMENT build "$tiny_fp8" -o d.octavo --keep nonsense
 no_file d.octavo
+fails 64 INVALID_ARGUMENT build "$tiny_fp8" -o nonsense.octavo --keep nonsense
 
 fails 73 CANNOT_CREATE build "$tiny" -o nowhere/e.octavo
 fails 73 CANNOT_CREATE build "$tiny" -o .

@@ -17,6 +17,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 octavo=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
+[ -x "$octavo" ] || {
+    echo "cli: $octavo is no program" >&2
+    exit 66
+}
 data=$root/tests/data
 tiny=$data/tiny-clip/f32             # a checkpoint small enough for every test
 tiny_fp8=$data/tiny-clip/modelopt-fp8

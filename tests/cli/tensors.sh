@@ -30,7 +30,7 @@ try 0 run e.octavo --inputs "$tiny/reference.safetensors" --outputs one.safetens
 same out.safetensors one.safetensors
 try 0 run e.octavo --inputs "$tiny/reference.safetensors" --outputs ref.safetensors --device ref --quiet
 fails 64 INVALID_ARGUMENT run e.octavo --inputs "$tiny/reference.safetensors" --outputs x.safetensors --disable frob --quiet
-fails 69 UNAVAILABLE run e.octavo --inputs "$tiny/reference.safetensors" --outputs x.safetensors --tier frob --quiet
+fails 64 INVALID_ARGUMENT run e.octavo --inputs "$tiny/reference.safetensors" --outputs x.safetensors --tier frob --quiet
 fails 64 INVALID_ARGUMENT run e.octavo --inputs one.safetensors --outputs x.safetensors --quiet
 err 'has none of'
 fails 66 NOT_FOUND run e.octavo --inputs nowhere --outputs x.safetensors

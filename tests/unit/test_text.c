@@ -259,7 +259,7 @@ static void test_limits(void **state) {
     oc_bpe_free(bpe);
 }
 
-/* A million marks in the worst order are put in order, not compared each with each. */
+/* Many marks in the worst order are put in order, not moved past each other one by one. */
 static void test_marks_in_the_worst_order(void **state) {
     (void)state;
     enum { COUNT = 200000 };
