@@ -1,5 +1,6 @@
 /* cmd_explain.c - octavo explain: why each step runs as it does on this device. */
 #include <stdio.h>
+#include <string.h>
 
 #include "api/tool.h"
 #include "commands.h"
@@ -72,7 +73,10 @@ octavo_status oc_cli_explain(oc_cli_options *options, int *verdict, octavo_error
     printf("\n\n");
     OC_TRY(print_savings(report, error));
     for (const oc_cli_node *item = oc_cli_items(report, "programs"); item; item = item->next) {
-        OC_TRY(print_program(item, &arena, error));
+        /* the program that takes pixel_values differs from the one that takes pixels in one step */
+        if (strcmp(oc_cli_text(item, "name", ""), "image (values)") != 0) {
+            OC_TRY(print_program(item, &arena, error));
+        }
     }
 done:
     oc_arena_free(&arena);

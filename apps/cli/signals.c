@@ -92,7 +92,6 @@ static void *watch(void *context) {
         number = sigwaitinfo(set, &info);
     } while (number < 0 || (number == SIGUSR1 && info.si_code != SI_QUEUE));
     pthread_mutex_lock(&guard.lock);
-    remove_unfinished();
     oc_error_clear(&error);
     if (number == SIGUSR1) {
         oc_fail(&error, OCTAVO_IO, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
@@ -103,6 +102,7 @@ static void *watch(void *context) {
                 sigabbrev_np(number));
     }
     int code = oc_cli_report(guard.what, guard.where, guard.json, &error);
+    remove_unfinished(); /* last, since other threads still run */
     _exit(number == SIGUSR1 ? code : 128 + number);
 }
 
