@@ -29,6 +29,10 @@ static octavo_status print_report(const oc_cli_options *options, const char *tex
         oc_cli_table_cell(&table, "%.4g", oc_cli_number(module, "weight_amax", 0));
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
+    for (const oc_cli_node *notice = oc_cli_items(report, "notices"); notice;
+         notice = notice->next) {
+        printf("note: %s\n", notice->text);
+    }
 done:
     oc_cli_table_close(&table);
     oc_arena_free(&arena);
@@ -49,6 +53,7 @@ octavo_status oc_cli_quantize(oc_cli_options *options, int *verdict, octavo_erro
         .threads = options->threads,
         .progress = oc_cli_progress_step,
         .progress_user = options->progress,
+        .device = options->device,
     };
     (void)verdict;
     if (!options->images && !options->texts_file) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/tool.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "errors.h"
@@ -49,17 +50,6 @@ done:
     return status;
 }
 
-static bool has_image_suffix(const char *path) {
-    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
-    const char *dot = strrchr(oc_path_name(path), '.');
-    for (size_t i = 0; dot && i < OC_COUNT(suffixes); i++) {
-        if (strcasecmp(dot, suffixes[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static octavo_status walk(oc_cli_options *options, const char *folder, oc_cli_list *out,
                           octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -68,7 +58,7 @@ static octavo_status walk(oc_cli_options *options, const char *folder, oc_cli_li
     char *path = NULL;
     OC_TRY(oc_folder_list(folder, true, OC_LIMIT_FOLDER_FILES, &listing, error));
     for (uint32_t i = 0; i < listing.count; i++) {
-        if (!has_image_suffix(listing.paths[i])) {
+        if (!octavo_tool_has_image_suffix(listing.paths[i])) {
             others++;
             continue;
         }

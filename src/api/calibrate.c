@@ -1,5 +1,6 @@
 /* calibrate.c - see calibrate.h. */
 #include "api/calibrate.h"
+#include "api/tool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static octavo_status make_session(oc_calibration *c, int32_t tower, int32_t batc
                                   .observe = observe,
                                   .observe_user = c};
     oc_weight_source weights = oc_source_weights(c->source);
-    OC_TRY(oc_device_open_by_name("cpu", &device, &options.device, error));
+    OC_TRY(oc_device_open_by_name(c->device, &device, &options.device, error));
     OC_TRY(oc_session_create(&c->source->recipe.graph, &weights, &options, out, error));
 done:
     return status;
@@ -168,23 +169,12 @@ done:
     free(path);
 }
 
-static bool has_image_suffix(const char *path) {
-    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
-    const char *dot = strrchr(oc_path_name(path), '.');
-    for (size_t i = 0; dot != NULL && i < OC_COUNT(suffixes); i++) {
-        if (strcasecmp(dot, suffixes[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static octavo_status list_images(const char *folder, oc_listing *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     uint32_t kept = 0;
     OC_TRY(oc_folder_list(folder, true, OC_LIMIT_FILES, out, error));
     for (uint32_t i = 0; i < out->count; i++) {
-        if (has_image_suffix(out->paths[i])) {
+        if (octavo_tool_has_image_suffix(out->paths[i])) {
             out->paths[kept++] = out->paths[i];
         }
     }

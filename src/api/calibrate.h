@@ -1,4 +1,4 @@
-/* calibrate.h - images and texts through a checkpoint's graph on the CPU, some values observed.
+/* calibrate.h - images and texts through a checkpoint's graph, some of its values observed.
  *
  * Texts end at their end token: what a model computes for padding behind it is nobody's input.
  * Batches are small where activations are large: all observed values of a run lie in memory.
@@ -12,6 +12,7 @@
 typedef struct oc_calibration {
     /* set by the caller */
     oc_source *source;
+    const char *device;     /* as oc_device_open_by_name */
     int32_t limit, threads; /* images and texts at most, 0: all; 0: one for each usable core */
     octavo_progress progress;
     void *progress_user;

@@ -330,6 +330,7 @@ octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
     OC_TRY(list_modules(&q));
     OC_TRY(oc_output_folder_open(out, &folder, error)); /* now: calibration takes its time */
     q.calibration.source = &q.source;
+    q.calibration.device = options->device;
     q.calibration.limit = options->limit;
     q.calibration.threads = options->threads;
     q.calibration.progress = options->progress;

@@ -1,4 +1,4 @@
-/* tensors.c - .safetensors files for the tools. */
+/* tensors.c - files for the tools: .safetensors, and which names are pictures'. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +72,15 @@ octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *
                                        int32_t count, octavo_error *error) {
     oc_error_clear(error);
     return oc_safetensors_save(path, items, count, NULL, 0, error);
+}
+
+int32_t octavo_tool_has_image_suffix(const char *path) {
+    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
+    const char *dot = strrchr(oc_path_name(path), '.');
+    for (size_t i = 0; dot != NULL && i < OC_COUNT(suffixes); i++) {
+        if (strcasecmp(dot, suffixes[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }

@@ -56,6 +56,10 @@ void octavo_tool_tensors_free(octavo_tool_tensors *tensors);
 OCTAVO_CHECK octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
                                                     int32_t count, octavo_error *error);
 
+/* Whether a file's name ends as a picture's that octavo reads does, so that folder walks pass over
+ * others.  What a file is, its content decides. */
+int32_t octavo_tool_has_image_suffix(const char *path);
+
 /* -- zero-shot ---------------------------------------------------------------------------- */
 
 /* Class embeddings: each label through each template ("{}" is replaced; NULL templates: the label
@@ -117,7 +121,7 @@ OCTAVO_CHECK octavo_status octavo_tool_eval_compare(const octavo_tool_eval *a,
 
 typedef struct octavo_tool_quantize_options {
     const char *images, *texts; /* a folder; a file with a text a line; either may be NULL if the
-                                   checkpoint has no such tower */
+                                   checkpoint has no such tower, or none of it is quantized */
     const char *layout;         /* "modelopt" or "compressed-tensors"; NULL: modelopt */
     const char *method;         /* "absmax", "percentile", "mse"; NULL: absmax */
     const char *skip;           /* globs of modules left in 16 bit, comma between; NULL: none */
@@ -125,10 +129,23 @@ typedef struct octavo_tool_quantize_options {
     int32_t threads;
     octavo_progress progress;
     void *progress_user;
+    const char *device; /* that calibrates: "auto", "cpu", "ref"; NULL: auto */
 } octavo_tool_quantize_options;
 
-/* Writes the FP8 folder `out` (it appears whole or not at all; CANNOT_CREATE if it exists and is
- * not empty).  report: {"images","texts","modules":[{"name","amax","weight_amax",...}...],...} */
+/* Writes the FP8 folder `out` (it appears whole or not at all).  FP8 become the linear modules of
+ * all layers; embeddings, norms and projections never do.  Modules that are FP8 already stay.
+ * report, unless NULL: {"checkpoint","folder","layout","method","seconds","images","texts",
+ *  "modules":[{"name","amax","input_scale","saturated","weight_amax","weight_scale"}...],
+ *  "excluded":["..."],"notices":["..."]}; amax is of the module's input, saturated the share of it
+ * over 448 * input_scale.
+ *   INVALID_ARGUMENT  an option that is none; a skip glob that matches no module; nothing left to
+ *                     quantize; a tower without data to calibrate it on
+ *   NOT_FOUND         no such file or folder; no images in the folder; no tokenizer
+ *   CORRUPT           none of the images can be read; no text in the file; weights or activations
+ *                     that are not finite; a malformed checkpoint
+ *   UNSUPPORTED       as octavo_build
+ *   CANNOT_CREATE     out exists and is not an empty folder, or cannot be made
+ *   IO                reading or writing failed, a full disk included */
 OCTAVO_CHECK octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
                                                 const octavo_tool_quantize_options *options,
                                                 char **report, octavo_error *error);
