@@ -5,11 +5,11 @@ BUILD ?= build
 JOBS  ?= $(shell nproc)
 CMAKE := cmake -S . -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 
-.PHONY: all help deps demo test check asan tsan fuzz-replay fuzz layers format lint bench install clean
+.PHONY: all help deps demo test check fuzz layers docs format bench bench-peers install clean
 
 all: deps
 	@$(CMAKE) -B $(BUILD) >/dev/null
-	@cmake --build $(BUILD) -j $(JOBS)
+	@MAKEFLAGS= cmake --build $(BUILD) -j $(JOBS)
 
 help:
 	@echo "make          the release, in build/ (program: build/octavo)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench    speed; make bench-peers: beside ONNX Runtime and others"
 	@echo "make fuzz     fuzz every parser for FUZZ_SECONDS each (default 60)"
 	@echo "make install  into DESTDIR/PREFIX (default /usr/local)"
+	@echo "make docs     the tables of docs/ that come from the code"
 	@echo "make format   clang-format every source"
 
 deps:
@@ -42,6 +43,9 @@ fuzz:
 
 layers:
 	@scripts/layers
+
+docs: all
+	@scripts/docs $(BUILD)/octavo write
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

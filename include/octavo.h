@@ -38,7 +38,7 @@ extern "C" {
 #define OCTAVO_VERSION_PATCH 0
 
 #if defined(__GNUC__)
-#define OCTAVO_API __attribute__((visibility("default")))
+#define OCTAVO_API   __attribute__((visibility("default")))
 #define OCTAVO_CHECK __attribute__((warn_unused_result))
 #else
 #define OCTAVO_API
@@ -49,19 +49,19 @@ extern "C" {
 
 /* name, value, HTTP status, meaning.  Values up to 16 are the gRPC codes.
  * Values are never reused or renumbered. */
-#define OCTAVO_STATUS_MAP(XX)                                                   \
-    XX(OK, 0, 200, "success")                                                   \
-    XX(CANCELLED, 1, 499, "cancelled by the caller")                            \
-    XX(INVALID_ARGUMENT, 3, 400, "the call itself is wrong; do not retry")      \
-    XX(DEADLINE_EXCEEDED, 4, 504, "not done in the time allowed")               \
-    XX(NOT_FOUND, 5, 404, "no such file, tensor, input or model")               \
-    XX(EXHAUSTED, 8, 429, "memory, or a queue, is full")                        \
-    XX(BAD_STATE, 9, 409, "right call, wrong moment")                           \
-    XX(UNSUPPORTED, 12, 501, "valid, but not implemented here")                 \
-    XX(INTERNAL, 13, 500, "a bug in octavo")                                    \
-    XX(UNAVAILABLE, 14, 503, "device or driver missing or busy; may retry")     \
-    XX(CORRUPT, 15, 500, "a file or a device holds or gives damaged data")      \
-    XX(IO, 17, 500, "the operating system failed to read or write")             \
+#define OCTAVO_STATUS_MAP(XX)                                                                      \
+    XX(OK, 0, 200, "success")                                                                      \
+    XX(CANCELLED, 1, 499, "cancelled by the caller")                                               \
+    XX(INVALID_ARGUMENT, 3, 400, "the call itself is wrong; do not retry")                         \
+    XX(DEADLINE_EXCEEDED, 4, 504, "not done in the time allowed")                                  \
+    XX(NOT_FOUND, 5, 404, "no such file, tensor, input or model")                                  \
+    XX(EXHAUSTED, 8, 429, "memory, or a queue, is full")                                           \
+    XX(BAD_STATE, 9, 409, "right call, wrong moment")                                              \
+    XX(UNSUPPORTED, 12, 501, "valid, but not implemented here")                                    \
+    XX(INTERNAL, 13, 500, "a bug in octavo")                                                       \
+    XX(UNAVAILABLE, 14, 503, "device or driver missing or busy; may retry")                        \
+    XX(CORRUPT, 15, 500, "a file or a device holds or gives damaged data")                         \
+    XX(IO, 17, 500, "the operating system failed to read or write")                                \
     XX(CANNOT_CREATE, 18, 500, "an output file or folder cannot be created")
 
 typedef enum octavo_status {
@@ -85,17 +85,17 @@ typedef enum octavo_cause {
  * it. */
 typedef struct octavo_error {
     octavo_status status;
-    octavo_cause  cause;
-    uint64_t      offset;       /* byte in the input file; OCTAVO_NO_OFFSET if none */
-    const char   *source;       /* octavo source file that reports it; static */
-    int32_t       line;         /* line in that source file */
-    int32_t       reserved;
-    char          path[256];    /* the file at fault, or "" */
-    char          message[736]; /* one sentence, with the values that disagree */
+    octavo_cause cause;
+    uint64_t offset;    /* byte in the input file; OCTAVO_NO_OFFSET if none */
+    const char *source; /* octavo source file that reports it; static */
+    int32_t line;       /* line in that source file */
+    int32_t reserved;
+    char path[256];    /* the file at fault, or "" */
+    char message[736]; /* one sentence, with the values that disagree */
 } octavo_error;
 
 OCTAVO_API const char *octavo_status_name(octavo_status status); /* "NOT_FOUND" */
-OCTAVO_API uint32_t    octavo_version(void); /* major << 16 | minor << 8 | patch */
+OCTAVO_API uint32_t octavo_version(void); /* major << 16 | minor << 8 | patch */
 
 /* Frees a string that octavo handed out through `char **`.  NULL is accepted. */
 OCTAVO_API void octavo_free(void *pointer);
@@ -103,15 +103,15 @@ OCTAVO_API void octavo_free(void *pointer);
 /* ---- tensors -------------------------------------------------------------- */
 
 /* name, value, safetensors spelling, bytes an element */
-#define OCTAVO_DTYPE_MAP(XX)                                                    \
-    XX(F32, 1, "F32", 4)                                                        \
-    XX(F16, 2, "F16", 2)                                                        \
-    XX(BF16, 3, "BF16", 2)                                                      \
-    XX(F8_E4M3, 4, "F8_E4M3", 1) /* OCP e4m3fn: largest 448, no infinity */     \
-    XX(F8_E5M2, 5, "F8_E5M2", 1)                                                \
-    XX(F8_E8M0, 6, "F8_E8M0", 1)                                                \
-    XX(U8, 7, "U8", 1)                                                          \
-    XX(I32, 8, "I32", 4)                                                        \
+#define OCTAVO_DTYPE_MAP(XX)                                                                       \
+    XX(F32, 1, "F32", 4)                                                                           \
+    XX(F16, 2, "F16", 2)                                                                           \
+    XX(BF16, 3, "BF16", 2)                                                                         \
+    XX(F8_E4M3, 4, "F8_E4M3", 1) /* OCP e4m3fn: largest 448, no infinity */                        \
+    XX(F8_E5M2, 5, "F8_E5M2", 1)                                                                   \
+    XX(F8_E8M0, 6, "F8_E8M0", 1)                                                                   \
+    XX(U8, 7, "U8", 1)                                                                             \
+    XX(I32, 8, "I32", 4)                                                                           \
     XX(I64, 9, "I64", 8)
 
 typedef enum octavo_dtype {
@@ -127,9 +127,9 @@ typedef enum octavo_dtype {
  * slowest dimension.  data is aligned to the element size at least. */
 typedef struct octavo_tensor {
     octavo_dtype dtype;
-    int32_t      rank;
-    int64_t      shape[OCTAVO_MAX_RANK];
-    void        *data;
+    int32_t rank;
+    int64_t shape[OCTAVO_MAX_RANK];
+    void *data;
 } octavo_tensor;
 
 /* ---- build: checkpoint -> engine file ------------------------------------- */
@@ -145,14 +145,14 @@ typedef enum octavo_precision {
 typedef void (*octavo_progress)(void *user, const char *what, uint64_t done, uint64_t total);
 
 typedef struct octavo_build_options {
-    size_t           struct_size; /* sizeof(octavo_build_options) */
+    size_t struct_size; /* sizeof(octavo_build_options) */
     octavo_precision precision;
-    int32_t          strict;  /* 1: anything that falls back is UNSUPPORTED */
-    int32_t          threads; /* 0: one for each usable core */
-    int32_t          verify;  /* 1: add whole-model canaries and run every canary on the written file */
-    const char      *keep;    /* "GLOB=f16[,GLOB=f16...]": linear layers pinned to 16 bit; NULL: none */
-    octavo_progress  progress;
-    void            *progress_user;
+    int32_t strict;   /* 1: anything that falls back is UNSUPPORTED */
+    int32_t threads;  /* 0: one for each usable core */
+    int32_t verify;   /* 1: add whole-model canaries and run every canary on the written file */
+    const char *keep; /* "GLOB=f16[,GLOB=f16...]": linear layers pinned to 16 bit; NULL: none */
+    octavo_progress progress;
+    void *progress_user;
 } octavo_build_options;
 
 /* Reads the checkpoint at `checkpoint` (a Hugging Face folder, a .safetensors
@@ -161,6 +161,7 @@ typedef struct octavo_build_options {
  * reader sees all of it or nothing).  Deterministic: the same input, options
  * and octavo version give the same bytes.  options may be NULL.  report, unless
  * NULL, receives the build report as JSON text (octavo_free).
+ *   INVALID_ARGUMENT  an option out of range, or a glob in `keep` that matches no linear layer
  *   NOT_FOUND      no such checkpoint, or a tensor that the config asks for is missing
  *   CORRUPT        a malformed file; error->offset says where
  *   UNSUPPORTED    an architecture, layout or dtype that is not read here, named
@@ -177,14 +178,15 @@ typedef struct octavo_engine octavo_engine;
 enum { OCTAVO_IMAGE = 1, OCTAVO_TEXT = 2 }; /* towers */
 
 typedef struct octavo_engine_info {
-    int32_t     towers;     /* OCTAVO_IMAGE | OCTAVO_TEXT */
-    int32_t     image_size; /* pixels a side that the image tower takes; 0 without one */
-    int32_t     embed_dim;  /* width of the embeddings */
-    int32_t     tokens_max; /* longest text in tokens, both end tokens counted; 0 without a text tower */
-    int32_t     pad_id;     /* token id that fills short rows of input_ids */
-    float       logit_scale; /* exp(logit_scale): multiplies cosines into logits */
-    const char *name;       /* as the checkpoint calls it, or its folder's name */
-    const char *precision;  /* "FP8 (per tensor, static)", "F16", ... */
+    int32_t towers;     /* OCTAVO_IMAGE | OCTAVO_TEXT */
+    int32_t image_size; /* pixels a side that the image tower takes; 0 without one */
+    int32_t embed_dim;  /* width of the embeddings */
+    int32_t
+        tokens_max;    /* longest text in tokens, both end tokens counted; 0 without a text tower */
+    int32_t pad_id;    /* token id that fills short rows of input_ids */
+    float logit_scale; /* exp(logit_scale): multiplies cosines into logits */
+    const char *name;  /* as the checkpoint calls it, or its folder's name */
+    const char *precision; /* "FP8 (per tensor, static)", "F16", ... */
 } octavo_engine_info;
 
 /* Opens and checks an engine file; weights are not read yet.
@@ -225,18 +227,21 @@ OCTAVO_API OCTAVO_CHECK octavo_status octavo_preprocess(const octavo_engine *eng
 
 typedef struct octavo_session octavo_session;
 
-enum { OCTAVO_KEEP_HIDDEN = 1 }; /* session flag: vision.hidden.N and text.hidden.N can be asked for */
+enum {
+    OCTAVO_KEEP_HIDDEN = 1
+}; /* session flag: vision.hidden.N and text.hidden.N can be asked for */
 
 typedef struct octavo_session_options {
-    size_t      struct_size; /* sizeof(octavo_session_options) */
-    const char *device;      /* "auto", "cpu" or "ref"; NULL: auto */
-    const char *tier;        /* CPU tier by name, such as "avx2"; NULL: the best this machine has */
-    const char *disable;     /* names of exact savings to leave out, comma between; NULL: none */
-    int32_t     towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */
-    int32_t     batch_max;   /* rows of one run; 0: 8 */
-    int32_t     tokens_max;  /* text tokens of one run, all rows together; 0: batch_max * the engine's tokens_max */
-    int32_t     threads;     /* 0: one for each usable core */
-    int32_t     flags;       /* OCTAVO_KEEP_HIDDEN */
+    size_t struct_size;  /* sizeof(octavo_session_options) */
+    const char *device;  /* "auto", "cpu" or "ref"; NULL: auto */
+    const char *tier;    /* CPU tier by name, such as "avx2"; NULL: the best this machine has */
+    const char *disable; /* names of exact savings to leave out, comma between; NULL: none */
+    int32_t towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */
+    int32_t batch_max;   /* rows of one run; 0: 8 */
+    int32_t tokens_max;  /* text tokens of one run, all rows together; 0: batch_max * the engine's
+                            tokens_max */
+    int32_t threads;     /* 0: one for each usable core */
+    int32_t flags;       /* OCTAVO_KEEP_HIDDEN */
 } octavo_session_options;
 
 /* Reads the weights once, straight into the device's packed layout, checks them
@@ -255,17 +260,17 @@ OCTAVO_API void octavo_session_free(octavo_session *session);
  * number of texts, -3 the row length of input_ids. */
 typedef struct octavo_binding {
     const char *name;
-    int32_t     is_output;
-    int32_t     rank;
-    int64_t     shape[OCTAVO_MAX_RANK];
-    uint32_t    dtypes; /* bit (1u << octavo_dtype) set for each dtype accepted */
+    int32_t is_output;
+    int32_t rank;
+    int64_t shape[OCTAVO_MAX_RANK];
+    uint32_t dtypes; /* bit (1u << octavo_dtype) set for each dtype accepted */
 } octavo_binding;
 
-OCTAVO_API int32_t               octavo_session_binding_count(const octavo_session *session);
+OCTAVO_API int32_t octavo_session_binding_count(const octavo_session *session);
 OCTAVO_API const octavo_binding *octavo_session_binding(const octavo_session *session, int32_t i);
 
 typedef struct octavo_argument {
-    const char   *name;
+    const char *name;
     octavo_tensor tensor;
 } octavo_argument;
 
@@ -277,13 +282,13 @@ typedef struct octavo_argument {
  * An image-only or a text-only call on a two-tower session is normal.  The bits
  * of a row do not depend on the other rows, nor on the number of threads.
  *   INVALID_ARGUMENT  a tensor disagrees with its binding, a token id is outside
- *                     the vocabulary, an output lacks its input, or there are more rows than batch_max */
-OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_run(octavo_session        *session,
+ *                     the vocabulary, an output lacks its input, or there are more rows than
+ * batch_max */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_run(octavo_session *session,
                                                          const octavo_argument *inputs,
-                                                         int32_t                input_count,
+                                                         int32_t input_count,
                                                          const octavo_argument *outputs,
-                                                         int32_t                output_count,
-                                                         octavo_error          *error);
+                                                         int32_t output_count, octavo_error *error);
 
 #ifdef __cplusplus
 }

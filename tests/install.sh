@@ -46,8 +46,9 @@ cp user.c user.cpp
     gcc -std=c11 $strict user.c $(pkg-config --cflags octavo) \
         $(pkg-config --static --libs octavo | sed 's/-loctavo/-l:liboctavo.a/') -o user_static
 }
-./user_c && ./user_cpp || fail "a program against the shared library fails"
-LD_LIBRARY_PATH='' ./user_static || fail "a program against liboctavo.a fails"
+./user_c || fail "a C program against liboctavo.so fails"
+./user_cpp || fail "a C++ program against liboctavo.so fails"
+LD_LIBRARY_PATH='' ./user_static || fail "a C program against liboctavo.a fails"
 
 say "both examples, by pkg-config and by CMake"
 examples=$root/share/doc/octavo/examples

@@ -14,9 +14,10 @@
 
 enum { LAYER_ROWS = 4, MODELS = 2, MODEL_TOKENS = 12, SEED = 0x0c7a };
 
-/* Largest relative rms of a layer: four quantizers chained, codes flip (16-bit storage counted);
- * without quantizers only 16-bit storage and the order of sums. */
-static const float layer_limit_fp8 = 2e-2f, layer_limit_float = 4e-3f;
+/* Largest relative rms of a layer.  Two right devices differ by 2.3e-2 where four quantizers are
+ * chained and codes flip, and by 4.3e-3 without quantizers, both with 16-bit storage (tiny-clip,
+ * `ref` of each tier); a wrong kernel is off by the size of what it computes. */
+static const float layer_limit_fp8 = 4e-2f, layer_limit_float = 1e-2f;
 
 static octavo_status reserve(oc_canary_list *list, oc_canary **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;

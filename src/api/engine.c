@@ -49,18 +49,21 @@ static octavo_status read_towers(octavo_engine *engine, octavo_error *error) {
     const oc_node *pixels = find_value(engine, "pixels");
     info->towers = (image != NULL ? OCTAVO_IMAGE : 0) | (text != NULL ? OCTAVO_TEXT : 0);
     if (info->towers == 0 || info->towers != engine->meta.towers ||
-        (image != NULL && (pixels == NULL || pixels->type.rank != 4))) {
+        (image != NULL && pixels == NULL)) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the engine's description and its graph have different towers (%d, %d)",
                 engine->meta.towers, info->towers);
     }
     const oc_node *embeds = image != NULL ? image : text;
-    info->embed_dim = (int32_t)embeds->type.dims[embeds->type.rank - 1];
+    info->embed_dim = (int32_t)embeds->type.dims[1];
     info->image_size = image == NULL ? 0 : (int32_t)pixels->type.dims[1];
     for (oc_value v = 0; text != NULL && v < engine->graph.node_count; v++) {
         const oc_node *node = &engine->graph.nodes[v];
-        if (node->op == OC_OP_ADD_ROWS && node->type.dims[1] < 0) {
-            info->tokens_max = (int32_t)engine->graph.nodes[node->inputs[1]].type.dims[0];
+        if (node->op == OC_OP_ADD_ROWS && node->type.dims[0] == OC_DIM_TEXTS) {
+            int32_t positions = (int32_t)engine->graph.nodes[node->inputs[1]].type.dims[0];
+            info->tokens_max = info->tokens_max == 0 || positions < info->tokens_max
+                                   ? positions
+                                   : info->tokens_max;
         }
     }
 done:
@@ -84,6 +87,7 @@ static octavo_status read_sections(octavo_engine *engine, octavo_error *error) {
     OC_TRY(oc_engine_meta_read(section, bytes, section_offset(engine, OC_SECTION_META),
                                &engine->arena, &engine->meta, error));
     OC_TRY(oc_engine_graph(engine->file, &engine->graph, error));
+    OC_TRY(oc_graph_check_entries(&engine->graph, error));
     OC_TRY(read_towers(engine, error));
     OC_TRY(read_logit_scale(engine, error));
     section = oc_engine_section(engine->file, OC_SECTION_TOKENIZER, &bytes);

@@ -232,10 +232,8 @@ static octavo_status score(octavo_tool_eval *out, octavo_error *error) {
         top1 += best == out->truth[i];
         top5 += oc_rank_of(scores, out->classes, out->truth[i]) < 5;
     }
-    if (out->images > 0) {
-        out->top1 = (double)top1 / out->images;
-        out->top5 = (double)top5 / out->images;
-    }
+    out->top1 = (double)top1 / out->images;
+    out->top5 = (double)top5 / out->images;
     oc_wilson95(top1, out->images, out->top1_ci95);
 done:
     free(scores);
@@ -276,6 +274,11 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
         }
     }
     OC_TRY(embed_all(engine, session, data, progress, user, out, error));
+    if (out->images == 0) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "none of the %d files in the class folders of %s could be read as an image",
+                out->skipped, data);
+    }
     OC_TRY(score(out, error));
 done:
     free(path);

@@ -6,7 +6,7 @@
 
 typedef struct oc_arena {
     struct oc_arena_block *blocks; /* newest first */
-    size_t                 total;  /* bytes handed out */
+    size_t total;                  /* bytes handed out */
 } oc_arena;
 
 void oc_arena_init(oc_arena *arena);

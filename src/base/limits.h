@@ -17,33 +17,36 @@
 #define OC_LIMIT_CONFIG_BYTES (16u << 20)
 /* tokenizer.json of a 250k-entry vocabulary is 17 MB. */
 #define OC_LIMIT_TOKENIZER_BYTES (64u << 20)
+/* Entries of a vocabulary: the largest in use have 256 thousand. */
 #define OC_LIMIT_VOCABULARY (1u << 20)
 /* Nesting in JSON: known files nest 8 deep; the reader keeps one bit a level. */
 #define OC_LIMIT_JSON_DEPTH 64u
 /* Geometry of a tower: ViT-22B has width 6144, 48 layers, 24,576 in the MLP. */
-#define OC_LIMIT_WIDTH 16384
-#define OC_LIMIT_LAYERS 256
-#define OC_LIMIT_HEADS 256
+#define OC_LIMIT_WIDTH      16384
+#define OC_LIMIT_LAYERS     256
+#define OC_LIMIT_HEADS      256
 #define OC_LIMIT_IMAGE_SIZE 2048
-#define OC_LIMIT_TOKENS 8192
+#define OC_LIMIT_TOKENS     8192
 /* Nodes of a graph: about 30 a layer, two towers of OC_LIMIT_LAYERS. */
 #define OC_LIMIT_NODES 32768u
 /* Rows of one run: activations of a batch must fit in memory on any machine. */
 #define OC_LIMIT_BATCH 4096
+/* Threads of one session: one model is not spread over more cores than a large socket has. */
 #define OC_LIMIT_THREADS 256
 /* Images: 100 megapixels decode to 300 MB; larger is a decompression bomb or a mistake. */
 #define OC_LIMIT_IMAGE_PIXELS (100u * 1000u * 1000u)
-#define OC_LIMIT_IMAGE_SIDE 65500u
-#define OC_LIMIT_IMAGE_BYTES (256u << 20)
+#define OC_LIMIT_IMAGE_SIDE   65500u
+#define OC_LIMIT_IMAGE_BYTES  (256u << 20)
 /* One text: the tokenizer cuts at 77 tokens or so; a megabyte is never a caption. */
 #define OC_LIMIT_TEXT_BYTES (1u << 20)
-/* Lists of labels, templates and texts on the command line or in a file. */
 /* Files of one folder walk: an image set of ten million has its own loader. */
 #define OC_LIMIT_FILES 1000000u
-#define OC_LIMIT_LABELS 100000u
+/* Lists of labels, templates and texts on the command line or in a file. */
+#define OC_LIMIT_LABELS     100000u
 #define OC_LIMIT_LIST_BYTES (256u << 20)
 
-/* Keys of a JSON document's open objects, compared for duplicates: a vocabulary at its cap, twice. */
+/* Keys of a JSON document's open objects, compared for duplicates: a vocabulary at its cap, twice.
+ */
 #define OC_LIMIT_JSON_KEYS (1u << 21)
 /* The exact decimal digits of a double fill at most 1,077 characters (the smallest one does). */
 #define OC_LIMIT_NUMBER_BYTES 2048u
@@ -54,7 +57,7 @@
 #define OC_LIMIT_ENGINE_RECORDS (256u << 20)
 /* Added tokens: textual-inversion collections have some hundreds, of a few dozen bytes each;
  * a block keeps their length in one byte. */
-#define OC_LIMIT_ADDED_TOKENS 4096u
+#define OC_LIMIT_ADDED_TOKENS      4096u
 #define OC_LIMIT_ADDED_TOKEN_BYTES 255u
 /* Dimensions of one tensor in a file; a convolution's weight has 4, block scales have 4. */
 #define OC_LIMIT_TENSOR_RANK 8
@@ -69,7 +72,8 @@
 /* Matching them, in characters of pattern times characters of name: bigG with 200 patterns takes
  * a quarter of this, which is a second at most. */
 #define OC_LIMIT_PATTERN_WORK (UINT64_C(1) << 30)
-/* Scans of a progressive JPEG: encoders write 10, optimisers under 20; each scan walks all pixels. */
+/* Scans of a progressive JPEG: encoders write 10, optimisers under 20; each scan walks all pixels.
+ */
 #define OC_LIMIT_JPEG_SCANS 64
 /* Canaries of an engine: one a layer of both towers, and as many whole-model ones; each is computed
  * when a session is made. */

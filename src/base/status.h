@@ -18,8 +18,9 @@
 #include "octavo.h"
 
 /* Fills *error (unless NULL or already filled) and returns `status`. */
-octavo_status oc_fail(octavo_error *error, octavo_status status, uint64_t offset, const char *source,
-                      int line, const char *format, ...) __attribute__((format(printf, 6, 7)));
+octavo_status oc_fail(octavo_error *error, octavo_status status, uint64_t offset,
+                      const char *source, int line, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* Notes the file at fault, unless one is noted already.  error may be NULL. */
 void oc_error_path(octavo_error *error, const char *path);
@@ -27,21 +28,21 @@ void oc_error_path(octavo_error *error, const char *path);
 /* Makes *error (unless NULL) empty, so that it can be filled anew. */
 void oc_error_clear(octavo_error *error);
 
-#define OC_TRY(expr)                              \
-    do {                                          \
-        if ((status = (expr)) != OCTAVO_OK) {     \
-            goto done;                            \
-        }                                         \
+#define OC_TRY(expr)                                                                               \
+    do {                                                                                           \
+        if ((status = (expr)) != OCTAVO_OK) {                                                      \
+            goto done;                                                                             \
+        }                                                                                          \
     } while (0)
 
-#define OC_FAIL(error, code, offset, ...)                                          \
-    do {                                                                           \
-        status = oc_fail((error), (code), (offset), __FILE__, __LINE__, __VA_ARGS__); \
-        goto done;                                                                 \
+#define OC_FAIL(error, code, offset, ...)                                                          \
+    do {                                                                                           \
+        status = oc_fail((error), (code), (offset), __FILE__, __LINE__, __VA_ARGS__);              \
+        goto done;                                                                                 \
     } while (0)
 
-#define OC_NO_MEMORY(error, bytes)                                        \
-    OC_FAIL((error), OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET,                  \
+#define OC_NO_MEMORY(error, bytes)                                                                 \
+    OC_FAIL((error), OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET,                                           \
             "out of memory: %zu bytes are not to be had", (size_t)(bytes))
 
 #ifdef OC_CHECKED

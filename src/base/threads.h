@@ -14,11 +14,12 @@ typedef struct oc_pool oc_pool;
 /* threads: the caller's thread counted; 0: one for each core that this process may use
  * (affinity mask and cgroup quota heeded).  1 starts none. */
 octavo_status oc_pool_create(int32_t threads, oc_pool **out, octavo_error *error);
-void          oc_pool_free(oc_pool *pool);
-int32_t       oc_pool_threads(const oc_pool *pool);
+void oc_pool_free(oc_pool *pool);
+int32_t oc_pool_threads(const oc_pool *pool);
 
 /* Calls task(context, index, thread) once for each index in 0 .. count-1 and returns when
- * all are done; thread is 0 .. threads-1 (0 the caller).  Allocates nothing.  One caller at a time. */
+ * all are done; thread is 0 .. threads-1 (0 the caller).  Allocates nothing.  One caller at a time.
+ */
 void oc_pool_run(oc_pool *pool, int32_t count,
                  void (*task)(void *context, int32_t index, int32_t thread), void *context);
 

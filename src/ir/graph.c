@@ -31,8 +31,8 @@ static octavo_status grow(void **array, int32_t count, int32_t *capacity, size_t
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "a graph of more than %d %s, the limit is %d", count, what, limit);
     }
-    if (count == *capacity) {
-        int32_t larger = *capacity == 0 ? 64 : *capacity * 2;
+    if (count >= *capacity) {
+        int32_t larger = count < 64 ? 64 : 2 * count;
         void *moved = realloc(*array, (size_t)larger * bytes);
         if (moved == NULL) {
             OC_NO_MEMORY(error, (size_t)larger * bytes);

@@ -79,7 +79,7 @@ static const char *step_name(const oc_lowering *l, oc_value first, oc_value last
 /* -- matrix products ---------------------------------------------------------------- */
 
 /* Whether the sum `add`, made by the step of `linear`, may take the place of its operand `other`:
- * nobody reads that any more, neither itself nor through a view of its columns. */
+ * neither that step nor a later one reads it, itself or through a view of its columns. */
 static bool can_overwrite(const oc_lowering *l, oc_value other, oc_value linear, oc_value add) {
     if (l->user[other] != add || node_at(l, other)->op == OC_OP_COLUMNS) {
         return false;
@@ -87,7 +87,7 @@ static bool can_overwrite(const oc_lowering *l, oc_value other, oc_value linear,
     for (oc_value v = other + 1; v < add; v++) {
         const oc_node *node = node_at(l, v);
         for (int32_t j = 0; j < node->input_count; j++) {
-            if (node->inputs[j] == other && (v > linear || node->op == OC_OP_COLUMNS)) {
+            if (node->inputs[j] == other && (v >= linear || node->op == OC_OP_COLUMNS)) {
                 return false;
             }
         }

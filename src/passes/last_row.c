@@ -18,7 +18,7 @@ enum { NOTHING = -2, EVERY_ROW = -1 };
 typedef struct last_row {
     oc_rewrite rw;
     oc_value *read;          /* [old values] */
-    oc_value *pick, *picked; /* [old values]: a pick of it that the new graph has, and its value */
+    oc_value *pick, *picked; /* [old values]: a pick of it, and its value in the new graph */
 } last_row;
 
 static bool is_movable(const oc_node *node) {
@@ -49,6 +49,7 @@ static void note(last_row *pass, oc_value value, oc_value pick) {
     oc_value *read = &pass->read[value];
     if (pick != EVERY_ROW) {
         const oc_node *node = &pass->rw.from->nodes[pick];
+        pass->pick[value] = pick;
         bool first = *read == NOTHING;
         bool too_early = node->input_count == 2 && node->inputs[1] > value;
         bool second_name = !first && node->inputs[0] == value && node->name[0] != '\0';
@@ -62,7 +63,7 @@ static void find_readers(last_row *pass) {
     const oc_graph *from = pass->rw.from;
     for (oc_value v = 0; v < from->node_count; v++) {
         pass->read[v] = NOTHING;
-        pass->pick[v] = -1;
+        pass->pick[v] = pass->picked[v] = -1;
     }
     for (int32_t i = 0; i < from->output_count; i++) {
         note(pass, from->outputs[i], EVERY_ROW);
@@ -86,7 +87,7 @@ static octavo_status emit_pick(last_row *pass, oc_value value, oc_value pick, co
     oc_node node = rw->from->nodes[pick];
     if (moves(pass, value)) {
         *out = rw->map[value];
-    } else if (name[0] == '\0' && pass->pick[value] >= 0 &&
+    } else if (name[0] == '\0' && pass->picked[value] >= 0 &&
                same_row(pass, pass->pick[value], pick)) {
         *out = pass->picked[value];
     } else {
@@ -129,6 +130,20 @@ done:
     return status;
 }
 
+/* Old `value` as it was; what is picked of it comes right behind, so that a product that adds it
+ * finds it there. */
+static octavo_status emit_whole(last_row *pass, oc_value value, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_value pick = pass->pick[value], out;
+    OC_TRY(oc_rewrite_copy(&pass->rw, value, error));
+    if (pick >= 0 && (pass->rw.from->nodes[pick].input_count == 1 ||
+                      pass->rw.from->nodes[pick].inputs[1] < value)) {
+        OC_TRY(emit_pick(pass, value, pick, "", &out, error));
+    }
+done:
+    return status;
+}
+
 octavo_status oc_pass_last_row(oc_graph *graph, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     last_row pass = {.read = NULL};
@@ -148,7 +163,7 @@ octavo_status oc_pass_last_row(oc_graph *graph, octavo_error *error) {
         } else if (node->op == OC_OP_ROW_AT && pass.read[v] != NOTHING) {
             OC_TRY(emit_pick(&pass, node->inputs[0], v, node->name, &pass.rw.map[v], error));
         } else if (pass.read[v] != NOTHING) {
-            OC_TRY(oc_rewrite_copy(&pass.rw, v, error));
+            OC_TRY(emit_whole(&pass, v, error));
         }
     }
     OC_TRY(oc_rewrite_end(&pass.rw, error));

@@ -131,8 +131,13 @@ static void note_module(oc_builder *b, const char *module, octavo_dtype weight, 
         recipe->module_capacity = capacity;
     }
     const char *name = oc_arena_text(&recipe->arena, module, strlen(module));
+    if (name == NULL) {
+        b->status = oc_fail(b->error, OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+                            "out of memory: a module's name");
+        return;
+    }
     recipe->modules[recipe->module_count++] =
-        (oc_recipe_module){name == NULL ? "" : name, weight, acts, parameters, why};
+        (oc_recipe_module){name, weight, acts, parameters, why};
 }
 
 /* One F32 value as a constant. */

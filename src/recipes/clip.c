@@ -41,6 +41,7 @@ static oc_value layer(oc_builder *b, const tower *t, int32_t number, oc_value x)
     char module[NAME_BYTES], value[NAME_BYTES];
     oc_quantized quantized = {-1, 0};
     oc_value normed, q, k, v, mixed;
+    int32_t head = s->width / s->heads; /* width of one */
 #define MODULE(part)                                                                               \
     (snprintf(module, sizeof module, "%s.encoder.layers.%d." part, t->module, number), module)
 #define VALUE(part) (snprintf(value, sizeof value, "%s.layers.%d." part, t->value, number), value)
@@ -55,7 +56,7 @@ static oc_value layer(oc_builder *b, const tower *t, int32_t number, oc_value x)
                          .input_count = t->mask < 0 ? 3 : 4,
                          .inputs = {q, k, v, t->mask},
                          .i = {s->heads, t->mask >= 0, t->mask >= 0},
-                         .f = {(float)(1.0 / __builtin_sqrt((double)(s->width / s->heads)))}};
+                         .f = {(float)(1.0 / __builtin_sqrt((double)head))}};
     mixed = oc_build_node(b, &attention, VALUE("attention"));
     mixed = oc_build_linear(b, MODULE("self_attn.out_proj"), mixed, s->width, s->width, true, NULL,
                             VALUE("out"));

@@ -48,9 +48,7 @@ static bool is_embeds(const oc_graph *graph, const char *name, int64_t first) {
     return type == NULL || (type->rank == 2 && type->dims[0] == first && type->dims[1] > 0);
 }
 
-/* What a run gives a graph is pixels or pixel_values, input_ids and attention_mask, each for its
- * own place; and what it takes are embeddings and logits. */
-static octavo_status check_entries(const oc_graph *graph, octavo_error *error) {
+octavo_status oc_graph_check_entries(const oc_graph *graph, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     for (oc_value v = 0; v < graph->node_count; v++) {
         const oc_node *node = &graph->nodes[v];
@@ -147,7 +145,7 @@ octavo_status oc_session_read_graph(oc_session *session, const oc_graph *graph, 
     octavo_status status = OCTAVO_OK;
     session->causal = true;
     OC_TRY(choose_towers(session, graph, towers, error));
-    OC_TRY(check_entries(graph, error));
+    OC_TRY(oc_graph_check_entries(graph, error));
     if ((session->towers & OCTAVO_IMAGE) != 0) {
         OC_TRY(read_image_tower(session, graph, error));
     }

@@ -40,6 +40,12 @@ typedef enum oc_program_kind {
         OC_PROGRAM_COUNT
 } oc_program_kind;
 
+/* Whether a run can serve the graph: its inputs are pixels (of which pixel_values are made),
+ * input_ids and attention_mask, each in its own place; image_embeds and text_embeds are one row for
+ * each image or text, and logits_per_image their products. CORRUPT  a value that is not so, named
+ */
+octavo_status oc_graph_check_entries(const oc_graph *graph, octavo_error *error);
+
 /* graph and source are borrowed; source must outlive the call only.  Errors:
  * octavo_session_create's. */
 octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *source,

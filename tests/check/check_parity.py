@@ -27,7 +27,6 @@ from transformers import CLIPConfig, CLIPModel, CLIPProcessor, logging
 from judge import MINI, PHOTOS, ROOT, TINY, Judge, octavo
 
 E4M3 = torch.float8_e4m3fn
-RUNS = [["--tier", "portable"], ["--tier", "avx2"], ["--device", "ref"]]
 
 
 def tensors_of(folder):
@@ -110,6 +109,12 @@ def worst_cosine(got, want):
     return ((got * want).sum(-1) / lengths).min()
 
 
+def runs(build):
+    """Flags of everything that this machine can compute with."""
+    tiers = json.loads(octavo(build, "doctor", "--json"))["cpu"]["tiers"]
+    return [["--tier", t["name"]] for t in tiers if t["available"]] + [["--device", "ref"]]
+
+
 def judge_run(judge, build, work, folder, engine, model, limits, rows):
     """Random inputs through `octavo run`, hidden layers included."""
     inputs = random_inputs(model, np.random.default_rng(3), rows)
@@ -117,7 +122,7 @@ def judge_run(judge, build, work, folder, engine, model, limits, rows):
     save_file(inputs, os.path.join(work, "in.safetensors"))
     name = os.path.basename(folder)
     mask = inputs["attention_mask"] == 1
-    for run in RUNS:
+    for run in runs(build):
         octavo(build, "run", engine, "--inputs", os.path.join(work, "in.safetensors"), "--outputs",
                os.path.join(work, "out.safetensors"), "--dump-layers", "--quiet", *run)
         got = load_file(os.path.join(work, "out.safetensors"))

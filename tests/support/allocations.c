@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 static _Atomic int64_t allocations;
+static _Atomic int64_t alive;
+static _Atomic int64_t first_failure = INT64_MAX, last_failure = INT64_MAX; /* by number */
 
 #if OC_UNDER_ASAN || OC_UNDER_TSAN
 
@@ -36,35 +39,50 @@ __attribute__((constructor)) static void start_listening(void) {
 
 #else
 
+/* libraries must find these too */
+#define SEEN __attribute__((visibility("default")))
+
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *pointer, size_t bytes);
 void *__libc_memalign(size_t align, size_t bytes);
 
-void *malloc(size_t bytes) {
-    allocations++;
-    return __libc_malloc(bytes);
+void __libc_free(void *pointer);
+
+static bool may_allocate(void) {
+    int64_t number = ++allocations;
+    if (number < first_failure || number > last_failure) {
+        return true;
+    }
+    errno = ENOMEM;
+    return false;
 }
 
-void *calloc(size_t count, size_t bytes) {
-    allocations++;
-    return __libc_calloc(count, bytes);
+static void *counted(void *pointer) {
+    alive += pointer != NULL;
+    return pointer;
 }
 
-void *realloc(void *pointer, size_t bytes) {
-    allocations++;
-    return __libc_realloc(pointer, bytes);
+SEEN void *malloc(size_t bytes) {
+    return may_allocate() ? counted(__libc_malloc(bytes)) : NULL;
 }
 
-void *aligned_alloc(size_t align, size_t bytes) {
-    allocations++;
-    return __libc_memalign(align, bytes);
+SEEN void *calloc(size_t count, size_t bytes) {
+    return may_allocate() ? counted(__libc_calloc(count, bytes)) : NULL;
 }
 
-int posix_memalign(void **out, size_t align, size_t bytes) {
-    void *pointer;
-    allocations++;
-    pointer = __libc_memalign(align, bytes);
+SEEN void *realloc(void *pointer, size_t bytes) {
+    void *moved = may_allocate() ? __libc_realloc(pointer, bytes) : NULL;
+    alive += pointer == NULL && moved != NULL;
+    return moved;
+}
+
+SEEN void *aligned_alloc(size_t align, size_t bytes) {
+    return may_allocate() ? counted(__libc_memalign(align, bytes)) : NULL;
+}
+
+SEEN int posix_memalign(void **out, size_t align, size_t bytes) {
+    void *pointer = aligned_alloc(align, bytes);
     if (pointer == NULL) {
         return ENOMEM;
     }
@@ -72,8 +90,22 @@ int posix_memalign(void **out, size_t align, size_t bytes) {
     return 0;
 }
 
+SEEN void free(void *pointer) {
+    alive -= pointer != NULL;
+    __libc_free(pointer);
+}
+
 #endif
 
 int64_t oc_allocations(void) {
     return allocations;
+}
+
+int64_t oc_allocations_alive(void) {
+    return alive;
+}
+
+void oc_allocations_fail_after(int64_t count, bool once) {
+    first_failure = count < 0 ? INT64_MAX : allocations + count + 1;
+    last_failure = once ? first_failure : INT64_MAX;
 }

@@ -2,6 +2,7 @@
 #ifndef OC_TESTS_ALLOCATIONS_H
 #define OC_TESTS_ALLOCATIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifndef __has_feature
@@ -22,5 +23,13 @@
  * or, under a sanitizer that has replaced it already, listened to; there, because a sanitizer
  * allocates when it starts a thread, those of the main thread alone count. */
 int64_t oc_allocations(void);
+
+/* Blocks that are allocated and not freed; 0 under a sanitizer that has replaced malloc. */
+int64_t oc_allocations_alive(void);
+
+/* Lets `count` more allocations of the process succeed; those behind them fail, or only the next
+ * one if `once`.  -1: all succeed again.  Does nothing under a sanitizer that has replaced malloc.
+ */
+void oc_allocations_fail_after(int64_t count, bool once);
 
 #endif
