@@ -181,8 +181,7 @@ typedef struct octavo_engine_info {
     int32_t towers;     /* OCTAVO_IMAGE | OCTAVO_TEXT */
     int32_t image_size; /* pixels a side that the image tower takes; 0 without one */
     int32_t embed_dim;  /* width of the embeddings */
-    int32_t
-        tokens_max;    /* longest text in tokens, both end tokens counted; 0 without a text tower */
+    int32_t tokens_max; /* longest text in tokens, both ends counted; 0 without a text tower */
     int32_t pad_id;    /* token id that fills short rows of input_ids */
     float logit_scale; /* exp(logit_scale): multiplies cosines into logits */
     const char *name;  /* as the checkpoint calls it, or its folder's name */
@@ -227,9 +226,8 @@ OCTAVO_API OCTAVO_CHECK octavo_status octavo_preprocess(const octavo_engine *eng
 
 typedef struct octavo_session octavo_session;
 
-enum {
-    OCTAVO_KEEP_HIDDEN = 1
-}; /* session flag: vision.hidden.N and text.hidden.N can be asked for */
+/* session flag: vision.hidden.N and text.hidden.N can be asked for */
+enum { OCTAVO_KEEP_HIDDEN = 1 };
 
 typedef struct octavo_session_options {
     size_t struct_size;  /* sizeof(octavo_session_options) */
@@ -238,8 +236,7 @@ typedef struct octavo_session_options {
     const char *disable; /* names of exact savings to leave out, comma between; NULL: none */
     int32_t towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */
     int32_t batch_max;   /* rows of one run; 0: 8 */
-    int32_t tokens_max;  /* text tokens of one run, all rows together; 0: batch_max * the engine's
-                            tokens_max */
+    int32_t tokens_max;  /* text tokens of one run in all; 0: batch_max times the engine's */
     int32_t threads;     /* 0: one for each usable core */
     int32_t flags;       /* OCTAVO_KEEP_HIDDEN */
 } octavo_session_options;
@@ -282,8 +279,7 @@ typedef struct octavo_argument {
  * An image-only or a text-only call on a two-tower session is normal.  The bits
  * of a row do not depend on the other rows, nor on the number of threads.
  *   INVALID_ARGUMENT  a tensor disagrees with its binding, a token id is outside
- *                     the vocabulary, an output lacks its input, or there are more rows than
- * batch_max */
+ *                     the vocabulary, an output lacks its input, or rows exceed batch_max */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_run(octavo_session *session,
                                                          const octavo_argument *inputs,
                                                          int32_t input_count,
