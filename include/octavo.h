@@ -178,13 +178,13 @@ typedef struct octavo_engine octavo_engine;
 enum { OCTAVO_IMAGE = 1, OCTAVO_TEXT = 2 }; /* towers */
 
 typedef struct octavo_engine_info {
-    int32_t towers;     /* OCTAVO_IMAGE | OCTAVO_TEXT */
-    int32_t image_size; /* pixels a side that the image tower takes; 0 without one */
-    int32_t embed_dim;  /* width of the embeddings */
-    int32_t tokens_max; /* longest text in tokens, both ends counted; 0 without a text tower */
-    int32_t pad_id;    /* token id that fills short rows of input_ids */
-    float logit_scale; /* exp(logit_scale): multiplies cosines into logits */
-    const char *name;  /* as the checkpoint calls it, or its folder's name */
+    int32_t towers;        /* OCTAVO_IMAGE | OCTAVO_TEXT */
+    int32_t image_size;    /* pixels a side that the image tower takes; 0 without one */
+    int32_t embed_dim;     /* width of the embeddings */
+    int32_t tokens_max;    /* longest text in tokens, both ends counted; 0 without a text tower */
+    int32_t pad_id;        /* token id that fills short rows of input_ids */
+    float logit_scale;     /* exp(logit_scale): multiplies cosines into logits */
+    const char *name;      /* as the checkpoint calls it, or its folder's name */
     const char *precision; /* "FP8 (per tensor, static)", "F16", ... */
 } octavo_engine_info;
 
