@@ -27,6 +27,7 @@ install(FILES include/octavo.h TYPE INCLUDE)
 # -- how others find them.  Both descriptions are relative: the tree may be moved.
 include(CMakePackageConfigHelpers)
 file(RELATIVE_PATH OCTAVO_PC_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+string(REGEX REPLACE "/$" "" OCTAVO_PC_PREFIX ${OCTAVO_PC_PREFIX})
 configure_file(cmake/octavo.pc.in octavo.pc @ONLY)
 write_basic_package_version_file(OctavoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/octavo.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -56,7 +57,7 @@ install(FILES ${CMAKE_BINARY_DIR}/octavo.bash RENAME octavo
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 
 # -- to read
-install(FILES README.md CHANGELOG.md LICENSE NOTICE TYPE DOC)
-install(DIRECTORY docs/ TYPE DOC FILES_MATCHING PATTERN "*.md")
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md LICENSE NOTICE TYPE DOC)
+install(DIRECTORY docs TYPE DOC FILES_MATCHING PATTERN "*.md")
 install(FILES examples/embed_image.c examples/build_and_classify.c examples/CMakeLists.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -13,7 +13,7 @@ root=$work/opt/octavo
 export PKG_CONFIG_PATH="$root/lib/pkgconfig" LD_LIBRARY_PATH="$root/lib" PATH="$root/bin:$PATH"
 cd "$work"
 for file in bin/octavo include/octavo.h lib/liboctavo.so.0 lib/liboctavo.a share/man/man1/octavo.1 \
-    share/man/man1/octavo-build.1 share/doc/octavo/LICENSE share/doc/octavo/architecture.md; do
+    share/man/man1/octavo-build.1 share/doc/octavo/LICENSE share/doc/octavo/docs/architecture.md; do
     [ -s "$root/$file" ] || fail "$file is not there"
 done
 version=$(pkg-config --modversion octavo)
