@@ -237,10 +237,11 @@ const char *oc_checkpoint_path_of(const oc_checkpoint *checkpoint, const oc_ckpt
 }
 
 bool oc_checkpoint_has(const oc_checkpoint *checkpoint, const char *name) {
-    char *path = oc_path_join(checkpoint->folder, name);
-    bool has = path && oc_is_file(path);
-    free(path);
-    return has;
+    char path[4096]; /* longer ones cannot be opened; allocating could fail, which is not "no" */
+    size_t end = strlen(checkpoint->folder);
+    const char *slash = end == 0 || checkpoint->folder[end - 1] == '/' ? "" : "/";
+    int length = snprintf(path, sizeof path, "%s%s%s", checkpoint->folder, slash, name);
+    return length > 0 && (size_t)length < sizeof path && oc_is_file(path);
 }
 
 octavo_status oc_checkpoint_load(const oc_checkpoint *checkpoint, const char *name,
