@@ -9,7 +9,7 @@ CMAKE := cmake -S . -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 
 all: deps
 	@$(CMAKE) -B $(BUILD) >/dev/null
-	@MAKEFLAGS= cmake --build $(BUILD) -j $(JOBS)
+	@env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS cmake --build $(BUILD) -j $(JOBS)
 
 help:
 	@echo "make          the release, in build/ (program: build/octavo)"

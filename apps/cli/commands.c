@@ -161,7 +161,7 @@ const oc_cli_command oc_cli_commands[] = {
      "tower, which operand types run, and what stayed in 16 bit or fell back, and why.\n\n"
      "The same checkpoint and flags give the same bytes. The file appears whole or not at all.",
      "octavo build clip-fp8/ -o clip.octavo\n"
-     "octavo build org/clip -o clip.octavo --keep 'vision.layers.0.*=f16' --verify\n",
+     "octavo build org/clip -o clip.octavo --keep 'vision_model.encoder.layers.0.*=f16' --verify\n",
      build_flags, false, oc_cli_build},
     {"quantize", "CKPT", 1, 1, "write an FP8 checkpoint from a 16- or 32-bit one",
      "cannot quantize",
