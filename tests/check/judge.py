@@ -47,19 +47,19 @@ class Engine:
     """An engine opened through liboctavo.so."""
 
     def __init__(self, build, path):
-        self.library = ctypes.CDLL(os.path.join(build, "liboctavo.so"))
-        self.library.octavo_engine_describe.restype = ctypes.POINTER(EngineInfo)
+        self.dll = ctypes.CDLL(os.path.join(build, "liboctavo.so"))
+        self.dll.octavo_engine_describe.restype = ctypes.POINTER(EngineInfo)
         self.handle = ctypes.c_void_p()
-        status = self.library.octavo_engine_open(path.encode(), ctypes.byref(self.handle), None)
+        status = self.dll.octavo_engine_open(path.encode(), ctypes.byref(self.handle), None)
         if status != 0:
             sys.exit(f"octavo_engine_open({path}): status {status}")
-        self.info = self.library.octavo_engine_describe(self.handle).contents
+        self.info = self.dll.octavo_engine_describe(self.handle).contents
 
     def tokenize(self, text):
         """Ids, and how many the uncut text has; text may be bytes."""
         data = text.encode() if isinstance(text, str) else text
         ids = (ctypes.c_int32 * self.info.tokens_max)()
         count, full = ctypes.c_int32(), ctypes.c_int32()
-        status = self.library.octavo_tokenize(self.handle, data, ctypes.c_size_t(len(data)), ids,
+        status = self.dll.octavo_tokenize(self.handle, data, ctypes.c_size_t(len(data)), ids,
                                               ctypes.byref(count), ctypes.byref(full), None)
         return (list(ids[:count.value]), full.value) if status == 0 else (f"status {status}", 0)

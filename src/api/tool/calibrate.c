@@ -1,5 +1,5 @@
 /* calibrate.c - see calibrate.h. */
-#include "api/calibrate.h"
+#include "api/tool/calibrate.h"
 #include "api/tool.h"
 
 #include <stdio.h>

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/calibrate.h"
 #include "api/tool.h"
+#include "api/tool/calibrate.h"
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "base/limits.h"

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/embedder.h"
 #include "api/internal.h"
 #include "api/tool.h"
+#include "api/tool/embedder.h"
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "evaluate/statistics.h"

@@ -3,8 +3,8 @@
  * Texts end at their end token: what a model computes for padding behind it is nobody's input.
  * Batches are small where activations are large: all observed values of a run lie in memory.
  */
-#ifndef OC_API_CALIBRATE_H
-#define OC_API_CALIBRATE_H
+#ifndef OC_API_TOOL_CALIBRATE_H
+#define OC_API_TOOL_CALIBRATE_H
 
 #include "api/source.h"
 #include "quantize/observe.h"

@@ -1,5 +1,5 @@
 /* embedder.c - see embedder.h. */
-#include "api/embedder.h"
+#include "api/tool/embedder.h"
 
 #include <stdlib.h>
 #include <string.h>

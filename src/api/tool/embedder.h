@@ -1,6 +1,6 @@
 /* embedder.h - many texts and many image files through one session, batch by batch. */
-#ifndef OC_API_EMBEDDER_H
-#define OC_API_EMBEDDER_H
+#ifndef OC_API_TOOL_EMBEDDER_H
+#define OC_API_TOOL_EMBEDDER_H
 
 #include "octavo.h"
 

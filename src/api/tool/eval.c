@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/embedder.h"
 #include "api/internal.h"
 #include "api/tool.h"
+#include "api/tool/embedder.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/json.h"
