@@ -141,7 +141,7 @@ bool oc_cpu_gemm_is(const oc_cpu_gemm *gemm, const char *variant) {
 static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, const char *only,
                                               const oc_matrix *matrix) {
     for (; *at != NULL; at++) {
-        if ((only == NULL || oc_cpu_gemm_is(*at, only)) &&
+        if ((only == NULL ? matrix->k >= (*at)->k_min : oc_cpu_gemm_is(*at, only)) &&
             (*at)->takes(matrix->dtype, matrix->acts_are_codes)) {
             return at;
         }
@@ -169,14 +169,19 @@ static void fill_factor(oc_packed *packed) {
     }
 }
 
-/* Why an exact variant has the matrix. */
-static void explain(oc_packed *packed, const oc_matrix *matrix, const char *only) {
+/* Why an exact variant has the matrix; `best` is the tier's first. */
+static void explain(oc_packed *packed, const oc_matrix *matrix, const char *only,
+                    const oc_cpu_gemm *best) {
     if (only != NULL) {
         snprintf(packed->why, sizeof(packed->why), "asked for: %s", only);
     } else if (matrix->dtype != OCTAVO_F8_E4M3) {
         snprintf(packed->why, sizeof(packed->why), "weights are %s", dtype_name(matrix->dtype));
     } else if (!matrix->acts_are_codes) {
         snprintf(packed->why, sizeof(packed->why), "activations are not quantized");
+    } else if (matrix->k < best->k_min) {
+        snprintf(packed->why, sizeof(packed->why),
+                 "sums of %d products are too short for 16-bit integers, which begin at %d",
+                 matrix->k, best->k_min);
     }
 }
 
@@ -319,7 +324,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
         OC_TRY(settle(&job, pool, variant, only, error));
     } else if (job.gemm != NULL) {
         fill_factor(job.packed);
-        explain(job.packed, matrix, only);
+        explain(job.packed, matrix, only, *gemms);
     }
     *out = job.packed;
     job.packed = NULL;
