@@ -37,8 +37,8 @@ install(FILES ${CMAKE_BINARY_DIR}/OctavoConfigVersion.cmake
 
 # -- the program, and what it says about itself
 install(TARGETS octavo_cli)
-file(READ apps/cli/commands.h table)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS apps/cli/commands.h)
+file(READ apps/cli/line/commands.h table)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS apps/cli/line/commands.h)
 string(REGEX MATCHALL "    XX\\([a-z]+\\)" commands "${table}") # OC_CLI_COMMAND_MAP
 list(TRANSFORM commands REPLACE " *XX\\(([a-z]+)\\)" "\\1")
 set(pages "")

@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "checkpoint/config.h"
 #include "checkpoint/preprocessor.h"
-#include "checkpoint/quant_config.h"
+#include "checkpoint/quant/quant_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

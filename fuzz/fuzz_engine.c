@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "../tests/support/engine_reseal.h"
-#include "engine/canary.h"
-#include "engine/describe.h"
-#include "engine/meta.h"
-#include "engine/model.h"
+#include "engine/records/canary_record.h"
+#include "engine/records/describe.h"
+#include "engine/records/meta.h"
+#include "engine/records/model.h"
 #include "engine/verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

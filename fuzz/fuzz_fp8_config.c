@@ -3,7 +3,7 @@
  * has the same other members, byte for byte and in order, and the new one last. */
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "quantize/layout.h"
 
 static void expect(bool condition) {

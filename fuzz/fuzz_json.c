@@ -3,8 +3,8 @@
  * and read back equal, and any bytes at all are written as a valid string. */
 #include <stdlib.h>
 
-#include "base/json.h"
-#include "base/json_write.h"
+#include "base/json/json.h"
+#include "base/json/json_write.h"
 
 static void expect(bool condition) {
     if (!condition) {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "checkpoint/quant_layout.h"
-#include "checkpoint/safetensors_write.h"
+#include "checkpoint/files/safetensors_write.h"
+#include "checkpoint/quant/quant_layout.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/io.h"
 #include "base/limits.h"
+#include "base/sys/io.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "errors.h"
-#include "help.h"
-#include "progress.h"
-#include "signals.h"
+#include "cli/line/commands.h"
+#include "cli/line/help.h"
+#include "cli/output/errors.h"
+#include "cli/output/progress.h"
+#include "cli/output/signals.h"
 
 /* What was printed must have arrived; a reader that has gone is nobody to tell. */
 static octavo_status flush(octavo_error *error) {

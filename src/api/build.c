@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "api/build_report.h"
-#include "api/canary.h"
-#include "api/options.h"
+#include "api/canary_make.h"
+#include "api/option_struct.h"
 #include "api/processor_record.h"
 #include "api/source.h"
-#include "base/clock.h"
+#include "base/sys/clock.h"
 #include "checkpoint/card.h"
-#include "engine/meta.h"
+#include "engine/records/meta.h"
 #include "engine/writer.h"
 #include "text/tokenizer_files.h"
 

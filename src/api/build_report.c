@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json_write.h"
-#include "engine/describe.h"
+#include "base/json/json_write.h"
+#include "engine/records/describe.h"
 
 void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source) {
     const oc_recipe *recipe = &source->recipe;

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/objects.h"
 #include "api/processor_record.h"
-#include "base/io.h"
 #include "base/limits.h"
-#include "engine/model.h"
+#include "base/sys/io.h"
+#include "engine/records/model.h"
 #include "num/convert.h"
 #include "num/mathf.h"
 

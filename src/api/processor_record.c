@@ -1,8 +1,8 @@
 /* processor_record.c - see processor_record.h. */
 #include "api/processor_record.h"
 
-#include "base/json.h"
-#include "base/json_write.h"
+#include "base/json/json.h"
+#include "base/json/json_write.h"
 #include "base/limits.h"
 
 oc_image_processor oc_processor_of(const oc_preprocessor *preprocessor) {

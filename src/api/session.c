@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "api/backends.h"
-#include "api/internal.h"
-#include "api/options.h"
+#include "api/objects.h"
+#include "api/option_struct.h"
 #include "base/limits.h"
-#include "base/threads.h"
+#include "base/sys/threads.h"
 
 octavo_status octavo_session_create(const octavo_engine *engine,
                                     const octavo_session_options *options, octavo_session **out,

@@ -3,7 +3,7 @@
 
 #include <sys/random.h>
 
-#include "base/clock.h"
+#include "base/sys/clock.h"
 
 uint64_t oc_hash_key(void) {
     uint64_t key = 0;

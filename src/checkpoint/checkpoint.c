@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "checkpoint/locate.h"
+#include "checkpoint/files/locate.h"
 
 /* The plain name within a file's spelling. */
 static const char *plain_name(const char *file_name) {

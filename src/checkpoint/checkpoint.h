@@ -20,10 +20,10 @@
 
 #include <stdbool.h>
 
-#include "base/io.h"
 #include "base/strmap.h"
+#include "base/sys/io.h"
+#include "checkpoint/files/safetensors.h"
 #include "checkpoint/notices.h"
-#include "checkpoint/safetensors.h"
 
 typedef struct oc_ckpt_tensor {
     const char *name;       /* prefixes never doubled */

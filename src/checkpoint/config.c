@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 enum { LEGACY_EOS = 2, PIXEL_CHANNELS = 3 };
 

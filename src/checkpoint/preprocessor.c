@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 #define FILE_NAME  "preprocessor_config.json"
 #define WHOLE_NAME "processor_config.json" /* since transformers 5; "image_processor" in it */

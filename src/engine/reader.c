@@ -6,7 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "base/io.h"
+#include "base/sys/io.h"
 #include "engine/front.h"
 #include "engine/table.h"
 

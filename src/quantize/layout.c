@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
-#include "base/json_write.h"
+#include "base/json/json.h"
+#include "base/json/json_write.h"
 
 static const struct {
     const char *name;

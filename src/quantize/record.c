@@ -1,7 +1,7 @@
 /* record.c - see record.h. */
 #include "quantize/record.h"
 
-#include "base/json_write.h"
+#include "base/json/json_write.h"
 #include "num/e4m3.h"
 
 static const struct {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/size.h"
-#include "checkpoint/glob.h"
-#include "checkpoint/safetensors_write.h"
+#include "base/sys/io.h"
+#include "checkpoint/files/safetensors_write.h"
+#include "checkpoint/quant/glob.h"
 
 enum { PIECE = 1 << 16 }; /* codes that are written at a time */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "checkpoint/glob.h"
+#include "checkpoint/quant/glob.h"
 
 static const char type[] = "=f16";
 

@@ -15,7 +15,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/config.h"
 #include "checkpoint/preprocessor.h"
-#include "checkpoint/quant_layout.h"
+#include "checkpoint/quant/quant_layout.h"
 #include "ir/graph.h"
 
 /* One tensor of the graph: where its bytes are in the checkpoint, and as what they are stored. */

@@ -2,7 +2,7 @@
  * input_ids and attention_mask in; embeddings and logits out. */
 #include <string.h>
 
-#include "runtime/internal.h"
+#include "runtime/session_fields.h"
 
 static const oc_node *find_op(const oc_graph *graph, oc_op op) {
     for (oc_value v = 0; v < graph->node_count; v++) {

@@ -2,7 +2,7 @@
 #ifndef OC_RUNTIME_LAYERS_H
 #define OC_RUNTIME_LAYERS_H
 
-#include "engine/canary.h"
+#include "engine/records/canary_record.h"
 #include "lower/plan.h"
 #include "passes/pipeline.h"
 

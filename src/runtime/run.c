@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/internal.h"
+#include "runtime/session_fields.h"
 
 static const octavo_argument *find_argument(const octavo_argument *arguments, int32_t count,
                                             const char *name) {

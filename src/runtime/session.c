@@ -5,9 +5,9 @@
 
 #include "base/limits.h"
 #include "base/size.h"
-#include "runtime/internal.h"
 #include "runtime/layers.h"
 #include "runtime/program.h"
+#include "runtime/session_fields.h"
 
 /* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
 enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };

@@ -5,7 +5,7 @@
 #ifndef OC_RUNTIME_SESSION_H
 #define OC_RUNTIME_SESSION_H
 
-#include "engine/canary.h"
+#include "engine/records/canary_record.h"
 #include "lower/plan.h"
 #include "passes/pipeline.h"
 

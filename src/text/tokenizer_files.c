@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "base/io.h"
 #include "base/limits.h"
 #include "base/number.h"
+#include "base/sys/io.h"
 #include "text/tokenizer_json.h"
 
 enum { TOKENIZER, VOCABULARY, MERGES, ADDED_TOKENS, CONFIG, SPECIAL_TOKENS, FILES };

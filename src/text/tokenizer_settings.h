@@ -7,7 +7,7 @@
 #ifndef OC_TEXT_TOKENIZER_SETTINGS_H
 #define OC_TEXT_TOKENIZER_SETTINGS_H
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "text/vocabulary.h"
 
 /* What was found so far.  Starts as {0}. */

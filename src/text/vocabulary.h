@@ -8,7 +8,7 @@
 #ifndef OC_TEXT_VOCABULARY_H
 #define OC_TEXT_VOCABULARY_H
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/strmap.h"
 #include "text/packed.h"
 

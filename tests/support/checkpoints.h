@@ -5,7 +5,7 @@
 
 #include <dirent.h>
 
-#include "checkpoint/safetensors.h"
+#include "checkpoint/files/safetensors.h"
 #include "support/files.h"
 
 /* Copies checkpoint `name`, without its reference, into folder `to`, which is made. */

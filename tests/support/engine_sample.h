@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/canary.h"
-#include "engine/meta.h"
 #include "engine/reader.h"
+#include "engine/records/canary_record.h"
+#include "engine/records/meta.h"
 #include "engine/writer.h"
 
 typedef struct sample_tensor {

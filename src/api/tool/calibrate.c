@@ -9,9 +9,9 @@
 
 #include "api/backends.h"
 #include "api/processor_record.h"
-#include "base/io.h"
 #include "base/limits.h"
-#include "base/threads.h"
+#include "base/sys/io.h"
+#include "base/sys/threads.h"
 #include "runtime/session.h"
 #include "text/bpe.h"
 #include "text/tokenizer_files.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/objects.h"
 #include "api/tool.h"
 #include "api/tool/embedder.h"
 #include "base/buffer.h"

@@ -9,9 +9,9 @@
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/kernels.h"
-#include "base/env.h"
-#include "base/json_write.h"
-#include "base/threads.h"
+#include "base/json/json_write.h"
+#include "base/sys/env.h"
+#include "base/sys/threads.h"
 
 static void text_member(oc_json_writer *json, const char *key, const char *value) {
     oc_json_write_key(json, key);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
-#include "base/threads.h"
+#include "api/objects.h"
+#include "base/sys/threads.h"
 
 /* Texts of `length` tokens at most that one run of the session is sure to take; at least one. */
 static int32_t texts_of(const octavo_session *session, int32_t length) {

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/objects.h"
 #include "api/tool.h"
 #include "api/tool/embedder.h"
-#include "base/clock.h"
-#include "base/io.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/limits.h"
+#include "base/sys/clock.h"
+#include "base/sys/io.h"
 #include "evaluate/statistics.h"
 
 /* labels.json, read. */

@@ -1,10 +1,10 @@
 /* explain.c - why each step of a session runs as it does, and measuring it. */
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/objects.h"
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
-#include "base/json_write.h"
+#include "base/json/json_write.h"
 #include "passes/pipeline.h"
 
 static const char *const step_kinds[] = {

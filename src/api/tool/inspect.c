@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/canary.h"
-#include "api/internal.h"
+#include "api/canary_make.h"
+#include "api/objects.h"
 #include "api/tool.h"
-#include "base/json_write.h"
-#include "engine/describe.h"
+#include "base/json/json_write.h"
+#include "engine/records/describe.h"
 #include "engine/verify.h"
 
 static void text_member(oc_json_writer *json, const char *key, const char *value) {

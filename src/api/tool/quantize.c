@@ -8,11 +8,11 @@
 
 #include "api/tool.h"
 #include "api/tool/calibrate.h"
-#include "base/clock.h"
-#include "base/json_write.h"
+#include "base/json/json_write.h"
 #include "base/limits.h"
 #include "base/output.h"
-#include "checkpoint/glob.h"
+#include "base/sys/clock.h"
+#include "checkpoint/quant/glob.h"
 #include "quantize/record.h"
 #include "quantize/write.h"
 

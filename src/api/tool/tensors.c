@@ -4,10 +4,10 @@
 
 #include "api/tool.h"
 #include "base/arena.h"
-#include "base/io.h"
 #include "base/limits.h"
-#include "checkpoint/safetensors.h"
-#include "checkpoint/safetensors_write.h"
+#include "base/sys/io.h"
+#include "checkpoint/files/safetensors.h"
+#include "checkpoint/files/safetensors_write.h"
 
 octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *out,
                                        octavo_error *error) {

@@ -7,9 +7,9 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/pack.h"
-#include "base/clock.h"
 #include "base/size.h"
-#include "base/threads.h"
+#include "base/sys/clock.h"
+#include "base/sys/threads.h"
 
 enum { ALIGN = 64, TIERS_TEXT = 128 };
 

@@ -7,7 +7,7 @@
 #define OC_CPU_PACK_H
 
 #include "backends/cpu/gemm.h"
-#include "base/threads.h"
+#include "base/sys/threads.h"
 #include "device/device.h"
 
 struct oc_packed {

@@ -1,8 +1,8 @@
 /* peak.c - measures what the arithmetic units do at most. */
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/kernels.h"
-#include "base/clock.h"
-#include "base/threads.h"
+#include "base/sys/clock.h"
+#include "base/sys/threads.h"
 
 enum { TURNS = 5, TURN_NS = 10 * 1000 * 1000, PROBE_ROUNDS = 10000 };
 

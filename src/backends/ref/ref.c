@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/ref/internal.h"
-#include "base/clock.h"
+#include "backends/ref/ref_kernels.h"
 #include "base/size.h"
+#include "base/sys/clock.h"
 
 static const oc_ref_family *const families[OC_STEP_COUNT] = {
 #define XX(kind, member, text) [OC_STEP_##kind] = &oc_ref_##member,

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "backends/ref/internal.h"
+#include "backends/ref/ref_kernels.h"
 #include "num/mathf.h"
 
 static size_t scratch_bytes(const oc_ref_device *device, const oc_step *step, int32_t keys_max) {

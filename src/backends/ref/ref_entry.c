@@ -1,5 +1,5 @@
 /* ref_entry.c - how images and texts become rows, and how rows are picked out again. */
-#include "backends/ref/internal.h"
+#include "backends/ref/ref_kernels.h"
 
 /* Value of channel c at [y, x] of image b, as the step wants it. */
 static double pixel(const oc_ref_job *job, int32_t image, int32_t c, int32_t y, int32_t x) {

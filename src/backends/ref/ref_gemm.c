@@ -7,7 +7,7 @@
  * Each sum runs over i = 0 .. k-1 in order, in float64, whatever the number of rows.  Four rows
  * of `a` go side by side through four weight rows, so that a weight is decoded once for up to
  * CHUNK rows; that is all the blocking there is. */
-#include "backends/ref/internal.h"
+#include "backends/ref/ref_kernels.h"
 
 enum { SIDE = 4, CHUNK = 64 };
 

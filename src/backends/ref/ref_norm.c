@@ -2,7 +2,7 @@
  * Mean and variance are taken in float64 of the float32 inputs, in two passes. */
 #include <math.h>
 
-#include "backends/ref/internal.h"
+#include "backends/ref/ref_kernels.h"
 
 static void norm_row(void *context, int32_t row, int32_t thread) {
     const oc_ref_job *job = context;

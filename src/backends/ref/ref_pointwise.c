@@ -1,5 +1,5 @@
 /* ref_pointwise.c - activations, alone or for the matrix products, and logits. */
-#include "backends/ref/internal.h"
+#include "backends/ref/ref_kernels.h"
 #include "num/mathf.h"
 
 #define SQRT_HALF        0.70710678118654752440

@@ -1,0 +1,31 @@
+/* bench.h - what octavo bench measures and finds. */
+#ifndef OC_CLI_BENCH_H
+#define OC_CLI_BENCH_H
+
+#include "cli/bench/measure.h"
+
+enum { OC_CLI_BATCHES = 64 };
+
+typedef struct oc_cli_result {
+    int32_t tower; /* OCTAVO_IMAGE or OCTAVO_TEXT */
+    int32_t batch, tokens;
+    oc_cli_timing timing;
+    char *steps; /* explain's report after `profiled` runs; NULL without --profile */
+    int32_t profiled;
+} oc_cli_result;
+
+typedef struct oc_cli_bench_run {
+    oc_cli_model model;
+    int32_t batches[OC_CLI_BATCHES], batch_count, batch_max;
+    int32_t tokens, end;                       /* of a text; the id that ends it */
+    oc_cli_result results[2 * OC_CLI_BATCHES]; /* two towers */
+    int32_t result_count;
+} oc_cli_bench_run;
+
+/* Prints the results, as JSON or for people. */
+octavo_status oc_cli_bench_tell(const oc_cli_options *options, const oc_cli_bench_run *of,
+                                octavo_error *error);
+
+const char *oc_cli_tower_name(int32_t tower);
+
+#endif

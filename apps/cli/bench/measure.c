@@ -1,0 +1,155 @@
+/* measure.c - see measure.h. */
+#include "cli/bench/measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "api/tool.h"
+#include "base/size.h"
+#include "base/sys/clock.h"
+#include "cli/output/progress.h"
+
+enum { RUNS_MIN = 3, RUNS_MAX = 1 << 20 };
+
+/* splitmix64 (Steele, Lea, Flood 2014): the same input each time. */
+static uint64_t next_random(uint64_t *state) {
+    uint64_t mixed = *state += 0x9e3779b97f4a7c15u;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+    return mixed ^ mixed >> 31;
+}
+
+/* Ids below the one that ends a text: it is the largest, as old checkpoints ask for. */
+static void fill_ids(int32_t *ids, const oc_cli_job *job, int32_t end) {
+    uint64_t seed = 1;
+    for (int32_t row = 0; row < job->batch; row++, ids += job->tokens) {
+        for (int32_t t = 0; t < job->tokens; t++) {
+            ids[t] = (int32_t)(next_random(&seed) % (uint64_t)end);
+        }
+        ids[job->tokens - 1] = end;
+    }
+}
+
+octavo_status oc_cli_job_make(const oc_cli_model *model, int32_t tower, int32_t batch,
+                              int32_t tokens, int32_t end, oc_cli_job *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t side = (size_t)model->info->image_size, bytes = 0;
+    bool is_text = tower == OCTAVO_TEXT;
+    size_t row = is_text ? (size_t)tokens * sizeof(int32_t) : side * side * 3;
+    *out = (oc_cli_job){.tower = tower, .batch = batch, .tokens = is_text ? tokens : 0};
+    out->output = calloc((size_t)batch * (size_t)model->info->embed_dim, sizeof(float));
+    out->input = oc_mul_size((size_t)batch, row, &bytes) ? malloc(bytes) : NULL;
+    if (!out->input || !out->output) {
+        OC_NO_MEMORY(error, bytes);
+    }
+    if (is_text) {
+        fill_ids(out->input, out, end);
+    } else {
+        uint64_t seed = 1;
+        for (size_t i = 0; i < bytes; i++) {
+            ((uint8_t *)out->input)[i] = (uint8_t)next_random(&seed);
+        }
+    }
+done:
+    if (status) {
+        oc_cli_job_free(out);
+    }
+    return status;
+}
+
+void oc_cli_job_free(oc_cli_job *job) {
+    free(job->input);
+    free(job->output);
+    *job = (oc_cli_job){.input = NULL};
+}
+
+octavo_status oc_cli_job_run(const oc_cli_model *model, const oc_cli_job *job,
+                             octavo_error *error) {
+    int32_t side = model->info->image_size;
+    octavo_tensor ids = {OCTAVO_I32, 2, {job->batch, job->tokens}, job->input};
+    octavo_tensor pixels = {OCTAVO_U8, 4, {job->batch, side, side, 3}, job->input};
+    octavo_tensor embeds = {OCTAVO_F32, 2, {job->batch, model->info->embed_dim}, job->output};
+    bool is_text = job->tower == OCTAVO_TEXT;
+    octavo_argument input = {is_text ? "input_ids" : "pixels", is_text ? ids : pixels};
+    octavo_argument output = {is_text ? "text_embeds" : "image_embeds", embeds};
+    return octavo_session_run(model->session, &input, 1, &output, 1, error);
+}
+
+static double cpu_seconds(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* Nearest rank. */
+static double percentile(const double *sorted, int32_t count, double share) {
+    int32_t rank = (int32_t)(share * count + 0.999999);
+    return sorted[rank < 1 ? 0 : rank > count ? count - 1 : rank - 1];
+}
+
+octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *model,
+                          const oc_cli_job *job, oc_cli_timing *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t capacity = 1024;
+    double peak[2], *seconds = malloc((size_t)capacity * sizeof *seconds);
+    uint64_t start = oc_clock_ns(), warm = (uint64_t)(options->warmup * 1e9);
+    *out = (oc_cli_timing){.runs = 0};
+    if (!seconds) {
+        OC_NO_MEMORY(error, (size_t)capacity * sizeof *seconds);
+    }
+    do {
+        OC_TRY(oc_cli_job_run(model, job, error));
+    } while (oc_clock_ns() - start < warm);
+    peak[0] = octavo_tool_peak_gflops(model->session);
+    uint64_t now = oc_clock_ns(), wanted = (uint64_t)(options->duration * 1e9);
+    double cpu = cpu_seconds();
+    for (start = now; out->runs < RUNS_MIN || (now - start < wanted && out->runs < RUNS_MAX);) {
+        if (out->runs == capacity) {
+            double *more = realloc(seconds, 2 * (size_t)capacity * sizeof *more);
+            if (!more) {
+                OC_NO_MEMORY(error, 2 * (size_t)capacity * sizeof *more);
+            }
+            seconds = more;
+            capacity *= 2;
+        }
+        uint64_t before = oc_clock_ns();
+        OC_TRY(oc_cli_job_run(model, job, error));
+        now = oc_clock_ns();
+        seconds[out->runs++] = (double)(now - before) * 1e-9;
+        oc_cli_progress_step(options->progress, "measuring", now - start, wanted);
+    }
+    out->cpu_s = (cpu_seconds() - cpu) / out->runs;
+    peak[1] = octavo_tool_peak_gflops(model->session);
+    qsort(seconds, (size_t)out->runs, sizeof *seconds, by_value);
+    out->min_s = seconds[0];
+    out->median_s = percentile(seconds, out->runs, 0.5);
+    out->p90_s = percentile(seconds, out->runs, 0.9);
+    out->p99_s = percentile(seconds, out->runs, 0.99);
+    out->spread = (out->p90_s - out->median_s) / out->median_s;
+    out->flop = octavo_tool_flop(model->session, job->tower, job->batch, job->tokens);
+    out->peak_flops = 1e9 * (peak[0] > peak[1] ? peak[0] : peak[1]);
+done:
+    free(seconds);
+    return status;
+}
+
+double oc_cli_resident_mb(void) {
+    double kib = 0;
+    char line[256];
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "VmRSS: %lf", &kib) == 1) {
+            break;
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+    return kib / 1024;
+}

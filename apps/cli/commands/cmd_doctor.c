@@ -1,0 +1,72 @@
+/* cmd_doctor.c - octavo doctor: what this machine offers and what will be used. */
+#include <stdio.h>
+
+#include "api/tool.h"
+#include "base/sys/env.h"
+#include "cli/line/commands.h"
+#include "cli/output/render.h"
+#include "cli/output/tree.h"
+
+static const char *item_text(const oc_cli_node *item) {
+    return item->text ? item->text : oc_cli_text(item, "name", "?");
+}
+
+static void print_words(const char *title, const oc_cli_node *item, const char *none) {
+    printf("%s:%s", title, item ? "" : none);
+    for (; item; item = item->next) {
+        printf(" %s", item_text(item));
+    }
+    putchar('\n');
+}
+
+static octavo_status print_report(const oc_cli_node *report, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cli_node *cpu = oc_cli_at(report, "cpu");
+    oc_cli_table table;
+    oc_cli_table_open(&table, "<tier|<here");
+    printf("octavo %s\ncpu: %s, %.0f cores, %.0f usable\n", oc_cli_text(report, "version", "?"),
+           oc_cli_text(cpu, "model", "?"), oc_cli_number(cpu, "cores", 0),
+           oc_cli_number(cpu, "usable_cores", 0));
+    print_words("features", oc_cli_items(cpu, "features"), " none that octavo uses");
+    for (const oc_cli_node *tier = oc_cli_items(cpu, "tiers"); tier; tier = tier->next) {
+        oc_cli_table_cell(&table, "%s", oc_cli_text(tier, "name", "?"));
+        oc_cli_table_cell(&table, "%s%s", oc_cli_true(tier, "available") ? "yes" : "no",
+                          oc_cli_true(tier, "default") ? ", will be used" : "");
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+    print_words("gpus", oc_cli_items(report, "gpus"), " none");
+    for (const oc_cli_node *item = oc_cli_items(report, "libraries"); item; item = item->next) {
+        printf("%s %s\n", item->key ? item->key : "library", item_text(item));
+    }
+    for (oc_env i = 0; i < OC_ENV_COUNT; i++) {
+        if (oc_env_get(i)) {
+            printf("%s=%s (%s)\n", oc_env_name(i), oc_env_get(i), oc_env_about(i));
+        }
+    }
+    for (const oc_cli_node *note = oc_cli_items(report, "notes"); note; note = note->next) {
+        printf("note: %s\n", item_text(note));
+    }
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+octavo_status oc_cli_doctor(oc_cli_options *options, int *verdict, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cli_node *report;
+    char *text = NULL;
+    oc_arena arena;
+    (void)verdict;
+    oc_arena_init(&arena);
+    OC_TRY(octavo_tool_doctor(&text, error));
+    if (options->json) {
+        printf("%s\n", text);
+        goto done;
+    }
+    OC_TRY(oc_cli_tree(text, &arena, &report, error));
+    OC_TRY(print_report(report, error));
+done:
+    oc_arena_free(&arena);
+    octavo_free(text);
+    return status;
+}

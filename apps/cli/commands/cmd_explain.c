@@ -1,0 +1,86 @@
+/* cmd_explain.c - octavo explain: why each step runs as it does on this device. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/tool.h"
+#include "cli/commands/open_model.h"
+#include "cli/line/commands.h"
+#include "cli/output/render.h"
+#include "cli/output/step_table.h"
+
+static octavo_status print_savings(const oc_cli_node *report, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_table table;
+    oc_cli_table_open(&table, "<saving|<on|<what it does");
+    for (const oc_cli_node *item = oc_cli_items(report, "savings"); item; item = item->next) {
+        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "name", "?"));
+        oc_cli_table_cell(&table, "%s", oc_cli_true(item, "on") ? "yes" : "no");
+        oc_cli_table_cell(&table, "%s", oc_cli_text(item, "text", ""));
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+static octavo_status print_program(const oc_cli_node *program, oc_arena *arena,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char text[2][OC_CLI_NUMBER_TEXT];
+    oc_cli_step *steps;
+    int32_t count;
+    oc_cli_table table;
+    oc_cli_table_open(&table, ">times|<step|<kernel|<what and why");
+    OC_TRY(oc_cli_group(oc_cli_at(program, "steps"), "name", arena, &steps, &count, error));
+    printf("\n%s: activations %s, scratch %s\n\n", oc_cli_text(program, "name", "?"),
+           oc_cli_bytes(oc_cli_number(program, "arena_bytes", 0), text[0]),
+           oc_cli_bytes(oc_cli_number(program, "scratch_bytes", 0), text[1]));
+    for (int32_t i = 0; i < count; i++) {
+        oc_cli_table_cell(&table, "%d", steps[i].count);
+        oc_cli_table_cell(&table, "%s", steps[i].name);
+        oc_cli_table_cell(&table, "%s", steps[i].kernel);
+        oc_cli_table_cell(&table, "%s%s%s", steps[i].what[0] ? steps[i].what : steps[i].kind,
+                          steps[i].why[0] ? ": " : "", steps[i].why);
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+octavo_status oc_cli_explain(oc_cli_options *options, int *verdict, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_model model = {.engine = NULL};
+    const oc_cli_node *report;
+    char *text = NULL, size[OC_CLI_NUMBER_TEXT];
+    oc_arena arena;
+    (void)verdict;
+    oc_arena_init(&arena);
+    OC_TRY(oc_cli_model_open(options, &model, error));
+    OC_TRY(oc_cli_model_ready(options, oc_cli_tower(options), options->batch, 0, &model, error));
+    OC_TRY(octavo_tool_explain(model.session, &text, error));
+    if (options->json) {
+        printf("%s\n", text);
+        goto done;
+    }
+    OC_TRY(oc_cli_tree(text, &arena, &report, error));
+    printf("%s on %s (%s), %s held", model.path, oc_cli_text(report, "device", "?"),
+           oc_cli_text(report, "about", ""), oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
+    double canary = oc_cli_number(report, "canary_share", -1);
+    if (canary >= 0) {
+        printf("; canaries used %.0f %% of their tolerance", 100 * canary);
+    }
+    printf("\n\n");
+    OC_TRY(print_savings(report, error));
+    for (const oc_cli_node *item = oc_cli_items(report, "programs"); item; item = item->next) {
+        /* the program that takes pixel_values differs from the one that takes pixels in one step */
+        if (strcmp(oc_cli_text(item, "name", ""), "image (values)") != 0) {
+            OC_TRY(print_program(item, &arena, error));
+        }
+    }
+done:
+    oc_arena_free(&arena);
+    octavo_free(text);
+    oc_cli_model_close(&model);
+    return status;
+}

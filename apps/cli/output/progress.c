@@ -1,0 +1,46 @@
+/* progress.c - see progress.h. */
+#include "cli/output/progress.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/sys/clock.h"
+
+enum { BAR = 30 };
+
+static const uint64_t PATIENCE_NS = 1000000000, REDRAW_NS = 100000000;
+
+void oc_cli_progress_init(oc_cli_progress *progress, bool quiet) {
+    *progress =
+        (oc_cli_progress){.wanted = !quiet && isatty(STDERR_FILENO), .start_ns = oc_clock_ns()};
+}
+
+void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total) {
+    oc_cli_progress *progress = user;
+    if (!progress->wanted || total == 0) {
+        return;
+    }
+    uint64_t now = oc_clock_ns();
+    if (now - progress->start_ns < PATIENCE_NS || now - progress->drawn_ns < REDRAW_NS) {
+        return;
+    }
+    double share = done < total ? (double)done / (double)total : 1;
+    char bar[BAR + 1];
+    for (int i = 0; i < BAR; i++) {
+        bar[i] = share * BAR > i ? '#' : '.';
+    }
+    bar[BAR] = 0;
+    fprintf(stderr, "\r%-24.24s [%s] %3.0f %% %4.0f s\033[K", what, bar, 100 * share,
+            (double)(now - progress->start_ns) * 1e-9);
+    fflush(stderr);
+    progress->drawn = true;
+    progress->drawn_ns = now;
+}
+
+void oc_cli_progress_clear(oc_cli_progress *progress) {
+    if (progress->drawn) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+        progress->drawn = false;
+    }
+}

@@ -1,0 +1,21 @@
+/* step_table.h - steps of a session or modules of a model, those that differ by their layer only
+ * taken together. */
+#ifndef OC_CLI_STEP_TABLE_H
+#define OC_CLI_STEP_TABLE_H
+
+#include "cli/output/tree.h"
+
+typedef struct oc_cli_step {
+    const char *name; /* "vision.layers.*.fc1" */
+    const char *kind, *kernel, *what;
+    const char *why; /* where reasons differ in numbers only: the one with the largest */
+    int32_t count;
+    double seconds; /* of all of them */
+} oc_cli_step;
+
+/* The objects of a list, such as a program's steps in octavo_tool_explain's report, in their order;
+ * `name_key` is the member with the name.  In the arena. */
+octavo_status oc_cli_group(const oc_cli_node *list, const char *name_key, oc_arena *arena,
+                           oc_cli_step **out, int32_t *count, octavo_error *error);
+
+#endif

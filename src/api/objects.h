@@ -1,0 +1,36 @@
+/* objects.h - what engines and sessions are made of, for the files of src/api. */
+#ifndef OC_API_OBJECTS_H
+#define OC_API_OBJECTS_H
+
+#include "engine/reader.h"
+#include "engine/records/canary_record.h"
+#include "engine/records/meta.h"
+#include "ir/graph.h"
+#include "lower/weights.h"
+#include "runtime/session.h"
+#include "text/bpe.h"
+#include "vision/processor.h"
+
+struct octavo_engine {
+    oc_engine_file *file;
+    oc_graph graph;
+    oc_arena arena;
+    oc_engine_meta meta;
+    oc_bpe *bpe;        /* NULL: no tokenizer */
+    bool has_processor; /* an image tower */
+    oc_image_processor processor;
+    oc_canary *canaries;
+    int32_t canary_count;
+    octavo_engine_info info;
+};
+
+struct octavo_session {
+    oc_session *session;
+    const octavo_engine *engine; /* borrowed */
+    int32_t threads;
+};
+
+/* A weight source that reads an engine file. */
+oc_weight_source oc_engine_source(const octavo_engine *engine);
+
+#endif

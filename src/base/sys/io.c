@@ -1,0 +1,187 @@
+/* io.c - reading files: whole, in parts, mapped. */
+#include "base/sys/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/size.h"
+
+/* One read call takes at most 2 GiB on Linux. */
+enum { READ_MAX = 1 << 30 };
+
+static octavo_status status_of_errno(void) {
+    return errno == ENOENT || errno == ENOTDIR ? OCTAVO_NOT_FOUND
+           : errno == ENOMEM                   ? OCTAVO_EXHAUSTED
+                                               : OCTAVO_IO;
+}
+
+octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    struct stat info;
+    *out = OC_FILE_CLOSED;
+    out->path = strdup(path);
+    if (!out->path) {
+        OC_NO_MEMORY(error, strlen(path) + 1);
+    }
+    /* Not blocking: opening a pipe that nobody writes to must not hang. */
+    out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (out->fd < 0 || fstat(out->fd, &info) != 0) {
+        OC_FAIL(error, status_of_errno(), OCTAVO_NO_OFFSET, "cannot open %s: %m", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        OC_FAIL(error, OCTAVO_IO, OCTAVO_NO_OFFSET, "%s is %s, not a regular file", path,
+                S_ISDIR(info.st_mode) ? "a folder" : "a device, pipe or socket");
+    }
+    out->size = (uint64_t)info.st_size;
+done:
+    if (status) {
+        oc_error_path(error, path);
+        oc_file_close(out);
+    }
+    return status;
+}
+
+void oc_file_close(oc_file *file) {
+    if (file->fd >= 0) {
+        close(file->fd);
+    }
+    free(file->path);
+    *file = OC_FILE_CLOSED;
+}
+
+octavo_status oc_file_read(const oc_file *file, uint64_t offset, void *to, size_t bytes,
+                           octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    uint64_t end;
+    if (!oc_add_u64(offset, bytes, &end) || end > INT64_MAX) {
+        OC_FAIL(error, OCTAVO_CORRUPT, offset,
+                "%zu bytes at byte %" PRIu64 " of %s lie beyond any file", bytes, offset,
+                file->path);
+    }
+    for (size_t have = 0; have < bytes;) {
+        size_t want = bytes - have < READ_MAX ? bytes - have : READ_MAX;
+        ssize_t got = pread(file->fd, (char *)to + have, want, (off_t)(offset + have));
+        if (got < 0 && errno != EINTR) {
+            OC_FAIL(error, OCTAVO_IO, offset + have, "cannot read %s at byte %" PRIu64 ": %m",
+                    file->path, offset + have);
+        }
+        if (got == 0) {
+            OC_FAIL(error, OCTAVO_CORRUPT, offset,
+                    "%s ends at byte %" PRIu64 ", %zu bytes were expected from byte %" PRIu64,
+                    file->path, offset + have, bytes, offset);
+        }
+        have += got > 0 ? (size_t)got : 0;
+    }
+done:
+    if (status) {
+        oc_error_path(error, file->path);
+    }
+    return status;
+}
+
+octavo_status oc_file_load(const char *path, uint64_t max_bytes, char **bytes, size_t *size,
+                           octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_file file = OC_FILE_CLOSED;
+    char *content = NULL;
+    *bytes = NULL;
+    *size = 0;
+    OC_TRY(oc_file_open(path, &file, error));
+    if (file.size > max_bytes || file.size >= SIZE_MAX) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%s has %" PRIu64 " bytes, the limit is %" PRIu64, path, file.size, max_bytes);
+    }
+    content = malloc((size_t)file.size + 1);
+    if (!content) {
+        OC_NO_MEMORY(error, (size_t)file.size + 1);
+    }
+    OC_TRY(oc_file_read(&file, 0, content, (size_t)file.size, error));
+    content[file.size] = 0;
+    *bytes = content;
+    *size = (size_t)file.size;
+    content = NULL;
+done:
+    if (status) {
+        oc_error_path(error, path);
+    }
+    free(content);
+    oc_file_close(&file);
+    return status;
+}
+
+octavo_status oc_map_open(const char *path, oc_mapping *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_file file = OC_FILE_CLOSED;
+    *out = (oc_mapping){0};
+    OC_TRY(oc_file_open(path, &file, error));
+    if (file.size > SIZE_MAX) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%s has %" PRIu64 " bytes, the limit is %zu", path, file.size, SIZE_MAX);
+    }
+    if (file.size > 0) {
+        void *data = mmap(NULL, (size_t)file.size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+        if (data == MAP_FAILED) {
+            OC_FAIL(error, status_of_errno(), OCTAVO_NO_OFFSET, "cannot map %s: %m", path);
+        }
+        *out = (oc_mapping){data, (size_t)file.size};
+    }
+done:
+    if (status) {
+        oc_error_path(error, path);
+    }
+    oc_file_close(&file);
+    return status;
+}
+
+void oc_map_drop(const oc_mapping *mapping, size_t offset, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), end;
+    if (!oc_add_size(offset, bytes, &end) || end > mapping->size) {
+        end = mapping->size;
+    }
+    if (offset >= end) {
+        return;
+    }
+    size_t begin = oc_round_up(offset, page);
+    if (end != mapping->size) {
+        end &= ~(page - 1); /* the last page of the file belongs to nothing else */
+    }
+    if (begin < end) {
+        madvise((void *)(uintptr_t)(mapping->data + begin), end - begin, MADV_DONTNEED);
+    }
+}
+
+void oc_map_close(oc_mapping *mapping) {
+    if (mapping->data) {
+        munmap((void *)(uintptr_t)mapping->data, mapping->size);
+    }
+    *mapping = (oc_mapping){0};
+}
+
+bool oc_is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool oc_is_file(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+char *oc_path_join(const char *folder, const char *name) {
+    char *path = NULL;
+    size_t length = strlen(folder);
+    const char *slash = length == 0 || folder[length - 1] == '/' ? "" : "/";
+    return asprintf(&path, "%s%s%s", folder, slash, name) < 0 ? NULL : path;
+}
+
+const char *oc_path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

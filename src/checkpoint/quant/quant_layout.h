@@ -1,0 +1,65 @@
+/* quant_layout.h - every FP8 layout in one normal form.
+ *
+ * A linear layer of module path X ("vision_model.encoder.layers.3.mlp.fc1") is a weight [out,in]
+ * and, where it is quantized, scales that are multiplied to dequantize, whatever their names say:
+ *
+ *     w = f32(code) * scale            the scale of the weight's tensor, channel or block
+ *     x ~ f32(e4m3(x / scale)) * scale the scale of the layer's input
+ *
+ * Read now: weights in F32, F16 and BF16; and X.weight F8_E4M3 with X.weight_scale and
+ * X.input_scale, F32 of one element each (Model Optimizer's unified FP8 export), in any mixture
+ * with 16-bit layers.  Every other layout is UNSUPPORTED by its name, here and nowhere else.
+ *
+ * Layouts: NVIDIA Model Optimizer, modelopt/torch/export; vllm-project/compressed-tensors; and
+ * what transformers, torchao and ComfyUI write.
+ */
+#ifndef OC_CHECKPOINT_QUANT_LAYOUT_H
+#define OC_CHECKPOINT_QUANT_LAYOUT_H
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/quant/quant_config.h"
+
+typedef enum oc_weight_scale {
+    OC_WEIGHT_PLAIN = 0, /* the weight is F32, F16 or BF16 */
+    OC_WEIGHT_PER_TENSOR,
+    OC_WEIGHT_PER_CHANNEL, /* [out] or [out,1] */
+    OC_WEIGHT_PER_BLOCK,   /* a grid over [out,in] */
+    OC_WEIGHT_MX           /* E8M0, one for 32 inputs */
+} oc_weight_scale;
+
+typedef enum oc_input_scale {
+    OC_INPUT_PLAIN = 0, /* the input is not quantized */
+    OC_INPUT_STATIC,    /* one scale, known beforehand */
+    OC_INPUT_DYNAMIC    /* a scale for each row, from the row itself */
+} oc_input_scale;
+
+typedef struct oc_linear_layout {
+    const oc_ckpt_tensor *weight; /* [out,in] */
+    oc_weight_scale weight_kind;
+    const oc_ckpt_tensor *weight_scale; /* NULL: plain */
+    oc_input_scale input_kind;
+    const oc_ckpt_tensor *input_scale; /* NULL: plain or dynamic */
+} oc_linear_layout;
+
+/* Checks the quantization of the whole checkpoint, but for the weights' codes: config.json and
+ * hf_quant_config.json against the tensors, every tensor's part in a layout that is read, every
+ * scale finite, positive and not denormal.  Exclude lists are heeded: an excluded module that is
+ * FP8 all the same is an error.  *fp8_count receives the number of FP8 layers.
+ *   CORRUPT      the file contradicts itself or its config
+ *   UNSUPPORTED  a layout that is not read, named */
+octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octavo_error *error);
+
+/* The normal form of module `path`, of a checkpoint that oc_quant_check has passed.
+ *   NOT_FOUND, CORRUPT, UNSUPPORTED  as oc_checkpoint_require; a weight neither float nor FP8 */
+octavo_status oc_linear_find(const oc_checkpoint *checkpoint, const char *path, int64_t out_width,
+                             int64_t in_width, oc_linear_layout *out, octavo_error *error);
+
+/* The value of a scale that oc_quant_check has passed. */
+float oc_scale_value(const oc_ckpt_tensor *scale);
+
+/* Looks through an FP8 weight (other tensors pass): CORRUPT where a code is no number, with its
+ * index and its byte in the file.  Reads every byte: some 20 GB/s from memory. */
+octavo_status oc_codes_check(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor,
+                             octavo_error *error);
+
+#endif

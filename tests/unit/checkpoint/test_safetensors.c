@@ -1,0 +1,369 @@
+// links: checkpoint
+/* test_safetensors.c - the .safetensors reader on good and hostile files, and the writer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "checkpoint/files/safetensors_write.h"
+#include "checkpoint/files/scan.h"
+#include "support/files.h"
+
+/* Reads a copy that is exactly as long, so that a sanitizer sees reading past it. */
+static octavo_status read_bytes(const char *bytes, size_t size, oc_safetensors *out,
+                                octavo_error *error) {
+    char *copy = malloc(size ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    oc_error_clear(error);
+    octavo_status status = oc_safetensors_read(copy, size, out, error);
+    free(copy);
+    return status;
+}
+
+static void expect_refused(const char *bytes, size_t size, octavo_status wanted, const char *part) {
+    oc_safetensors header;
+    octavo_error error;
+    octavo_status status = read_bytes(bytes, size, &header, &error);
+    if (status != wanted || !strstr(error.message, part)) {
+        fail_msg("expected status %d and \"%s\", got %d: %s", wanted, part, status, error.message);
+    }
+    assert_null(header.tensors);
+    oc_safetensors_free(&header);
+}
+
+/* What a good file says comes out: order by bytes, scalars, empty tensors, metadata, dtypes that
+ * octavo has no use for. */
+static void test_reads_header(void **state) {
+    (void)state;
+    oc_safetensors header;
+    octavo_error error;
+    size_t size;
+    char *bytes =
+        oc_test_safetensors("{\"b\":{\"dtype\":\"F16\",\"shape\":[2,3],\"data_offsets\":[8,20]},"
+                            "\"a\\u0062\":{\"shape\":[],\"data_offsets\":[0,8],\"dtype\":\"F64\"},"
+                            "\"none\":{\"dtype\":\"F32\",\"shape\":[4,0],\"data_offsets\":[8,8]},"
+                            "\"__metadata__\":{\"format\":\"pt\",\"x\":\"\\\"\\u00e9\"}}   ",
+                            20, &size);
+    assert_int_equal(read_bytes(bytes, size, &header, &error), OCTAVO_OK);
+    assert_int_equal(header.tensor_count, 3);
+    const oc_st_tensor *t = header.tensors;
+    assert_string_equal(t[0].name, "ab");
+    assert_string_equal(t[0].dtype_name, "F64");
+    assert_int_equal(t[0].dtype, 0);
+    assert_int_equal(t[0].rank, 0);
+    assert_string_equal(t[1].name, "none");
+    assert_int_equal(t[1].bytes, 0);
+    assert_string_equal(t[2].name, "b");
+    assert_int_equal(t[2].dtype, OCTAVO_F16);
+    assert_int_equal(t[2].shape[1], 3);
+    assert_int_equal(t[2].offset, size - 12);
+    assert_int_equal(header.metadata_count, 2);
+    assert_string_equal(oc_safetensors_metadata(&header, "format"), "pt");
+    assert_string_equal(oc_safetensors_metadata(&header, "x"), "\"\xc3\xa9");
+    assert_null(oc_safetensors_metadata(&header, "y"));
+    oc_safetensors_free(&header);
+    free(bytes);
+}
+
+#define ENTRY(dtype, shape, begin, end)                                                            \
+    "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
+
+/* Everything that breaks the format is refused by one sentence that names it. */
+static void test_refuses_hostile_headers(void **state) {
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t data_bytes;
+        octavo_status status;
+        const char *part;
+    } cases[] = {
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8") ",\"b\":" ENTRY("F32", "[2]", "4", "12") "}", 12,
+         OCTAVO_CORRUPT, "tensors a and b overlap"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8") ",\"b\":" ENTRY("F32", "[0]", "4", "4") "}", 8,
+         OCTAVO_CORRUPT, "overlap"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8") ",\"b\":" ENTRY("F32", "[1]", "12", "16") "}", 16,
+         OCTAVO_CORRUPT, "before tensor b belong to no tensor"},
+        {"{\"a\":" ENTRY("F32", "[2]", "4", "12") "}", 12, OCTAVO_CORRUPT, "belong to no tensor"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8") "}", 9, OCTAVO_CORRUPT, "the tensors end at"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8") "}", 7, OCTAVO_CORRUPT,
+         "a ends at byte 8 of the data, which has 7"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "9223372036854775807") "}", 8, OCTAVO_CORRUPT,
+         "which has 8 bytes"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "9223372036854775808") "}", 8, OCTAVO_CORRUPT,
+         "expected an integer"},
+        {"{\"a\":" ENTRY("F32", "[2]", "8", "0") "}", 8, OCTAVO_CORRUPT, "[begin, end]"},
+        {"{\"a\":" ENTRY("F32", "[2]", "-8", "0") "}", 8, OCTAVO_CORRUPT, "expected an integer"},
+        {"{\"a\":" ENTRY("F32", "[2]", "0", "8,9") "}", 8, OCTAVO_CORRUPT, "[begin, end]"},
+        {"{\"a\":" ENTRY("F32", "[3]", "0", "8") "}", 8, OCTAVO_CORRUPT,
+         "a is F32 [3], but its offsets span 8 bytes"},
+        {"{\"a\":" ENTRY("F32", "[4294967296,4294967296]", "0", "0") "}", 0, OCTAVO_CORRUPT,
+         "[4294967296,4294967296], but its offsets span 0"},
+        {"{\"a\":" ENTRY("F32", "[-2,-1]", "0", "8") "}", 8, OCTAVO_CORRUPT, "a.shape[0]"},
+        {"{\"a\":" ENTRY("F32", "[2.0]", "0", "8") "}", 8, OCTAVO_CORRUPT, "a.shape[0]"},
+        {"{\"a\":" ENTRY("F4", "[3]", "0", "1") "}", 1, OCTAVO_CORRUPT, "a is F4 [3]"},
+        {"{\"a\":" ENTRY("F32", "[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, OCTAVO_UNSUPPORTED,
+         "more than 8 dimensions"},
+        {"{\"a\":" ENTRY("F33", "[2]", "0", "8") "}", 8, OCTAVO_UNSUPPORTED,
+         "tensor a has dtype \"F33\""},
+        {"{\"a\":" ENTRY("f32", "[2]", "0", "8") "}", 8, OCTAVO_UNSUPPORTED, "dtype \"f32\""},
+        {"{\"a\":" ENTRY("F32", "[0]", "0", "0") ",\"a\":" ENTRY("F32", "[0]", "0", "0") "}", 0,
+         OCTAVO_CORRUPT, "a: this key comes twice"},
+        {"{\"a\":" ENTRY("F32", "[0]", "0", "0") ",\"\\u0061\":" ENTRY("F32", "[0]", "0", "0") "}",
+         0, OCTAVO_CORRUPT, "a: this key comes twice"},
+        {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, OCTAVO_CORRUPT, "comes twice"},
+        {"{\"__metadata__\":{\"a\":1}}", 0, OCTAVO_CORRUPT, "__metadata__.a"},
+        {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0, OCTAVO_CORRUPT, "comes twice"},
+        {"{\"a\":{\"shape\":[0],\"data_offsets\":[0,0]}}", 0, OCTAVO_CORRUPT, "a has no dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,0]}}", 0, OCTAVO_CORRUPT, "a has no shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0]}}", 0, OCTAVO_CORRUPT, "a has no data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"strides\":[0]}}", 0, OCTAVO_UNSUPPORTED, "\"strides\""},
+        {"{\"a\":[]}", 0, OCTAVO_CORRUPT, "a: expected"},
+        {"{\"\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_UNSUPPORTED, "name of 0 bytes"},
+        {"{\"a\\u0000b\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_CORRUPT,
+         "control character 0x00"},
+        {"{\"a\\nb\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_CORRUPT,
+         "control character 0x0a"},
+        {" {}", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
+        {"[]", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
+        {"", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
+        {"{} x", 0, OCTAVO_CORRUPT, "more follows"},
+        {"{\"a\":", 0, OCTAVO_CORRUPT, "breaks off"},
+        {"{\"a\xff\":{}}", 0, OCTAVO_CORRUPT, "UTF-8"},
+    };
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        size_t size;
+        char *bytes = oc_test_safetensors(cases[i].header, cases[i].data_bytes, &size);
+        expect_refused(bytes, size, cases[i].status, cases[i].part);
+        free(bytes);
+    }
+}
+
+/* The length in front is not believed: beyond the file, over the cap, or cut off itself. */
+static void test_refuses_header_length(void **state) {
+    (void)state;
+    char bytes[16] = {9, 0, 0, 0, 0, 0, 0, 0, '{', '}', ' ', ' ', ' ', ' ', ' ', ' '};
+    expect_refused(bytes, 16, OCTAVO_CORRUPT, "should have 9 bytes, but the file has 8");
+    memset(bytes, 0xff, 8);
+    expect_refused(bytes, 16, OCTAVO_CORRUPT, "18446744073709551615 bytes");
+    for (size_t size = 0; size < 8; size++) {
+        expect_refused(bytes, size, OCTAVO_CORRUPT, "begins with 8 bytes of length");
+    }
+    size_t large = (size_t)OC_LIMIT_SAFETENSORS_HEADER + 1;
+    char *file = calloc(1, large + 8); /* untouched pages cost nothing */
+    assert_non_null(file);
+    for (size_t i = 0; i < 8; i++) {
+        file[i] = (char)(large >> (8 * i));
+    }
+    octavo_error error;
+    oc_safetensors header;
+    oc_error_clear(&error);
+    assert_int_equal(oc_safetensors_read(file, large + 8, &header, &error), OCTAVO_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "100000001 bytes, the limit is 100000000"));
+    free(file);
+}
+
+/* Every truncation of a real file's header, and a flipped bit in each of its bytes, is read as
+ * something else or refused; nothing crashes, nothing is refused without a sentence. */
+static void test_damaged_headers(void **state) {
+    (void)state;
+    size_t size, refused = 0;
+    char *bytes = oc_test_read(TEST_DATA "/tiny-clip/modelopt-fp8/model.safetensors", &size);
+    size_t end = 8 + (size_t)(unsigned char)bytes[0] + 256 * (size_t)(unsigned char)bytes[1];
+    oc_safetensors header;
+    octavo_error error;
+    assert_int_equal(read_bytes(bytes, size, &header, &error), OCTAVO_OK);
+    oc_safetensors_free(&header);
+    for (size_t cut = 0; cut <= end; cut += cut < 64 ? 1 : 7) {
+        assert_int_equal(read_bytes(bytes, cut, &header, &error), OCTAVO_CORRUPT);
+        assert_true(error.message[0] != 0);
+    }
+    char *data = malloc(size);
+    assert_non_null(data);
+    memcpy(data, bytes, size);
+    for (size_t at = 0; at < end; at += 3) {
+        data[at] ^= (char)(1 << (at / 3 % 8));
+        oc_error_clear(&error);
+        octavo_status status = oc_safetensors_read(data, size, &header, &error);
+        if (status == OCTAVO_OK) {
+            assert_int_equal(header.tensor_count, 126);
+        } else {
+            assert_true(error.message[0] != 0);
+            refused++;
+        }
+        oc_safetensors_free(&header);
+        data[at] = bytes[at];
+    }
+    assert_true(refused > end / 3 / 2);
+    free(data);
+    free(bytes);
+}
+
+/* A file of the format's own library, read and written again, comes out byte for byte. */
+static void test_writes_as_the_library_does(void **state) {
+    (void)state;
+    static const char *const files[] = {"modelopt-fp8/model.safetensors",
+                                        "modelopt-fp8-mixed/model.safetensors",
+                                        "f16/model.safetensors", "f32/reference.safetensors"};
+    char folder[OC_TEST_PATH];
+    oc_test_folder(folder);
+    for (size_t f = 0; f < OC_COUNT(files); f++) {
+        octavo_error error;
+        oc_safetensors header;
+        size_t size, written_size;
+        char *bytes = oc_test_read(oc_test_path(TEST_DATA "/tiny-clip", files[f]), &size);
+        const char *path = oc_test_path(folder, "again.safetensors");
+        oc_error_clear(&error);
+        assert_int_equal(oc_safetensors_read(bytes, size, &header, &error), OCTAVO_OK);
+        octavo_argument *tensors = calloc((size_t)header.tensor_count, sizeof *tensors);
+        assert_non_null(tensors);
+        for (int32_t i = 0; i < header.tensor_count; i++) {
+            /* backwards: the order given is not the order written */
+            const oc_st_tensor *from = &header.tensors[header.tensor_count - 1 - i];
+            assert_true(from->rank <= OCTAVO_MAX_RANK);
+            tensors[i].name = from->name;
+            tensors[i].tensor = (octavo_tensor){
+                .dtype = from->dtype, .rank = from->rank, .data = bytes + from->offset};
+            memcpy(tensors[i].tensor.shape, from->shape, sizeof tensors[i].tensor.shape);
+        }
+        int32_t metadata_count = header.metadata_count > 1 ? 0 : header.metadata_count;
+        octavo_status status = oc_safetensors_save(path, tensors, header.tensor_count,
+                                                   header.metadata, metadata_count, &error);
+        if (status) {
+            fail_msg("%s", error.message);
+        }
+        char *written = oc_test_read(path, &written_size);
+        if (metadata_count == header.metadata_count) {
+            assert_int_equal(written_size, size);
+            assert_memory_equal(written, bytes, size);
+        } else { /* the library has no order for several metadata entries: compare the data */
+            size_t data = size - (size_t)header.tensors[0].offset;
+            assert_true(written_size > data);
+            assert_memory_equal(written + written_size - data, bytes + size - data, data);
+        }
+        free(written);
+        free(tensors);
+        oc_safetensors_free(&header);
+        free(bytes);
+    }
+    oc_test_folder_remove(folder);
+}
+
+/* The streaming writer takes a tensor in pieces, skips empty ones, knows what comes next, and
+ * leaves no file where bytes are missing or too many. */
+static void test_writer_stream(void **state) {
+    (void)state;
+    char folder[OC_TEST_PATH];
+    octavo_error error;
+    oc_st_writer writer;
+    static const octavo_argument tensors[] = {
+        {"codes", {OCTAVO_U8, 1, {3}, NULL}},
+        {"empty", {OCTAVO_F32, 2, {0, 5}, NULL}},
+        {"b", {OCTAVO_F32, 0, {0}, NULL}},
+        {"a", {OCTAVO_F32, 1, {1}, NULL}},
+    };
+    static const oc_st_text metadata[] = {{"z", "1"}, {"a", "2"}};
+    oc_test_folder(folder);
+    const char *path = oc_test_path(folder, "x.safetensors");
+    oc_error_clear(&error);
+    assert_int_equal(oc_st_writer_open(path, tensors, 4, metadata, 2, &writer, &error), OCTAVO_OK);
+    assert_int_equal(oc_st_writer_next(&writer), 3);
+    assert_int_equal(oc_st_writer_append(&writer, "aa", 2, &error), OCTAVO_OK);
+    assert_int_equal(oc_st_writer_next(&writer), 3);
+    assert_int_equal(oc_st_writer_append(&writer, "aaa", 3, &error), OCTAVO_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "3 bytes come for a, which takes 2 more"));
+    oc_error_clear(&error);
+    assert_int_equal(oc_st_writer_append(&writer, "AA", 2, &error), OCTAVO_OK);
+    assert_int_equal(oc_st_writer_next(&writer), 2);
+    assert_int_equal(oc_st_writer_append(&writer, "bbbb", 4, &error), OCTAVO_OK);
+    assert_int_equal(oc_st_writer_next(&writer), 0);
+    assert_int_equal(oc_st_writer_commit(&writer, &error), OCTAVO_BAD_STATE);
+    assert_non_null(strstr(error.message, "3 bytes of tensor codes are still missing"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    oc_error_clear(&error);
+    assert_int_equal(oc_st_writer_append(&writer, "ccc", 3, &error), OCTAVO_OK);
+    assert_int_equal(oc_st_writer_next(&writer), -1);
+    assert_int_equal(oc_st_writer_commit(&writer, &error), OCTAVO_OK);
+    oc_st_writer_abort(&writer);
+    size_t size;
+    char *bytes = oc_test_read(path, &size);
+    assert_int_equal(bytes[0] % 8, 0);
+    assert_non_null(strstr(bytes + 8, "{\"__metadata__\":{\"z\":\"1\",\"a\":\"2\"},\"a\":{"));
+    assert_memory_equal(bytes + size - 11, "aaAAbbbbccc", 11);
+    free(bytes);
+    oc_test_folder_remove(folder);
+}
+
+/* What cannot be read back is not written. */
+static void test_writer_refuses(void **state) {
+    (void)state;
+    static const octavo_argument cases[][2] = {
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"a", {OCTAVO_U8, 1, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"", {OCTAVO_U8, 1, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b\n", {OCTAVO_U8, 1, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"__metadata__", {OCTAVO_U8, 1, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 1, {-1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 5, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {(octavo_dtype)77, 1, {1}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_F32, 2, {1L << 40, 1L << 40}, NULL}}},
+        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 1, {INT64_MAX}, NULL}}},
+    };
+    char folder[OC_TEST_PATH];
+    oc_test_folder(folder);
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        octavo_error error;
+        oc_st_writer writer;
+        const char *path = oc_test_path(folder, "x.safetensors");
+        oc_error_clear(&error);
+        assert_int_equal(oc_st_writer_open(path, cases[i], 2, NULL, 0, &writer, &error),
+                         OCTAVO_INVALID_ARGUMENT);
+        assert_true(error.message[0] != 0);
+    }
+    assert_int_equal(rmdir(folder), 0); /* nothing is left in it */
+}
+
+/* Both NaN codes are found wherever they stand, and nothing else is taken for one. */
+static void test_nan_scan(void **state) {
+    (void)state;
+    uint8_t codes[300];
+    for (size_t i = 0; i < sizeof codes; i++) {
+        codes[i] = (uint8_t)(i % 256);
+        codes[i] = (codes[i] & 0x7f) == 0x7f ? 0x7e : codes[i];
+    }
+    for (size_t count = 0; count <= sizeof codes; count++) {
+        uint8_t *exact = malloc(count ? count : 1);
+        assert_non_null(exact);
+        memcpy(exact, codes, count);
+        assert_int_equal(oc_e4m3_find_nan(exact, count), count);
+        if (count) {
+            size_t at = count * 7919 % count, last = count - 1;
+            exact[last] = 0xff;
+            assert_int_equal(oc_e4m3_find_nan(exact, count), last);
+            exact[at] = 0x7f;
+            assert_int_equal(oc_e4m3_find_nan(exact, count), at);
+        }
+        free(exact);
+    }
+    for (size_t at = 0; at < sizeof codes; at++) {
+        uint8_t kept = codes[at];
+        codes[at] = at % 2 ? 0x7f : 0xff;
+        assert_int_equal(oc_e4m3_find_nan(codes, sizeof codes), at);
+        codes[at] = kept;
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_header),
+        cmocka_unit_test(test_refuses_hostile_headers),
+        cmocka_unit_test(test_refuses_header_length),
+        cmocka_unit_test(test_damaged_headers),
+        cmocka_unit_test(test_writes_as_the_library_does),
+        cmocka_unit_test(test_writer_stream),
+        cmocka_unit_test(test_writer_refuses),
+        cmocka_unit_test(test_nan_scan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,372 @@
+// links: api
+/* test_canary.c - an engine proves itself: damaged weights, lying kernels and canaries that mean
+ * harm are found out when a session is made. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "api/backends.h"
+#include "api/canary_make.h"
+#include "api/objects.h"
+#include "base/limits.h"
+#include "runtime/layers.h"
+#include "support/engine_reseal.h"
+#include "support/engines.h"
+
+/* -- damage ---------------------------------------------------------------------------------- */
+
+/* A copy of engine `name` in which `bytes` at `offset` of a tensor are XORed, its checksums made
+ * right again; returns its path. */
+static const char *damage(const char *name, const char *tensor, size_t at, uint8_t flip) {
+    const octavo_engine *engine = oc_test_engine(name);
+    int32_t index = oc_engine_tensor_find(engine->file, tensor);
+    size_t size;
+    char *bytes = oc_test_read(oc_test_engine_path(name), &size);
+    const char *path = oc_test_path(oc_test_engine_folder, "damaged");
+    if (index < 0) {
+        fail_msg("no tensor is called %s", tensor);
+    }
+    const oc_format_front *front = oc_engine_file_front(engine->file);
+    uint64_t weights = 0;
+    for (uint32_t i = 0; i < front->header.section_count; i++) {
+        weights =
+            front->sections[i].type == OC_SECTION_WEIGHTS ? front->sections[i].offset : weights;
+    }
+    bytes[weights + oc_engine_tensor_at(engine->file, index)->offset + at] ^= (char)flip;
+    engine_reseal((uint8_t *)bytes, size);
+    oc_test_write(path, bytes, size);
+    free(bytes);
+    return path;
+}
+
+static octavo_status try(const char *path, oc_test_device device, int32_t towers,
+                         octavo_error *error) {
+    octavo_engine *engine = NULL;
+    octavo_session *session = NULL;
+    octavo_session_options options = {.struct_size = sizeof options,
+                                      .device = device.device,
+                                      .tier = device.tier,
+                                      .towers = towers};
+    if (octavo_engine_open(path, &engine, error) != OCTAVO_OK) {
+        fail_msg("%s", error->message);
+    }
+    octavo_status status = octavo_session_create(engine, &options, &session, error);
+    octavo_session_free(session);
+    octavo_engine_free(engine);
+    return status;
+}
+
+/* A weight or a scale that became another one, with all checksums right, is found by the layer's
+ * canary on every device; the sentence says by how much; the other tower is not to blame. */
+static void damaged_weights_are_found(void **state) {
+    (void)state;
+    static const struct {
+        const char *engine, *tensor;
+        size_t byte;
+        uint8_t flip;
+        const char *value;
+        int32_t other_tower;
+    } cases[] = {
+        /* the top bit of an exponent */
+        {"f32", "vision_model.encoder.layers.0.mlp.fc1.weight", 403, 0x40, "vision.hidden.1",
+         OCTAVO_TEXT},
+        {"f16", "text_model.encoder.layers.1.self_attn.v_proj.weight", 101, 0x40, "text.hidden.2",
+         OCTAVO_IMAGE},
+        {"bf16", "vision_model.encoder.layers.1.layer_norm2.weight", 7, 0x40, "vision.hidden.2",
+         OCTAVO_TEXT},
+        /* scales */
+        {"modelopt-fp8", "text_model.encoder.layers.0.mlp.fc2.weight_scale", 2, 0x80,
+         "text.hidden.1", OCTAVO_IMAGE},
+        {"modelopt-fp8", "vision_model.encoder.layers.1.self_attn.v_proj.weight_scale", 2, 0x80,
+         "vision.hidden.2", OCTAVO_TEXT},
+        {"modelopt-fp8", "vision_model.encoder.layers.0.self_attn.out_proj.input_scale", 3, 0x10,
+         "vision.hidden.1", OCTAVO_TEXT},
+    };
+    oc_test_device devices[OC_TEST_DEVICES];
+    int32_t count = oc_test_devices(devices);
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        const char *path = damage(cases[i].engine, cases[i].tensor, cases[i].byte, cases[i].flip);
+        for (int32_t d = 0; d < count; d++) {
+            octavo_error error;
+            octavo_status status = try(path, devices[d], 0, &error);
+            char start[96];
+            snprintf(start, sizeof start, "the canary of %s deviates by ", cases[i].value);
+            if (status != OCTAVO_CORRUPT || error.cause != OCTAVO_CAUSE_CANARY ||
+                strstr(error.message, start) != error.message) {
+                fail_msg("%s in %s on %s: %d, %s", cases[i].tensor, cases[i].engine,
+                         devices[d].label, status, error.message);
+            }
+            assert_non_null(strstr(error.message, "its limit is"));
+            assert_non_null(strstr(error.message, devices[d].device));
+            assert_string_equal(error.path, path);
+            assert_int_equal(try(path, devices[d], cases[i].other_tower, &error), OCTAVO_OK);
+            assert_int_equal(error.status, OCTAVO_OK);
+        }
+    }
+}
+
+/* An activation scale that is no ordinary number is refused by name before anything runs. */
+static void damaged_scales_are_named(void **state) {
+    (void)state;
+    octavo_error error;
+    const char *path =
+        damage("modelopt-fp8", "vision_model.encoder.layers.0.mlp.fc1.input_scale", 3, 0x80);
+    assert_int_equal(try(path, (oc_test_device){"cpu", NULL, ""}, 0, &error), OCTAVO_CORRUPT);
+    assert_int_equal(error.cause, OCTAVO_CAUSE_NONE);
+    assert_non_null(strstr(error.message, "vision_model.encoder.layers.0.mlp.fc1.input_scale is "));
+    assert_non_null(strstr(error.message, "must be a positive normal number"));
+}
+
+/* Whole-model canaries see what no layer holds: a damaged projection is found by --verify. */
+static void whole_models_are_verified(void **state) {
+    (void)state;
+    octavo_build_options options = {.struct_size = sizeof options, .verify = 1};
+    char *report = NULL, *json = NULL;
+    octavo_error error;
+    size_t size;
+    const char *path = oc_test_path(oc_test_engine_folder, "verified.octavo");
+    if (octavo_build(TEST_DATA "/tiny-clip/modelopt-fp8", path, &options, &report, &error) !=
+        OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_non_null(strstr(report, "\"layer\": 4"));
+    assert_non_null(strstr(report, "\"model\": 4"));
+    octavo_free(report);
+    if (octavo_tool_inspect(path, OCTAVO_INSPECT_VERIFY, &json, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_non_null(strstr(json, "\"verified\": true"));
+    octavo_free(json);
+    /* the same damage to a copy */
+    octavo_engine *engine = NULL;
+    assert_int_equal(octavo_engine_open(path, &engine, &error), OCTAVO_OK);
+    int32_t index = oc_engine_tensor_find(engine->file, "text_projection.weight");
+    uint64_t at = oc_engine_tensor_at(engine->file, index)->offset + 1;
+    octavo_engine_free(engine);
+    char *bytes = oc_test_read(path, &size);
+    oc_format_front front;
+    memcpy(&front, bytes, sizeof front);
+    for (uint32_t i = 0; i < front.header.section_count; i++) {
+        at += front.sections[i].type == OC_SECTION_WEIGHTS ? front.sections[i].offset : 0;
+    }
+    bytes[at] ^= 0x40;
+    engine_reseal((uint8_t *)bytes, size);
+    oc_test_write(path, bytes, size);
+    free(bytes);
+    assert_int_equal(try(path, (oc_test_device){"cpu", NULL, ""}, 0, &error), OCTAVO_OK);
+    assert_int_equal(octavo_tool_inspect(path, OCTAVO_INSPECT_VERIFY, &json, &error),
+                     OCTAVO_CORRUPT);
+    assert_int_equal(error.cause, OCTAVO_CAUSE_CANARY);
+    assert_non_null(strstr(error.message, "the whole-model canary of text_embeds deviates by"));
+    assert_null(json);
+}
+
+/* -- devices that lie ------------------------------------------------------------------------ */
+
+static struct {
+    const oc_backend *honest;
+    oc_step_kind kind; /* whose output is wrong */
+    float factor, offset;
+} lie;
+
+static octavo_status run_lying(oc_device *device, const oc_step *steps, int32_t count,
+                               const oc_run *run, void *scratch, double *seconds,
+                               octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    for (int32_t i = 0; i < count; i++) {
+        const oc_step *step = &steps[i];
+        const oc_view *out = step->kind == OC_STEP_GEMM        ? &step->u.gemm.out
+                             : step->kind == OC_STEP_ATTENTION ? &step->u.attention.out
+                                                               : &step->u.norm.out;
+        OC_TRY(lie.honest->run(device, step, 1, run, scratch, seconds, error));
+        for (int32_t r = 0; step->kind == lie.kind && r < run->rows[step->rows]; r++) {
+            if (out->is_codes) {
+                ((uint8_t *)out->data)[r * out->stride] ^= lie.offset != 0 ? 0x40 : 0;
+            } else {
+                float *value = (float *)out->data + r * out->stride;
+                *value = *value * lie.factor + lie.offset;
+            }
+        }
+    }
+done:
+    return status;
+}
+
+static octavo_status make_lying(const octavo_engine *engine, oc_test_device device,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    static oc_backend liar;
+    oc_session_options options = {.savings = OC_SAVINGS_ALL,
+                                  .canaries = engine->canaries,
+                                  .canary_count = engine->canary_count};
+    oc_weight_source source = oc_engine_source(engine);
+    oc_session *session = NULL;
+    oc_device_options wanted = {.tier = device.tier, .threads = 1};
+    oc_error_clear(error);
+    OC_TRY(oc_device_open_by_name(device.device, &wanted, &options.device, error));
+    lie.honest = options.device->backend;
+    liar = *lie.honest;
+    liar.run = run_lying;
+    options.device->backend = &liar;
+    OC_TRY(oc_session_create(&engine->graph, &source, &options, &session, error));
+done:
+    oc_session_free(session);
+    return status;
+}
+
+/* A kernel that is wrong in one column, by noise, by NaN, or by one code, is found out on every
+ * device, in FP8 and in plain engines, in layers that are computed whole and in those of one row.
+ */
+static void lying_kernels_are_found(void **state) {
+    (void)state;
+    static const char *const engines[] = {"f32", "modelopt-fp8"};
+    static const oc_step_kind kinds[] = {OC_STEP_GEMM, OC_STEP_ATTENTION, OC_STEP_NORM};
+    static const float lies[][2] = {{1, 3}, {-1, 1}, {NAN, 1}, {1, INFINITY}};
+    oc_test_device devices[OC_TEST_DEVICES];
+    int32_t count = oc_test_devices(devices);
+    for (size_t e = 0; e < OC_COUNT(engines); e++) {
+        const octavo_engine *engine = oc_test_engine(engines[e]);
+        for (int32_t d = 0; d < count; d++) {
+            octavo_error error;
+            lie.kind = OC_STEP_COUNT;
+            if (make_lying(engine, devices[d], &error) != OCTAVO_OK) {
+                fail_msg("honest: %s", error.message);
+            }
+            for (size_t k = 0; k < OC_COUNT(kinds); k++) {
+                for (size_t i = 0; i < OC_COUNT(lies); i++) {
+                    lie.kind = kinds[k];
+                    lie.factor = lies[i][0];
+                    lie.offset = lies[i][1];
+                    octavo_status status = make_lying(engine, devices[d], &error);
+                    if (status != OCTAVO_CORRUPT || error.cause != OCTAVO_CAUSE_CANARY) {
+                        fail_msg("%s on %s: step kind %d, lie %zu: %d, %s", engines[e],
+                                 devices[d].label, (int)kinds[k], i, status, error.message);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* -- canaries that mean harm ----------------------------------------------------------------- */
+
+static octavo_status run_one(const octavo_engine *engine, const oc_canary *canary, int32_t count,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_weight_source source = oc_engine_source(engine);
+    oc_device *device = NULL;
+    oc_weights *weights = NULL;
+    double worst;
+    oc_error_clear(error);
+    OC_TRY(oc_device_open_by_name("cpu", &(oc_device_options){.threads = 1}, &device, error));
+    OC_TRY(oc_weights_create(device, &source, &weights, error));
+    OC_TRY(oc_canaries_run(&engine->graph, weights, OC_SAVINGS_ALL, OCTAVO_IMAGE | OCTAVO_TEXT,
+                           canary, count, &worst, error));
+done:
+    oc_weights_free(weights);
+    if (device != NULL) {
+        device->backend->close(device);
+    }
+    return status;
+}
+
+/* A canary between values that are no layer is refused, whatever it would read or write. */
+static void odd_canaries_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *input, *output;
+        int32_t rows, columns;
+        octavo_status status;
+    } cases[] = {
+        {"vision.hidden.0", "vision.hidden.1", 4, 127, OCTAVO_CORRUPT},
+        {"vision.hidden.0", "vision.hidden.1", 4, 129, OCTAVO_CORRUPT},
+        {"vision.hidden.0", "vision.layers.0.fc1", 4, 128, OCTAVO_CORRUPT},
+        {"vision.hidden.0", "image_embeds", 4, 128, OCTAVO_CORRUPT},
+        {"vision.hidden.0", "image_embeds", 4, 64, OCTAVO_CORRUPT},
+        {"vision.hidden.1", "vision.hidden.0", 4, 128, OCTAVO_CORRUPT}, /* backwards */
+        {"vision.hidden.0", "text.hidden.1", 4, 96, OCTAVO_CORRUPT},    /* across */
+        {"text.hidden.0", "vision.hidden.1", 4, 128, OCTAVO_CORRUPT},
+        {"pixels", "vision.hidden.0", 4, 128, OCTAVO_CORRUPT},
+        {"pixel_values", "vision.hidden.0", 17, 128, OCTAVO_CORRUPT},
+        {"input_ids", "text.hidden.1", 4, 96, OCTAVO_CORRUPT},
+        {"image_embeds", "logits_per_image", 1, 64, OCTAVO_CORRUPT},
+        {"image_embeds_raw", "image_embeds", 1, 64, OCTAVO_CORRUPT},
+        {"text.end", "text_embeds", 1, 64, OCTAVO_CORRUPT},
+        {"vision.hidden.7", "vision.hidden.1", 4, 128, OCTAVO_NOT_FOUND},
+        {"vision.hidden.0", "vision.hidden.7", 4, 128, OCTAVO_NOT_FOUND},
+    };
+    const octavo_engine *engine = oc_test_engine("modelopt-fp8");
+    static float zeros[64 * 256];
+    octavo_error error;
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        for (int32_t tower = OCTAVO_IMAGE; tower <= OCTAVO_TEXT; tower++) {
+            oc_canary canary = {
+                .kind = OC_CANARY_LAYER,
+                .tower = tower,
+                .input = cases[i].input,
+                .output = cases[i].output,
+                .limit = 1e9f,
+                .given = {OCTAVO_F32, 2, {cases[i].rows, cases[i].columns}, zeros},
+                .expected = {OCTAVO_F32, 2, {cases[i].rows, cases[i].columns}, zeros}};
+            octavo_status status = run_one(engine, &canary, 1, &error);
+            if (status != cases[i].status && status != OCTAVO_UNSUPPORTED) {
+                fail_msg("%s to %s: %d, %s", cases[i].input, cases[i].output, status,
+                         error.message);
+            }
+            assert_int_equal(error.cause, OCTAVO_CAUSE_NONE);
+            assert_true(error.message[0] != '\0');
+        }
+    }
+    assert_int_equal(run_one(engine, engine->canaries, OC_LIMIT_CANARIES + 1, &error),
+                     OCTAVO_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "the limit is 1024"));
+}
+
+/* Every real canary passes everywhere with room to spare, whatever savings are on, also where 16
+ * bit are stored between operations; the share that was used is told. */
+static void sound_engines_pass(void **state) {
+    (void)state;
+    static const char *const names[] = {"f32",
+                                        "bf16",
+                                        "legacy-eos-f32",
+                                        "modelopt-fp8",
+                                        "modelopt-fp8-mixed",
+                                        "geometry-modelopt-fp8",
+                                        "quick-gelu-modelopt-fp8",
+                                        "extra-tokens-modelopt-fp8"};
+    static const char *const disabled[] = {NULL, "last-row", "merge-qkv,fold-scale"};
+    oc_test_device devices[OC_TEST_DEVICES + 2];
+    int32_t count = oc_test_devices(devices);
+    devices[count++] = (oc_test_device){"ref", "f16", "ref f16"};
+    devices[count++] = (oc_test_device){"ref", "bf16", "ref bf16"};
+    for (size_t n = 0; n < OC_COUNT(names); n++) {
+        const octavo_engine *engine = oc_test_engine(names[n]);
+        assert_int_equal(engine->canary_count, 4);
+        for (int32_t d = 0; d < count; d++) {
+            for (size_t i = 0; i < OC_COUNT(disabled); i++) {
+                octavo_session *session = oc_test_session(
+                    engine, devices[d], (octavo_session_options){.disable = disabled[i]});
+                double share = oc_session_canary_share(session->session);
+                if (!(share >= 0 && share < 0.65)) {
+                    fail_msg("%s on %s: %g of the limit is used up", names[n], devices[d].label,
+                             share);
+                }
+                octavo_session_free(session);
+            }
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sound_engines_pass),       cmocka_unit_test(damaged_weights_are_found),
+        cmocka_unit_test(damaged_scales_are_named), cmocka_unit_test(whole_models_are_verified),
+        cmocka_unit_test(lying_kernels_are_found),  cmocka_unit_test(odd_canaries_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, oc_test_engines_free);
+}
