@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cli/line/commands.h"
-#include "cli/line/help.h"
 #include "cli/output/errors.h"
 #include "cli/output/progress.h"
 #include "cli/output/signals.h"

@@ -40,6 +40,11 @@ for flag in --tier --disable; do
         out "^  $flag "
     done
 done
+# What does not work is not offered; what works is told.
+try 0 build --help
+out '^  --precision as-checkpoint.bf16.f16$'
+try 0 run --help
+out 'avx2:f32'
 try 0 help --man octavo
 out '^\\fBoctavo\\-build\\fR\(1\)$'
 

@@ -1,11 +1,26 @@
 # A wrong command line ends in one sentence and exit code 64, before any work.
 fails 64 INVALID_ARGUMENT frob
+err '`octavo help` lists them'
+fails 64 INVALID_ARGUMENT biuld "$tiny" -o e.octavo
+err 'did you mean "octavo build"\?$'
+fails 64 INVALID_ARGUMENT quantise "$tiny" -o e.octavo
+err 'did you mean "octavo quantize"\?$'
+fails 64 INVALID_ARGUMENT help clasify
+err 'did you mean "octavo classify"\?$'
 fails 64 INVALID_ARGUMENT build
 err '--output|an argument is missing'
 fails 64 INVALID_ARGUMENT build "$tiny"
 fails 64 INVALID_ARGUMENT build "$tiny" too many -o e.octavo
 fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo --frob
-err 'has no flag --frob'
+err 'has no flag --frob; `octavo build --help` lists them'
+for precision in --precison --percision=f16; do
+    fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo $precision
+    err 'did you mean --precision\?$'
+done
+fails 64 INVALID_ARGUMENT bench e.octavo --t 1
+err 'did you mean --tower or --tokens or --tier or --threads\?$'
+fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo --max-drop 1
+err 'octavo eval has it$'
 fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo -x
 fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo --precision f8
 fails 64 INVALID_ARGUMENT build "$tiny" -o e.octavo --strict=yes
@@ -30,6 +45,8 @@ fails 64 INVALID_ARGUMENT bench e.octavo --batch 0
 fails 64 INVALID_ARGUMENT bench e.octavo --batch 1,x
 fails 64 INVALID_ARGUMENT bench e.octavo --batch ,
 fails 64 INVALID_ARGUMENT bench e.octavo --duration soon
+fails 64 INVALID_ARGUMENT bench e.octavo --duration 0
+err 'takes a number from 0.01 to 3600'
 fails 64 INVALID_ARGUMENT run e.octavo --inputs a.safetensors
 fails 64 INVALID_ARGUMENT embed e.octavo --text a -o out.txt
 fails 64 INVALID_ARGUMENT embed e.octavo -o out.npy

@@ -20,11 +20,14 @@ static octavo_status precision_of(const oc_cli_options *options, octavo_precisio
         *out = OCTAVO_PRECISION_F16;
     } else if (strcmp(name, "bf16") == 0) {
         *out = OCTAVO_PRECISION_BF16;
-    } else {
+    } else if (strcmp(name, "fp8") == 0 || strcmp(name, "auto") == 0) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                 "--precision %s is not made by build, which has no calibration data: "
                 "`octavo quantize` makes an FP8 checkpoint, which build then takes as it is",
                 name);
+    } else {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "--precision takes one of as-checkpoint, bf16 and f16, not \"%s\"", name);
     }
 done:
     return status;

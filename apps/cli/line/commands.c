@@ -19,8 +19,8 @@
     { name, 0, false, OC_CLI_LIST, FIELD(field), value, 0, 0, text }
 #define COUNT(name, field, min, max, text)                                                         \
     { name, 0, false, OC_CLI_COUNT, FIELD(field), "N", min, max, text }
-#define NUMBER(name, field, value, max, text)                                                      \
-    { name, 0, false, OC_CLI_NUMBER, FIELD(field), value, 0, max, text }
+#define NUMBER(name, field, value, min, max, text)                                                 \
+    { name, 0, false, OC_CLI_NUMBER, FIELD(field), value, min, max, text }
 #define MUST(name, field, value, text)                                                             \
     { name, 0, true, OC_CLI_TEXT, FIELD(field), value, 0, 0, text }
 #define OUTPUT(value, text)                                                                        \
@@ -40,7 +40,9 @@ static const oc_cli_flag common_flags[] = {
 };
 
 static const oc_cli_flag session_flags[] = {
-    TEXT("tier", tier, "NAME", "CPU tier, such as portable or avx2; default: the best here"),
+    TEXT("tier", tier, "NAME",
+         "CPU tier: avx2, avx2:f32 (no 16-bit integer products) or portable; default: the best "
+         "here, which `octavo doctor` names"),
     WORDS("disable", disable, "NAME[,NAME...]",
           "leave out exact savings; `octavo explain` lists their names"),
     END,
@@ -48,8 +50,9 @@ static const oc_cli_flag session_flags[] = {
 
 static const oc_cli_flag build_flags[] = {
     OUTPUT("E.octavo", "the engine file to write"),
-    CHOICE("precision", precision, "as-checkpoint|bf16|f16|fp8|auto",
-           "as-checkpoint, the default, keeps the type of each tensor; bf16 and f16 widen FP8"),
+    TEXT("precision", precision, "as-checkpoint|bf16|f16",
+         "as-checkpoint, the default, keeps the type of each tensor; bf16 and f16 widen FP8; what "
+         "makes FP8 is octavo quantize"),
     WORDS("keep", keep, "GLOB=f16[,...]", "pin the linear layers of these names to 16 bit"),
     SWITCH("strict", strict, "fail where anything would fall back to another precision"),
     SWITCH("verify", verify, "add whole-model canaries and run every canary on the written file"),
@@ -110,7 +113,7 @@ static const oc_cli_flag eval_flags[] = {
     MUST("data", data, "DIR", "a folder with a folder of images for each class"),
     TEXT("labels", labels_file, "FILE.json", "templates and classes; default: DIR/labels.json"),
     TEXT("against", against, "OTHER.octavo", "compare with this engine, image by image"),
-    NUMBER("max-drop", max_drop, "POINTS", 100,
+    NUMBER("max-drop", max_drop, "POINTS", 0, 100,
            "exit 1 where top-1 is more than so many percentage points below --against's"),
     TEXT("predictions", predictions, "FILE.json", "write the class of each file there"),
     COUNT("batch", batch, 1, OC_LIMIT_BATCH, "images of one run; default: 16"),
@@ -123,9 +126,9 @@ static const oc_cli_flag bench_flags[] = {
     CHOICE("tower", tower, "image|text", "default: all that the engine has"),
     WORDS("batch", batches, "N[,N...]", "rows of one run; default: 1"),
     COUNT("tokens", tokens, 2, OC_LIMIT_TOKENS, "of each text; default: the longest it takes"),
-    NUMBER("duration", duration, "S", 3600, "seconds a measurement; default: 3"),
-    NUMBER("warmup", warmup, "S", 3600, "seconds of running before it; default: 0.5"),
-    NUMBER("max-spread", max_spread, "SHARE", 1000,
+    NUMBER("duration", duration, "S", 0.01, 3600, "seconds a measurement; default: 3"),
+    NUMBER("warmup", warmup, "S", 0, 3600, "seconds of running before it; default: 0.5"),
+    NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
     SWITCH("profile", profile, "show where the time goes, step by step"),
     TEXT("save-checkpoint", save_checkpoint, "DIR", "keep the random checkpoint of --preset"),
@@ -245,4 +248,20 @@ const oc_cli_flag *oc_cli_flag_at(const oc_cli_command *command, int32_t index) 
         }
     }
     return NULL;
+}
+
+void oc_cli_usage(const oc_cli_command *command, oc_buffer *out) {
+    const oc_cli_flag *flag;
+    oc_buffer_printf(out, "octavo %s", command->name);
+    if (command->arguments[0]) {
+        oc_buffer_printf(out, " %s", command->arguments);
+    }
+    for (int32_t i = 0; (flag = oc_cli_flag_at(command, i)); i++) {
+        if (flag->required && flag->letter) {
+            oc_buffer_printf(out, " -%c %s", flag->letter, flag->value);
+        } else if (flag->required) {
+            oc_buffer_printf(out, " --%s %s", flag->name, flag->value);
+        }
+    }
+    oc_buffer_text(out, " [FLAG...]");
 }

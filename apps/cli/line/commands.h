@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "cli/line/options.h"
 
 typedef enum oc_cli_kind {
@@ -51,6 +52,9 @@ const oc_cli_command *oc_cli_find(const char *name); /* NULL: no such command */
 
 /* Its flags: its own, those of commands that run sessions, those of all; NULL behind the last. */
 const oc_cli_flag *oc_cli_flag_at(const oc_cli_command *command, int32_t index);
+
+/* "octavo build CKPT -o E.octavo [FLAG...]" */
+void oc_cli_usage(const oc_cli_command *command, oc_buffer *out);
 
 #define OC_CLI_COMMAND_MAP(XX)                                                                     \
     XX(build)                                                                                      \

@@ -1,9 +1,10 @@
-/* docgen.c - man pages and bash completion, from the table of commands. */
+/* docgen.c - see docgen.h. */
+#include "cli/line/docgen.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "base/sys/env.h"
-#include "cli/line/help.h"
 #include "cli/output/errors.h"
 
 /* Text as troff takes it: backslashes and dashes escaped, a first dot or quote hidden. */

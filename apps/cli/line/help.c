@@ -1,16 +1,16 @@
 /* help.c - `octavo help`, `octavo COMMAND --help` and `octavo version`. */
-#include "cli/line/help.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/sys/env.h"
+#include "cli/line/docgen.h"
+#include "cli/line/suggest.h"
 #include "cli/output/errors.h"
 #include "cli/output/render.h"
 
 enum { FLAG_INDENT = 4, TEXT_INDENT = 8, COMMAND_COLUMN = 10 };
 
-void oc_cli_help_program(oc_buffer *out) {
+static void help_program(oc_buffer *out) {
     oc_buffer_text(out, "octavo - turn CLIP checkpoints into inference engines, and run them\n\n"
                         "usage: octavo COMMAND ...\n\n");
     for (const oc_cli_command *command = oc_cli_commands; command->name; command++) {
@@ -26,23 +26,7 @@ void oc_cli_help_program(oc_buffer *out) {
 #undef XX
 }
 
-void oc_cli_usage(const oc_cli_command *command, oc_buffer *out) {
-    const oc_cli_flag *flag;
-    oc_buffer_printf(out, "octavo %s", command->name);
-    if (command->arguments[0]) {
-        oc_buffer_printf(out, " %s", command->arguments);
-    }
-    for (int32_t i = 0; (flag = oc_cli_flag_at(command, i)); i++) {
-        if (flag->required && flag->letter) {
-            oc_buffer_printf(out, " -%c %s", flag->letter, flag->value);
-        } else if (flag->required) {
-            oc_buffer_printf(out, " --%s %s", flag->name, flag->value);
-        }
-    }
-    oc_buffer_text(out, " [FLAG...]");
-}
-
-void oc_cli_help_command(const oc_cli_command *command, oc_buffer *out) {
+static void help_command(const oc_cli_command *command, oc_buffer *out) {
     const oc_cli_flag *flag;
     oc_buffer_printf(out, "octavo %s - %s\n\nusage: ", command->name, command->summary);
     oc_cli_usage(command, out);
@@ -98,17 +82,17 @@ octavo_status oc_cli_help(oc_cli_options *options, int *verdict, octavo_error *e
     (void)verdict;
     oc_buffer_init(&text);
     if (!is_program && !command) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "there is no command \"%s\"; `octavo help` lists them", name);
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "there is no command \"%s\"%s",
+                name, oc_cli_command_hint(name, (char[OC_CLI_HINT]){0}));
     }
     if (options->completion) {
         oc_cli_completion(&text);
     } else if (options->man) {
         oc_cli_man(is_program ? NULL : command, &text);
     } else if (is_program) {
-        oc_cli_help_program(&text);
+        help_program(&text);
     } else {
-        oc_cli_help_command(command, &text);
+        help_command(command, &text);
     }
     OC_TRY(print_text(options, "help", &text, error));
 done:

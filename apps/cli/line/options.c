@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "base/sys/env.h"
 #include "cli/line/commands.h"
+#include "cli/line/suggest.h"
 
 enum {
     FLAGS_MAX = 32,
@@ -212,7 +213,7 @@ static octavo_status parse_flags(int argc, char **argv, oc_cli_options *out, oct
     octavo_status status = OCTAVO_OK;
     struct option longs[FLAGS_MAX + 1] = {{NULL, 0, NULL, 0}};
     char letters[2 * FLAGS_MAX + 2] = ":"; /* a missing value is told apart */
-    char name[64];
+    char name[64], hint[OC_CLI_HINT];
     const oc_cli_flag *flag;
     size_t length = 1;
     for (int32_t i = 0; i < FLAGS_MAX && (flag = oc_cli_flag_at(out->command, i)); i++) {
@@ -229,12 +230,15 @@ static octavo_status parse_flags(int argc, char **argv, oc_cli_options *out, oct
     optind = 0; /* begin anew */
     for (int got; (got = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         if (got == '?' && optopt && optopt < LONG_FLAG) {
-            USAGE("octavo %s has no flag -%c", out->command->name, optopt);
+            USAGE("octavo %s has no flag -%c%s", out->command->name, optopt,
+                  oc_cli_flag_hint(out->command, "-", hint));
+        }
+        if (got == '?' && optopt) {
+            USAGE("octavo %s: %s takes no value", out->command->name, argv[optind - 1]);
         }
         if (got == '?') {
-            USAGE(optopt ? "octavo %s: %s takes no value"
-                         : "octavo %s has no flag %s, or several that begin so",
-                  out->command->name, argv[optind - 1]);
+            USAGE("octavo %s has no flag %s%s", out->command->name, argv[optind - 1],
+                  oc_cli_flag_hint(out->command, argv[optind - 1], hint));
         }
         if (got == ':') {
             USAGE("%s is given no value", argv[optind - 1]);
@@ -272,7 +276,8 @@ octavo_status oc_cli_parse(int argc, char **argv, oc_cli_options *out, octavo_er
                                                                   : name;
     out->command = oc_cli_find(name);
     if (!out->command) {
-        USAGE("there is no command \"%s\"; `octavo help` lists them", name);
+        USAGE("there is no command \"%s\"%s", name,
+              oc_cli_command_hint(name, (char[OC_CLI_HINT]){0}));
     }
     OC_TRY(read_environment(out, error));
     OC_TRY(parse_flags(argc - 1, argv + 1, out, error));
