@@ -59,8 +59,8 @@ static octavo_status print_profile(const oc_cli_result *from, octavo_error *erro
     oc_arena_init(&arena);
     oc_cli_table_open(&table, ">ms|>share|>times|<step|<kernel|<what");
     OC_TRY(read_steps(from, &arena, &steps, &count, &total, error));
-    printf("\n%s, batch %d: %.3f ms in steps\n\n", oc_cli_tower_name(from->tower), from->batch,
-           1e3 * total / from->profiled);
+    oc_cli_say("\n%s, batch %d: %.3f ms in steps\n\n", oc_cli_tower_name(from->tower), from->batch,
+               1e3 * total / from->profiled);
     for (int32_t i = 0; i < count && i < PROFILE_ROWS; i++) {
         oc_cli_table_cell(&table, "%.3f", 1e3 * steps[i].seconds / from->profiled);
         oc_cli_table_cell(&table, "%.1f %%", 100 * steps[i].seconds / total);
@@ -177,8 +177,8 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
     oc_cli_table_open(
         &table,
         "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu ms|>rows/s|>GFLOP/s|>of peak");
-    printf("%s on %s\nready in %.3f s, %.0f MB resident\n\n", of->model.info->name, device,
-           of->model.load_s, oc_cli_resident_mb());
+    oc_cli_say("%s on %s\nready in %.3f s, %.0f MB resident\n\n", of->model.info->name, device,
+               of->model.load_s, oc_cli_resident_mb());
     for (int32_t i = 0; i < of->result_count; i++) {
         const oc_cli_timing *timing = &of->results[i].timing;
         double flops = timing->flop / timing->median_s;

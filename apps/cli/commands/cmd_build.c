@@ -96,13 +96,16 @@ static void print_sizes(const oc_cli_node *report) {
     char text[2][OC_CLI_NUMBER_TEXT];
     double from = oc_cli_number(report, "checkpoint_bytes", 0);
     double to = oc_cli_number(report, "engine_bytes", 0);
-    printf("\nsize: %s, the checkpoint's tensors %s", oc_cli_bytes(to, text[0]),
-           oc_cli_bytes(from, text[1]));
-    printf(from > 0 ? " (%+.1f %%)\n" : "\n", 100 * (to / from - 1));
+    char more[32] = "";
+    if (from > 0) {
+        snprintf(more, sizeof more, " (%+.1f %%)", 100 * (to / from - 1));
+    }
+    oc_cli_say("\nsize: %s, the checkpoint's tensors %s%s\n", oc_cli_bytes(to, text[0]),
+               oc_cli_bytes(from, text[1]), more);
     const oc_cli_node *canaries = oc_cli_at(report, "canaries");
     if (canaries) {
-        printf("canaries: %.0f of layers, %.0f of the whole model\n",
-               oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0));
+        oc_cli_say("canaries: %.0f of layers, %.0f of the whole model\n",
+                   oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0));
     }
 }
 
@@ -141,14 +144,14 @@ static octavo_status print_report(const oc_cli_options *options, const char *tex
     oc_arena arena;
     oc_arena_init(&arena);
     OC_TRY(oc_cli_tree(text, &arena, &report, error));
-    printf("%s: %s, %s, built in %.2f s\n\n", options->output, oc_cli_text(report, "name", "?"),
-           oc_cli_text(report, "precision", "?"), oc_cli_number(report, "seconds", 0));
+    oc_cli_say("%s: %s, %s, built in %.2f s\n\n", options->output, oc_cli_text(report, "name", "?"),
+               oc_cli_text(report, "precision", "?"), oc_cli_number(report, "seconds", 0));
     OC_TRY(print_towers(report, error));
     OC_TRY(print_reasons(report, "widened", "widened to 16 bit", &arena, error));
     OC_TRY(print_reasons(report, "fell_back", "fell back", &arena, error));
     double unmerged = oc_cli_number(report, "unmerged", 0);
     if (unmerged > 0) {
-        printf("\nin %.0f layers Q, K and V stay apart: their input scales differ\n", unmerged);
+        oc_cli_say("\nin %.0f layers Q, K and V stay apart: their input scales differ\n", unmerged);
     }
     print_sizes(report);
     OC_TRY(print_lines(report, error));

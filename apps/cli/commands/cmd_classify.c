@@ -12,7 +12,7 @@
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 
-enum { TOP = 5, BAR = 20, PATH_SHOWN = 36 };
+enum { TOP = 5, BAR = 20 /* characters of 100 % */ };
 
 typedef struct ranked {
     float score;
@@ -98,10 +98,9 @@ static int by_score(const void *a, const void *b) {
 static void print_result(const char *file, const ranked *best, int32_t top,
                          const oc_cli_list *labels, oc_cli_table *table) {
     static const char bar[BAR + 1] = "####################";
-    size_t size = strlen(file), cut = size > PATH_SHOWN ? size - PATH_SHOWN : 0;
     for (int32_t i = 0; i < top; i++) {
         int length = (int)((float)BAR * best[i].score + 0.5f);
-        oc_cli_table_cell(table, "%s%s", i == 0 && cut ? ".." : "", i == 0 ? file + cut : "");
+        oc_cli_table_cell(table, "%s", i == 0 ? file : "");
         oc_cli_table_cell(table, "%s", labels->items[best[i].label]);
         oc_cli_table_cell(table, "%.1f %%", 100 * (double)best[i].score);
         oc_cli_table_cell(table, "%.*s", length, bar);
@@ -138,7 +137,7 @@ static octavo_status tell(const oc_cli_options *options, const octavo_tool_class
     oc_json_writer json;
     oc_cli_table table;
     oc_buffer_init(&buffer);
-    oc_cli_table_open(&table, "<image|<label|>score|<");
+    oc_cli_table_open(&table, "<image|<label|>score|~");
     if (!scores || !ranks) {
         OC_NO_MEMORY(error, (size_t)labels->count * sizeof *ranks);
     }

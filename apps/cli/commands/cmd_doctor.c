@@ -12,11 +12,13 @@ static const char *item_text(const oc_cli_node *item) {
 }
 
 static void print_words(const char *title, const oc_cli_node *item, const char *none) {
-    printf("%s:%s", title, item ? "" : none);
-    for (; item; item = item->next) {
-        printf(" %s", item_text(item));
+    oc_buffer words;
+    oc_buffer_init(&words);
+    for (const oc_cli_node *word = item; word; word = word->next) {
+        oc_buffer_printf(&words, " %s", item_text(word));
     }
-    putchar('\n');
+    oc_cli_say("%s:%s\n", title, words.data ? words.data : none);
+    oc_buffer_free(&words);
 }
 
 static octavo_status print_report(const oc_cli_node *report, octavo_error *error) {
@@ -24,9 +26,9 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     const oc_cli_node *cpu = oc_cli_at(report, "cpu");
     oc_cli_table table;
     oc_cli_table_open(&table, "<tier|<here");
-    printf("octavo %s\ncpu: %s, %.0f cores, %.0f usable\n", oc_cli_text(report, "version", "?"),
-           oc_cli_text(cpu, "model", "?"), oc_cli_number(cpu, "cores", 0),
-           oc_cli_number(cpu, "usable_cores", 0));
+    oc_cli_say("octavo %s\ncpu: %s, %.0f cores, %.0f usable\n", oc_cli_text(report, "version", "?"),
+               oc_cli_text(cpu, "model", "?"), oc_cli_number(cpu, "cores", 0),
+               oc_cli_number(cpu, "usable_cores", 0));
     print_words("features", oc_cli_items(cpu, "features"), " none that octavo uses");
     for (const oc_cli_node *tier = oc_cli_items(cpu, "tiers"); tier; tier = tier->next) {
         oc_cli_table_cell(&table, "%s", oc_cli_text(tier, "name", "?"));
@@ -40,11 +42,11 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     }
     for (oc_env i = 0; i < OC_ENV_COUNT; i++) {
         if (oc_env_get(i)) {
-            printf("%s=%s (%s)\n", oc_env_name(i), oc_env_get(i), oc_env_about(i));
+            oc_cli_say("%s=%s (%s)\n", oc_env_name(i), oc_env_get(i), oc_env_about(i));
         }
     }
     for (const oc_cli_node *note = oc_cli_items(report, "notes"); note; note = note->next) {
-        printf("note: %s\n", item_text(note));
+        oc_cli_say("note: %s\n", item_text(note));
     }
 done:
     oc_cli_table_close(&table);

@@ -32,9 +32,9 @@ static octavo_status print_program(const oc_cli_node *program, oc_arena *arena,
     oc_cli_table table;
     oc_cli_table_open(&table, ">times|<step|<kernel|<what and why");
     OC_TRY(oc_cli_group(oc_cli_at(program, "steps"), "name", arena, &steps, &count, error));
-    printf("\n%s: activations %s, scratch %s\n\n", oc_cli_text(program, "name", "?"),
-           oc_cli_bytes(oc_cli_number(program, "arena_bytes", 0), text[0]),
-           oc_cli_bytes(oc_cli_number(program, "scratch_bytes", 0), text[1]));
+    oc_cli_say("\n%s: activations %s, scratch %s\n\n", oc_cli_text(program, "name", "?"),
+               oc_cli_bytes(oc_cli_number(program, "arena_bytes", 0), text[0]),
+               oc_cli_bytes(oc_cli_number(program, "scratch_bytes", 0), text[1]));
     for (int32_t i = 0; i < count; i++) {
         oc_cli_table_cell(&table, "%d", steps[i].count);
         oc_cli_table_cell(&table, "%s", steps[i].name);
@@ -64,13 +64,15 @@ octavo_status oc_cli_explain(oc_cli_options *options, int *verdict, octavo_error
         goto done;
     }
     OC_TRY(oc_cli_tree(text, &arena, &report, error));
-    printf("%s on %s (%s), %s held", model.path, oc_cli_text(report, "device", "?"),
-           oc_cli_text(report, "about", ""), oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
-    double canary = oc_cli_number(report, "canary_share", -1);
-    if (canary >= 0) {
-        printf("; canaries used %.0f %% of their tolerance", 100 * canary);
+    double share = oc_cli_number(report, "canary_share", -1);
+    char canaries[64] = "";
+    if (share >= 0) {
+        snprintf(canaries, sizeof canaries, "; canaries used %.0f %% of their tolerance",
+                 100 * share);
     }
-    printf("\n\n");
+    oc_cli_say("%s on %s (%s), %s held%s\n\n", model.path, oc_cli_text(report, "device", "?"),
+               oc_cli_text(report, "about", ""),
+               oc_cli_bytes(oc_cli_number(report, "bytes", 0), size), canaries);
     OC_TRY(print_savings(report, error));
     for (const oc_cli_node *item = oc_cli_items(report, "programs"); item; item = item->next) {
         /* the program that takes pixel_values differs from the one that takes pixels in one step */

@@ -71,19 +71,20 @@ done:
 static void print_towers(const oc_cli_node *report) {
     const oc_cli_node *image = oc_cli_at(report, "image"), *text = oc_cli_at(report, "text");
     if (image && image->count) {
-        printf("image: %.0f pixels a side, patches of %.0f, %.0f tokens; %.0f layers, width %.0f, "
-               "%.0f heads\n",
-               oc_cli_number(image, "size", 0), oc_cli_number(image, "patch", 0),
-               oc_cli_number(image, "tokens", 0), oc_cli_number(image, "layers", 0),
-               oc_cli_number(image, "width", 0), oc_cli_number(image, "heads", 0));
+        oc_cli_say(
+            "image: %.0f pixels a side, patches of %.0f, %.0f tokens; %.0f layers, width %.0f, "
+            "%.0f heads\n",
+            oc_cli_number(image, "size", 0), oc_cli_number(image, "patch", 0),
+            oc_cli_number(image, "tokens", 0), oc_cli_number(image, "layers", 0),
+            oc_cli_number(image, "width", 0), oc_cli_number(image, "heads", 0));
     }
     if (text && text->count) {
-        printf("text: %.0f tokens of %.0f; %.0f layers, width %.0f, %.0f heads\n",
-               oc_cli_number(text, "tokens", 0), oc_cli_number(text, "vocabulary", 0),
-               oc_cli_number(text, "layers", 0), oc_cli_number(text, "width", 0),
-               oc_cli_number(text, "heads", 0));
+        oc_cli_say("text: %.0f tokens of %.0f; %.0f layers, width %.0f, %.0f heads\n",
+                   oc_cli_number(text, "tokens", 0), oc_cli_number(text, "vocabulary", 0),
+                   oc_cli_number(text, "layers", 0), oc_cli_number(text, "width", 0),
+                   oc_cli_number(text, "heads", 0));
     }
-    printf("embeddings: %.0f values\n", oc_cli_number(report, "embed_dim", 0));
+    oc_cli_say("embeddings: %.0f values\n", oc_cli_number(report, "embed_dim", 0));
 }
 
 static octavo_status print_report(const oc_cli_node *report, octavo_error *error) {
@@ -93,16 +94,17 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     const oc_cli_node *calibration = oc_cli_at(report, "calibration");
     const char *card = oc_cli_text(report, "card", NULL),
                *graph = oc_cli_text(report, "graph", NULL);
-    printf("%s: %s, %s, %s\n", oc_cli_text(report, "file", "?"), oc_cli_text(report, "name", "?"),
-           oc_cli_text(report, "precision", "?"),
-           oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
-    printf("format %s, written by octavo %s from a checkpoint of %s\n",
-           oc_cli_text(report, "format", "?"), oc_cli_text(report, "octavo", "?"),
-           oc_cli_text(report, "producer", "unknown origin"));
+    oc_cli_say("%s: %s, %s, %s\n", oc_cli_text(report, "file", "?"),
+               oc_cli_text(report, "name", "?"), oc_cli_text(report, "precision", "?"),
+               oc_cli_bytes(oc_cli_number(report, "bytes", 0), size));
+    oc_cli_say("format %s, written by octavo %s from a checkpoint of %s\n",
+               oc_cli_text(report, "format", "?"), oc_cli_text(report, "octavo", "?"),
+               oc_cli_text(report, "producer", "unknown origin"));
     print_towers(report);
-    printf("canaries: %.0f of layers, %.0f of the whole model; calibration record: %s\n\n",
-           oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0),
-           calibration && calibration->count ? "yes" : "no");
+    oc_cli_say("canaries: %.0f of layers, %.0f of the whole model; calibration record: %s\n",
+               oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0),
+               calibration && calibration->count ? "yes" : "no");
+    putchar('\n');
     OC_TRY(print_operands(report, error));
     putchar('\n');
     OC_TRY(print_sections(report, error));
@@ -114,9 +116,9 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
         printf("\n%s%s", graph, graph[0] && graph[strlen(graph) - 1] == '\n' ? "" : "\n");
     }
     if (oc_cli_true(report, "verified")) {
-        printf("\nverified: every checksum and every canary is right\n");
+        oc_cli_say("\nverified: every checksum and every canary is right\n");
     } else if (card) {
-        printf("\na model card of %zu bytes is in it: --json shows it\n", strlen(card));
+        oc_cli_say("\na model card of %zu bytes is in it: --json shows it\n", strlen(card));
     }
 done:
     return status;

@@ -1,36 +1,61 @@
 /* help.c - `octavo help`, `octavo COMMAND --help` and `octavo version`. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sys/env.h"
 #include "cli/line/docgen.h"
 #include "cli/line/suggest.h"
 #include "cli/output/errors.h"
 #include "cli/output/render.h"
+#include "cli/output/terminal.h"
 
-enum { FLAG_INDENT = 4, TEXT_INDENT = 8, COMMAND_COLUMN = 10 };
+enum { FLAG_INDENT = 4, TEXT_INDENT = 8 };
 
-static void help_program(oc_buffer *out) {
-    oc_buffer_text(out, "octavo - turn CLIP checkpoints into inference engines, and run them\n\n"
-                        "usage: octavo COMMAND ...\n\n");
+static void add_pair(oc_cli_table *table, const char *name, const char *text) {
+    oc_cli_table_cell(table, "%s", name);
+    oc_cli_table_cell(table, "%s", text);
+}
+
+static octavo_status help_program(oc_buffer *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int room = oc_cli_terminal_width(STDOUT_FILENO);
+    oc_cli_table table;
+    oc_cli_wrap(out,
+                "octavo - turn CLIP checkpoints into inference engines, and run them\n\n"
+                "usage: octavo COMMAND ...\n\n",
+                0);
+    oc_cli_table_open(&table, "<|<");
     for (const oc_cli_command *command = oc_cli_commands; command->name; command++) {
-        oc_buffer_printf(out, "  %-*s %s\n", COMMAND_COLUMN, command->name, command->summary);
+        add_pair(&table, command->name, command->summary);
     }
-    oc_buffer_text(out, "\n`octavo COMMAND --help` says more. Environment:\n\n");
+    OC_TRY(oc_cli_table_write(&table, 2, room, out, error));
+    oc_cli_wrap(out, "\n`octavo COMMAND --help` says more. Environment:\n\n", 0);
+    oc_cli_table_open(&table, "<|<");
     for (oc_env i = OC_ENV_OCTAVO_THREADS; i <= OC_ENV_OCTAVO_TIER; i++) {
-        oc_buffer_printf(out, "  %-15s %s\n", oc_env_name(i), oc_env_about(i));
+        add_pair(&table, oc_env_name(i), oc_env_about(i));
     }
+    OC_TRY(oc_cli_table_write(&table, 2, room, out, error));
     oc_buffer_text(out, "\nExit codes:\n\n");
-#define XX(code, text) oc_buffer_printf(out, "  %3d  %s\n", code, text);
+    oc_cli_table_open(&table, ">|<");
+#define XX(code, text) add_pair(&table, #code, text);
     OC_CLI_EXIT_MAP(XX)
 #undef XX
+    OC_TRY(oc_cli_table_write(&table, 2, room, out, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
 }
 
 static void help_command(const oc_cli_command *command, oc_buffer *out) {
     const oc_cli_flag *flag;
-    oc_buffer_printf(out, "octavo %s - %s\n\nusage: ", command->name, command->summary);
-    oc_cli_usage(command, out);
-    oc_buffer_text(out, "\n\n");
+    oc_buffer line;
+    oc_buffer_init(&line);
+    oc_buffer_printf(&line, "octavo %s - %s\n\nusage: ", command->name, command->summary);
+    oc_cli_usage(command, &line);
+    oc_cli_wrap(out, line.data ? line.data : "", 0);
+    oc_buffer_byte(out, '\n');
+    oc_buffer_free(&line);
     if (command->about[0]) {
         oc_cli_wrap(out, command->about, 0);
         oc_buffer_byte(out, '\n');
@@ -90,7 +115,7 @@ octavo_status oc_cli_help(oc_cli_options *options, int *verdict, octavo_error *e
     } else if (options->man) {
         oc_cli_man(is_program ? NULL : command, &text);
     } else if (is_program) {
-        help_program(&text);
+        OC_TRY(help_program(&text, error));
     } else {
         help_command(command, &text);
     }

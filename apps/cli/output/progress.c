@@ -5,14 +5,19 @@
 #include <unistd.h>
 
 #include "base/sys/clock.h"
+#include "cli/output/terminal.h"
 
-enum { BAR = 30 };
+enum {
+    NAME = 24,   /* characters, where there is room */
+    BAR = 32,    /* with its brackets */
+    NUMBERS = 14 /* " 100 % 3600 s" and a last column that stays free */
+};
 
 static const uint64_t PATIENCE_NS = 1000000000, REDRAW_NS = 100000000;
 
 void oc_cli_progress_init(oc_cli_progress *progress, bool quiet) {
-    *progress =
-        (oc_cli_progress){.wanted = !quiet && isatty(STDERR_FILENO), .start_ns = oc_clock_ns()};
+    *progress = (oc_cli_progress){.wanted = !quiet && oc_cli_terminal_redraws(STDERR_FILENO),
+                                  .start_ns = oc_clock_ns()};
 }
 
 void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total) {
@@ -25,12 +30,14 @@ void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t 
         return;
     }
     double share = done < total ? (double)done / (double)total : 1;
-    char bar[BAR + 1];
-    for (int i = 0; i < BAR; i++) {
-        bar[i] = share * BAR > i ? '#' : '.';
+    char bar[BAR + 1] = "";
+    int room = oc_cli_terminal_width(STDERR_FILENO) - NUMBERS; /* 6 at least */
+    int name = room < NAME ? room : NAME;
+    int length = room - name - 1 < BAR ? room - name - 1 : BAR;
+    for (int i = 0; length > 2 && i < length; i++) {
+        bar[i] = i == 0 ? '[' : i == length - 1 ? ']' : share * (length - 2) > i - 1 ? '#' : '.';
     }
-    bar[BAR] = 0;
-    fprintf(stderr, "\r%-24.24s [%s] %3.0f %% %4.0f s\033[K", what, bar, 100 * share,
+    fprintf(stderr, "\r%-*.*s %s %3.0f %% %4.0f s\033[K", name, name, what, bar, 100 * share,
             (double)(now - progress->start_ns) * 1e-9);
     fflush(stderr);
     progress->drawn = true;

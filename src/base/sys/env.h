@@ -8,6 +8,8 @@
     XX(HF_HOME, "where no HF_HUB_CACHE is set: the hub cache is its subfolder hub")                \
     XX(XDG_CACHE_HOME, "where neither is set: the hub cache is huggingface/hub in it")             \
     XX(HOME, "where none is set: the hub cache is .cache/huggingface/hub in it")                   \
+    XX(COLUMNS, "width of the terminal, where it is not what the terminal says")                   \
+    XX(TERM, "kind of the terminal: bars are drawn on all but a dumb one")                         \
     XX(TMPDIR, "folder for temporary files of bench; /tmp where it is not set")                    \
     XX(OCTAVO_THREADS, "threads, where a command is not told; a positive number")                  \
     XX(OCTAVO_TIER, "CPU tier, where a command is not told; a name such as avx2")
