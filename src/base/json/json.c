@@ -55,6 +55,18 @@ static oc_json_level *innermost(oc_json *json) {
     return json->depth ? &json->levels[json->depth - 1] : NULL;
 }
 
+/* A word at the reader's place that writers such as Python's put for a number that is not finite;
+ * JSON has none.  NULL: another text. */
+static const char *not_finite(const oc_json *json) {
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < OC_COUNT(words); i++) {
+        if (oc_slice_starts((oc_slice){json->bytes + json->at, json->size - json->at}, words[i])) {
+            return words[i];
+        }
+    }
+    return NULL;
+}
+
 /* Moves to the next event's first byte, over a comma if there is one, and tells its type by that
  * byte alone. */
 static octavo_status prepare(oc_json *json, octavo_error *error) {
@@ -116,6 +128,10 @@ static octavo_status prepare(oc_json *json, octavo_error *error) {
         json->type = OC_JSON_NULL;
         break;
     default:
+        if (not_finite(json)) {
+            FAIL_AT(json, error, OCTAVO_CORRUPT, json->at,
+                    "%s is no JSON value, a number must be finite", not_finite(json));
+        }
         if (c != '-' && (c < '0' || c > '9')) {
             FAIL_AT(json, error, OCTAVO_CORRUPT, json->at,
                     c < 0 ? "the JSON text breaks off where a value should be"

@@ -233,6 +233,10 @@ static void test_refuses_configs(void **state) {
         {"{\"model_type\":\"clip\",\"model_type\":\"clip\"}", OCTAVO_CORRUPT, "comes twice"},
         {"{\"model_type\":\"clip\"", OCTAVO_CORRUPT, "expected ','"},
         {"[]", OCTAVO_CORRUPT, "expected"},
+        {"{\"model_type\":\"clip\",\"text_config\":{\"layer_norm_eps\": NaN}}", OCTAVO_CORRUPT,
+         "text_config.layer_norm_eps: NaN is no JSON value, a number must be finite (byte 54)"},
+        {"{\"model_type\":\"clip\",\"logit_scale_init_value\": -Infinity}", OCTAVO_CORRUPT,
+         "logit_scale_init_value: -Infinity is no JSON value"},
     };
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         expect_refused(cases[i].text, cases[i].status, cases[i].part);
