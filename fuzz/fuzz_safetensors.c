@@ -57,6 +57,20 @@ static void check_header(const oc_safetensors *header, size_t size) {
     check(end == size);
 }
 
+/* What is read is what lies there, all of it finite. */
+static void check_values(const uint8_t *data, const oc_ckpt_tensor *tensor) {
+    uint8_t *bytes = malloc((size_t)tensor->bytes + 1);
+    check(bytes != NULL);
+    check(oc_checkpoint_read_bytes(tensor, 0, (size_t)tensor->bytes, bytes, NULL) == OCTAVO_OK);
+    check(memcmp(bytes, data + tensor->offset, (size_t)tensor->bytes) == 0);
+    if (tensor->dtype) {
+        size_t count = (size_t)(tensor->bytes / oc_st_dtype_bytes(tensor->dtype));
+        octavo_status status = oc_checkpoint_read(tensor, 0, count, bytes, NULL);
+        check(status == OCTAVO_OK || status == OCTAVO_CORRUPT);
+    }
+    free(bytes);
+}
+
 static void check_quantized(const uint8_t *data, size_t size) {
     oc_checkpoint *checkpoint = NULL;
     octavo_error error = {0};
@@ -80,14 +94,13 @@ static void check_quantized(const uint8_t *data, size_t size) {
                 oc_linear_find(checkpoint, path, tensor->shape[0], tensor->shape[1], &linear, NULL);
             check(status != OCTAVO_OK || linear.weight == tensor);
             if (status == OCTAVO_OK && linear.weight_kind != OC_WEIGHT_PLAIN) {
-                check(oc_scale_value(linear.weight_scale) > 0);
-                check(oc_scale_value(linear.input_scale) > 0);
+                float scale = 0;
+                check(oc_scale_value(linear.weight_scale, &scale, NULL) == OCTAVO_OK && scale > 0);
+                check(oc_scale_value(linear.input_scale, &scale, NULL) == OCTAVO_OK && scale > 0);
                 fp8_count--;
             }
         }
-        octavo_status codes = oc_codes_check(checkpoint, tensor, NULL);
-        check(codes == OCTAVO_OK || codes == OCTAVO_CORRUPT);
-        oc_checkpoint_drop(checkpoint, tensor);
+        check_values(data, tensor);
     }
     check(status != OCTAVO_OK || fp8_count == 0);
     oc_checkpoint_free(checkpoint);
@@ -122,10 +135,11 @@ static bool write_again(const oc_safetensors *header, const uint8_t *data) {
 }
 
 static void compare(const oc_safetensors *a, const uint8_t *data) {
-    oc_mapping mapping = {0};
+    char *again = NULL;
+    size_t size = 0;
     oc_safetensors b;
-    check(oc_map_open(again_path, &mapping, NULL) == OCTAVO_OK);
-    check(oc_safetensors_read(mapping.data, mapping.size, &b, NULL) == OCTAVO_OK);
+    check(oc_file_load(again_path, SIZE_MAX, &again, &size, NULL) == OCTAVO_OK);
+    check(oc_safetensors_read(again, size, size, &b, NULL) == OCTAVO_OK);
     check(a->tensor_count == b.tensor_count && a->metadata_count == b.metadata_count);
     for (int32_t i = 0; i < a->metadata_count; i++) {
         check(strcmp(a->metadata[i].key, b.metadata[i].key) == 0);
@@ -139,11 +153,11 @@ static void compare(const oc_safetensors *a, const uint8_t *data) {
         }
         check(x->dtype == y->dtype && x->rank == y->rank && x->bytes == y->bytes);
         check(memcmp(x->shape, y->shape, sizeof x->shape) == 0);
-        check(x->bytes == 0 || memcmp(data + x->offset, mapping.data + y->offset, x->bytes) == 0);
+        check(x->bytes == 0 || memcmp(data + x->offset, again + y->offset, x->bytes) == 0);
         check(y->bytes == 0 || y->offset % oc_st_dtype_bytes(y->dtype) == 0);
     }
     oc_safetensors_free(&b);
-    oc_map_close(&mapping);
+    free(again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -152,8 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!folder[0]) {
         set_up();
     }
-    octavo_status status = oc_safetensors_read(data, size, &header, &error);
-    check(oc_safetensors_read(data, size, &twice, &again) == status);
+    octavo_status status = oc_safetensors_read(data, size, size, &header, &error);
+    check(oc_safetensors_read(data, size, size, &twice, &again) == status);
     check(error.offset == again.offset && strcmp(error.message, again.message) == 0);
     oc_safetensors_free(&twice);
     if (status != OCTAVO_OK) {

@@ -30,7 +30,7 @@ static octavo_status progress(builder *b, const char *what, uint64_t done, uint6
     return OCTAVO_OK;
 }
 
-/* One tensor, read from the checkpoint in pieces and given back to the system. */
+/* One tensor, in pieces: what oc_recipe_read has checked is what is written. */
 static octavo_status write_tensor(builder *b, int32_t index, char *piece) {
     octavo_status status = OCTAVO_OK;
     const oc_recipe *recipe = &b->source.recipe;
@@ -40,23 +40,12 @@ static octavo_status write_tensor(builder *b, int32_t index, char *piece) {
     int64_t rows = row_bytes >= PIECE_BYTES ? 1 : (int64_t)(PIECE_BYTES / row_bytes);
     OC_TRY(oc_engine_writer_begin_tensor(b->writer, tensor->name, tensor->dtype, tensor->rank,
                                          tensor->shape, b->error));
-    if (from->from != NULL) {
-        OC_TRY(oc_codes_check(b->source.checkpoint, from->from, b->error));
-    }
-    if (from->from != NULL && from->from->dtype == from->dtype) { /* as it lies in the file */
-        OC_TRY(oc_engine_writer_append(b->writer, from->from->data, (size_t)from->from->bytes,
-                                       b->error));
-    } else {
-        for (int64_t first = 0; first < from->rows; first += rows) {
-            int64_t count = from->rows - first < rows ? from->rows - first : rows;
-            OC_TRY(oc_recipe_read(recipe, index, first, count, piece, b->error));
-            OC_TRY(oc_engine_writer_append(b->writer, piece, (size_t)count * row_bytes, b->error));
-        }
+    for (int64_t first = 0; first < from->rows; first += rows) {
+        int64_t count = from->rows - first < rows ? from->rows - first : rows;
+        OC_TRY(oc_recipe_read(recipe, index, first, count, piece, b->error));
+        OC_TRY(oc_engine_writer_append(b->writer, piece, (size_t)count * row_bytes, b->error));
     }
     OC_TRY(oc_engine_writer_end_tensor(b->writer, b->error));
-    if (from->from != NULL) {
-        oc_checkpoint_drop(b->source.checkpoint, from->from);
-    }
 done:
     return status;
 }

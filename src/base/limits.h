@@ -11,8 +11,8 @@
 #define OC_LIMIT_TENSORS 65536u
 /* Deepest module paths in known checkpoints are under 120 bytes. */
 #define OC_LIMIT_TENSOR_NAME 512u
-/* A sharded checkpoint of 1 TB in 4 GB pieces. */
-#define OC_LIMIT_SHARDS 1024u
+/* A sharded checkpoint of 1 TB in 4 GB pieces; each is kept open while it is used. */
+#define OC_LIMIT_SHARDS 256u
 /* config.json and its companions: the largest seen is 12 KB; vocabularies are capped apart. */
 #define OC_LIMIT_CONFIG_BYTES (16u << 20)
 /* tokenizer.json of a 250k-entry vocabulary is 17 MB. */

@@ -2,10 +2,13 @@
 #include "checkpoint/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "checkpoint/files/locate.h"
+#include "checkpoint/files/scan.h"
+#include "num/convert.h"
 
 /* The plain name within a file's spelling. */
 static const char *plain_name(const char *file_name) {
@@ -21,8 +24,8 @@ static const char *plain_name(const char *file_name) {
 static octavo_status open_file(oc_checkpoint *out, int32_t index, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_ckpt_file *file = &out->files[index];
-    OC_TRY(oc_map_open(file->path, &file->mapping, error));
-    OC_TRY(oc_safetensors_read(file->mapping.data, file->mapping.size, &file->header, error));
+    OC_TRY(oc_file_open(file->path, &file->file, error));
+    OC_TRY(oc_safetensors_open(&file->file, &file->header, error));
 done:
     if (status) {
         oc_error_path(error, file->path);
@@ -42,10 +45,9 @@ static octavo_status add_tensors(oc_checkpoint *out, int32_t index, octavo_error
                                    .dtype_name = entry->dtype_name,
                                    .dtype = entry->dtype,
                                    .rank = entry->rank,
-                                   .data = file->mapping.data + entry->offset,
                                    .bytes = entry->bytes,
                                    .offset = entry->offset,
-                                   .file = index};
+                                   .file = file};
         memcpy(tensor->shape, entry->shape, sizeof tensor->shape);
         OC_TRY(oc_strmap_add(&out->by_name, oc_slice_of(tensor->name), out->tensor_count, &taken,
                              error));
@@ -53,7 +55,7 @@ static octavo_status add_tensors(oc_checkpoint *out, int32_t index, octavo_error
             const oc_ckpt_tensor *other = &out->tensors[*taken];
             OC_FAIL(error, OCTAVO_CORRUPT, entry->offset,
                     "tensor %s comes twice: as %s in %s and as %s in %s", tensor->name,
-                    other->file_name, oc_path_name(out->files[other->file].path), entry->name,
+                    other->file_name, oc_path_name(other->file->path), entry->name,
                     oc_path_name(file->path));
         }
         out->tensor_count++;
@@ -79,12 +81,12 @@ static octavo_status check_index(const oc_checkpoint *out, const oc_location *lo
         const int32_t *entry = oc_strmap_find(&entries, oc_slice_of(tensor->file_name));
         if (!entry) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "tensor %s of %s is not in the index",
-                    tensor->file_name, oc_path_name(out->files[tensor->file].path));
+                    tensor->file_name, oc_path_name(tensor->file->path));
         }
-        if (location->entries[*entry].file != tensor->file) {
+        if (&out->files[location->entries[*entry].file] != tensor->file) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                     "tensor %s is in %s, but the index says %s", tensor->file_name,
-                    oc_path_name(out->files[tensor->file].path),
+                    oc_path_name(tensor->file->path),
                     oc_path_name(location->paths[location->entries[*entry].file]));
         }
     }
@@ -125,6 +127,7 @@ octavo_status oc_checkpoint_open(const char *path, oc_checkpoint **out, octavo_e
     }
     for (int32_t i = 0; i < location.path_count; i++) {
         made->files[i].path = location.paths[i];
+        made->files[i].file = OC_FILE_CLOSED;
         made->file_count++;
         OC_TRY(open_file(made, i, error));
         count += made->files[i].header.tensor_count;
@@ -161,7 +164,7 @@ void oc_checkpoint_free(oc_checkpoint *checkpoint) {
     }
     for (int32_t i = 0; i < checkpoint->file_count; i++) {
         oc_safetensors_free(&checkpoint->files[i].header);
-        oc_map_close(&checkpoint->files[i].mapping);
+        oc_file_close(&checkpoint->files[i].file);
     }
     oc_strmap_free(&checkpoint->by_name);
     oc_notices_free(&checkpoint->notices);
@@ -211,14 +214,14 @@ octavo_status oc_checkpoint_require(const oc_checkpoint *checkpoint, const char 
     }
     if (tensor->rank != rank ||
         (rank && memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0)) {
-        oc_error_path(error, oc_checkpoint_path_of(checkpoint, tensor));
+        oc_error_path(error, tensor->file->path);
         OC_FAIL(error, OCTAVO_CORRUPT, tensor->offset,
                 "tensor %s has shape %s, config wants %s (byte %" PRIu64 ")", name,
                 oc_shape_text(tensor->shape, tensor->rank, has), oc_shape_text(shape, rank, wants),
                 tensor->offset);
     }
     if (!tensor->dtype) {
-        oc_error_path(error, oc_checkpoint_path_of(checkpoint, tensor));
+        oc_error_path(error, tensor->file->path);
         OC_FAIL(error, OCTAVO_UNSUPPORTED, tensor->offset,
                 "tensor %s has dtype %s, which is not read here", name, tensor->dtype_name);
     }
@@ -227,13 +230,32 @@ done:
     return status;
 }
 
-void oc_checkpoint_drop(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor) {
-    oc_map_drop(&checkpoint->files[tensor->file].mapping, (size_t)tensor->offset,
-                (size_t)tensor->bytes);
+octavo_status oc_checkpoint_read_bytes(const oc_ckpt_tensor *tensor, uint64_t first, size_t bytes,
+                                       void *to, octavo_error *error) {
+    OC_ASSERT(first <= tensor->bytes && bytes <= tensor->bytes - first);
+    return oc_file_read(&tensor->file->file, tensor->offset + first, to, bytes, error);
 }
 
-const char *oc_checkpoint_path_of(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor) {
-    return checkpoint->files[tensor->file].path;
+octavo_status oc_checkpoint_read(const oc_ckpt_tensor *tensor, uint64_t first, size_t count,
+                                 void *to, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    uint64_t size = oc_st_dtype_bytes(tensor->dtype);
+    OC_TRY(oc_checkpoint_read_bytes(tensor, first * size, count * (size_t)size, to, error));
+    size_t bad = oc_find_not_finite(tensor->dtype, to, count);
+    if (bad != count) {
+        uint64_t element = first + bad, place = tensor->offset + element * size;
+        float value = 0;
+        oc_convert_to_f32(tensor->dtype, (const char *)to + bad * size, &value, 1);
+        oc_error_path(error, tensor->file->path);
+        OC_FAIL(error, OCTAVO_CORRUPT, place,
+                "tensor %s has %s at element %" PRIu64 " (%s, byte %" PRIu64 ")", tensor->name,
+                isnan(value) ? "NaN"
+                : value < 0  ? "-inf"
+                             : "inf",
+                element, tensor->dtype_name, place);
+    }
+done:
+    return status;
 }
 
 bool oc_checkpoint_has(const oc_checkpoint *checkpoint, const char *name) {

@@ -6,9 +6,8 @@
  *   org/name    where no such file or folder is: the main revision in the local hub cache (hub.h)
  * Pickles (.bin, .pt, .pth, .ckpt, .pkl) and ONNX files are UNSUPPORTED, with what to do about it.
  *
- * Files are mapped read-only and only their headers are looked at, so that opening costs no
- * memory; oc_checkpoint_drop gives pages back after use.  A mapped file that somebody cuts short
- * raises SIGBUS, which is the program's business.
+ * Only headers are read when a checkpoint is opened; its files stay open, and tensors are read when
+ * they are asked for.  A file that somebody cuts short meanwhile is an error like any other.
  *
  * A model that was made from a config may be saved with doubled prefixes
  * ("text_model.text_model.encoder..."); its tensors have the plain names here.
@@ -32,15 +31,14 @@ typedef struct oc_ckpt_tensor {
     octavo_dtype dtype;     /* 0: one that octavo has no use for */
     int32_t rank;
     int64_t shape[OC_LIMIT_TENSOR_RANK];
-    const void *data; /* row-major, in the mapping; MAY BE UNALIGNED: copy elements out */
     uint64_t bytes;
-    uint64_t offset; /* in its file */
-    int32_t file;    /* index into files */
+    uint64_t offset;                 /* in its file, row-major */
+    const struct oc_ckpt_file *file; /* one of the checkpoint's */
 } oc_ckpt_tensor;
 
 typedef struct oc_ckpt_file {
     const char *path;
-    oc_mapping mapping;
+    oc_file file;
     oc_safetensors header;
 } oc_ckpt_file;
 
@@ -75,11 +73,14 @@ octavo_status oc_checkpoint_require(const oc_checkpoint *checkpoint, const char 
                                     const int64_t *shape, int32_t rank, const oc_ckpt_tensor **out,
                                     octavo_error *error);
 
-/* Pages that hold nothing but this tensor may leave memory. */
-void oc_checkpoint_drop(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor);
-
-/* The path of the tensor's file, for oc_error_path. */
-const char *oc_checkpoint_path_of(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor);
+/* Elements first .. first + count - 1 of the tensor, which has a dtype of octavo's and as many.
+ *   CORRUPT  one of them is infinite or not a number: its index and its byte are in the sentence
+ *   IO       the system refuses, or the file has become shorter */
+octavo_status oc_checkpoint_read(const oc_ckpt_tensor *tensor, uint64_t first, size_t count,
+                                 void *to, octavo_error *error);
+/* The same, whatever the values are: `bytes` bytes from byte `first` on, of any tensor. */
+octavo_status oc_checkpoint_read_bytes(const oc_ckpt_tensor *tensor, uint64_t first, size_t bytes,
+                                       void *to, octavo_error *error);
 
 /* -- companion files, such as config.json ------------------------------------------------- */
 

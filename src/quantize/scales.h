@@ -27,11 +27,11 @@ float oc_fp8_scale(float amax);
  * share an observer get the same input scale.
  *   CORRUPT      an infinity or NaN: in the weight, with its place; among the inputs
  *   UNSUPPORTED  a weight of another dtype */
-octavo_status oc_fp8_module_scale(const oc_checkpoint *checkpoint, oc_range_method method,
-                                  oc_fp8_module *module, octavo_error *error);
+octavo_status oc_fp8_module_scale(oc_range_method method, oc_fp8_module *module,
+                                  octavo_error *error);
 
-/* Codes of elements first .. first + count - 1. */
-void oc_fp8_codes(const oc_ckpt_tensor *weight, uint64_t first, size_t count, float scale,
+/* Codes of `count` values. */
+void oc_fp8_codes(octavo_dtype dtype, const void *values, size_t count, float scale,
                   uint8_t *codes);
 
 #endif

@@ -9,7 +9,7 @@
 #include "checkpoint/files/safetensors_write.h"
 #include "checkpoint/quant/glob.h"
 
-enum { PIECE = 1 << 16 }; /* codes that are written at a time */
+enum { PIECE = 1 << 14 }; /* codes or bytes that are written at a time */
 
 typedef enum source_kind { COPY, CODES, WEIGHT_SCALE, INPUT_SCALE } source_kind;
 
@@ -136,33 +136,44 @@ done:
 static octavo_status write_codes(oc_st_writer *writer, const oc_fp8_module *module,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    float raw[PIECE]; /* room for every dtype */
     uint8_t codes[PIECE];
     const oc_ckpt_tensor *weight = module->weight;
     uint64_t count = weight->bytes / oc_st_dtype_bytes(weight->dtype);
     for (uint64_t at = 0; at < count; at += PIECE) {
         size_t piece = count - at < PIECE ? (size_t)(count - at) : PIECE;
-        oc_fp8_codes(weight, at, piece, module->weight_scale, codes);
+        OC_TRY(oc_checkpoint_read(weight, at, piece, raw, error));
+        oc_fp8_codes(weight->dtype, raw, piece, module->weight_scale, codes);
         OC_TRY(oc_st_writer_append(writer, codes, piece, error));
     }
 done:
     return status;
 }
 
-static octavo_status write_tensor(const oc_fp8_output *output, oc_st_writer *writer,
-                                  const tensor_source *source, octavo_error *error) {
+static octavo_status write_copy(oc_st_writer *writer, const oc_ckpt_tensor *tensor,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_ckpt_tensor *read = source->kind == CODES ? source->module->weight : source->tensor;
+    char bytes[PIECE];
+    for (uint64_t at = 0; at < tensor->bytes; at += PIECE) {
+        size_t piece = tensor->bytes - at < PIECE ? (size_t)(tensor->bytes - at) : PIECE;
+        OC_TRY(oc_checkpoint_read_bytes(tensor, at, piece, bytes, error));
+        OC_TRY(oc_st_writer_append(writer, bytes, piece, error));
+    }
+done:
+    return status;
+}
+
+static octavo_status write_tensor(oc_st_writer *writer, const tensor_source *source,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
     if (source->kind == CODES) {
         OC_TRY(write_codes(writer, source->module, error));
     } else if (source->kind == COPY) {
-        OC_TRY(oc_st_writer_append(writer, read->data, (size_t)read->bytes, error));
+        OC_TRY(write_copy(writer, source->tensor, error));
     } else {
         float scale = source->kind == WEIGHT_SCALE ? source->module->weight_scale
                                                    : source->module->input_scale;
         OC_TRY(oc_st_writer_append(writer, &scale, sizeof scale, error));
-    }
-    if (read != NULL) {
-        oc_checkpoint_drop(output->checkpoint, read);
     }
 done:
     return status;
@@ -182,7 +193,7 @@ static octavo_status write_weights(const oc_fp8_output *output, const char *fold
     OC_TRY(list_tensors(output, &list, error));
     OC_TRY(oc_st_writer_open(path, list.items, list.count, &metadata, 1, &writer, error));
     for (int32_t i; (i = oc_st_writer_next(&writer)) >= 0;) {
-        OC_TRY(write_tensor(output, &writer, &list.sources[i], error));
+        OC_TRY(write_tensor(&writer, &list.sources[i], error));
         if (output->progress != NULL) {
             output->progress(output->progress_user, "writing weights", ++done_tensors,
                              (uint64_t)list.count);

@@ -77,7 +77,7 @@ oc_value oc_build_tensor(oc_builder *b, const char *name, int32_t rank, const in
         b->status = oc_fail(b->error, OCTAVO_UNSUPPORTED, from->offset, __FILE__, __LINE__,
                             "tensor %s has dtype %s, here F32, F16 or BF16 is read (byte %llu)",
                             name, from->dtype_name, (unsigned long long)from->offset);
-        oc_error_path(b->error, oc_checkpoint_path_of(b->checkpoint, from));
+        oc_error_path(b->error, from->file->path);
     }
     if (b->status != OCTAVO_OK) {
         return -1;
@@ -194,7 +194,7 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
     }
     oc_recipe_tensor weight = {.from = layout.weight, .dtype = dtype, .scale = 1.0f};
     if (layout.weight_kind != OC_WEIGHT_PLAIN) {
-        weight.scale = oc_scale_value(layout.weight_scale);
+        b->status = oc_scale_value(layout.weight_scale, &weight.scale, b->error);
     }
     snprintf(tensor, sizeof tensor, "%s.weight", module);
     linear.inputs[1] = add_tensor(b, tensor, 2, shape, &weight);
@@ -206,8 +206,12 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
                           .f = {1.0f}};
         linear.inputs[1] = oc_build_node(b, &scaled, NULL);
         if (layout.input_kind == OC_INPUT_STATIC) {
+            float scale = 1.0f;
             acts = OCTAVO_F8_E4M3;
-            x = quantize(b, module, x, oc_scale_value(layout.input_scale), quantized);
+            if (b->status == OCTAVO_OK) {
+                b->status = oc_scale_value(layout.input_scale, &scale, b->error);
+            }
+            x = quantize(b, module, x, scale, quantized);
         }
     }
     linear.inputs[0] = x;

@@ -60,7 +60,8 @@ octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_conf
 void oc_recipe_free(oc_recipe *recipe);
 
 /* Rows first .. first + count - 1 of tensor `index` as it is to be stored.  Safe from many threads.
- *   CORRUPT  a value that the stored type cannot hold */
+ *   CORRUPT  a value that is infinite or NaN, or that the stored type cannot hold
+ *   IO       the checkpoint's file cannot be read, or has become shorter */
 octavo_status oc_recipe_read(const oc_recipe *recipe, int32_t index, int64_t first, int64_t count,
                              void *dst, octavo_error *error);
 

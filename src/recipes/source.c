@@ -14,13 +14,12 @@ static octavo_status convert(const oc_recipe *recipe, int32_t index, int64_t fir
     octavo_status status = OCTAVO_OK;
     const oc_recipe_tensor *tensor = &recipe->tensors[index];
     const oc_ckpt_tensor *from = tensor->from;
-    size_t from_bytes = oc_dtype_bytes(from->dtype);
     size_t to_bytes = oc_dtype_bytes(tensor->dtype);
-    float values[PIECE], back[PIECE];
+    float values[PIECE], back[PIECE], raw[PIECE];
     for (int64_t at = first; at < first + count; at += PIECE) {
         size_t piece = (size_t)(first + count - at < PIECE ? first + count - at : PIECE);
-        oc_convert_to_f32(from->dtype, (const char *)from->data + (size_t)at * from_bytes, values,
-                          piece);
+        OC_TRY(oc_checkpoint_read(from, (uint64_t)at, piece, raw, error));
+        oc_convert_to_f32(from->dtype, raw, values, piece);
         for (size_t i = 0; from->dtype == OCTAVO_F8_E4M3 && i < piece; i++) {
             values[i] *= tensor->scale;
         }
@@ -51,9 +50,7 @@ octavo_status oc_recipe_read(const oc_recipe *recipe, int32_t index, int64_t fir
         return OCTAVO_OK;
     }
     if (tensor->from->dtype == tensor->dtype) {
-        size_t bytes = oc_dtype_bytes(tensor->dtype);
-        memcpy(dst, (const char *)tensor->from->data + start * bytes, elements * bytes);
-        return OCTAVO_OK;
+        return oc_checkpoint_read(tensor->from, start, elements, dst, error);
     }
     return convert(recipe, index, (int64_t)start, (int64_t)elements, dst, error);
 }

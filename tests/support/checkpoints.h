@@ -5,7 +5,7 @@
 
 #include <dirent.h>
 
-#include "checkpoint/files/safetensors.h"
+#include "checkpoint/checkpoint.h"
 #include "support/files.h"
 
 /* Copies checkpoint `name`, without its reference, into folder `to`, which is made. */
@@ -78,7 +78,7 @@ static inline void oc_test_edit_tensor(const char *folder, const char *tensor, s
     const char *path = oc_test_path(folder, "model.safetensors");
     char *bytes = oc_test_read(path, &size);
     oc_safetensors header = {0};
-    assert_int_equal(oc_safetensors_read(bytes, size, &header, NULL), OCTAVO_OK);
+    assert_int_equal(oc_safetensors_read(bytes, size, size, &header, NULL), OCTAVO_OK);
     int32_t i = 0;
     while (i < header.tensor_count && strcmp(header.tensors[i].name, tensor) != 0) {
         i++;
@@ -90,6 +90,18 @@ static inline void oc_test_edit_tensor(const char *folder, const char *tensor, s
     oc_test_write(path, bytes, size);
     oc_safetensors_free(&header);
     free(bytes);
+}
+
+/* All bytes of a tensor; free() them. */
+static inline void *oc_test_bytes_of(const oc_ckpt_tensor *tensor) {
+    void *bytes = malloc((size_t)tensor->bytes + 1);
+    octavo_error error;
+    oc_error_clear(&error);
+    assert_non_null(bytes);
+    if (oc_checkpoint_read_bytes(tensor, 0, (size_t)tensor->bytes, bytes, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    return bytes;
 }
 
 /* How many files and folders there are in a folder, and how many of them are temporaries. */

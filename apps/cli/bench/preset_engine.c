@@ -42,11 +42,9 @@ octavo_status oc_cli_preset_make(const oc_cli_options *options, oc_cli_preset *o
     }
     oc_cli_guard_output(options->save_checkpoint);
     OC_TRY(octavo_tool_preset(options->preset, checkpoint, error));
-    oc_cli_guard_checkpoint(checkpoint);
     OC_TRY(octavo_build(checkpoint, out->engine, &build, NULL, error));
     malloc_trim(0); /* what building held is not the engine's */
 done:
-    oc_cli_guard_checkpoint(NULL);
     free(checkpoint);
     return status;
 }

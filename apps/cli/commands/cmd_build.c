@@ -177,7 +177,6 @@ octavo_status oc_cli_build(oc_cli_options *options, int *verdict, octavo_error *
     OC_TRY(precision_of(options, &build.precision, error));
     oc_cli_guard_output(options->output);
     oc_cli_guard_output(options->report);
-    oc_cli_guard_checkpoint(checkpoint);
     OC_TRY(octavo_build(checkpoint, options->output, &build, &report, error));
     oc_cli_guard_nothing();
     oc_cli_progress_clear(options->progress);

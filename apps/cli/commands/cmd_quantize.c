@@ -61,7 +61,6 @@ octavo_status oc_cli_quantize(oc_cli_options *options, int *verdict, octavo_erro
                 "there is nothing to calibrate on: --images DIR, --texts FILE or both");
     }
     oc_cli_guard_output(options->output);
-    oc_cli_guard_checkpoint(checkpoint);
     OC_TRY(octavo_tool_quantize(checkpoint, options->output, &quantize, &report, error));
     oc_cli_progress_clear(options->progress);
     if (options->json) {

@@ -24,7 +24,7 @@ enum {
 
 static struct {
     pthread_mutex_t lock;
-    const char *outputs[OUTPUTS_MAX], *folder, *checkpoint, *what, *where;
+    const char *outputs[OUTPUTS_MAX], *folder, *what, *where;
     int output_count;
     bool json;
     time_t started;
@@ -86,37 +86,17 @@ static void remove_unfinished(void) {
 static void *watch(void *context) {
     const sigset_t *set = context;
     octavo_error error;
-    siginfo_t info;
     int number;
     do {
-        number = sigwaitinfo(set, &info);
-    } while (number < 0 || (number == SIGUSR1 && info.si_code != SI_QUEUE));
+        number = sigwaitinfo(set, NULL);
+    } while (number < 0);
     pthread_mutex_lock(&guard.lock);
     oc_error_clear(&error);
-    if (number == SIGUSR1) {
-        oc_fail(&error, OCTAVO_IO, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
-                "the file was cut short, or its disk failed, while it was read");
-        oc_error_path(&error, guard.checkpoint);
-    } else {
-        oc_fail(&error, OCTAVO_CANCELLED, OCTAVO_NO_OFFSET, __FILE__, __LINE__, "stopped by SIG%s",
-                sigabbrev_np(number));
-    }
-    int code = oc_cli_report(guard.what, guard.where, guard.json, &error);
+    oc_fail(&error, OCTAVO_CANCELLED, OCTAVO_NO_OFFSET, __FILE__, __LINE__, "stopped by SIG%s",
+            sigabbrev_np(number));
+    oc_cli_report(guard.what, guard.where, guard.json, &error);
     remove_unfinished(); /* last, since other threads still run */
-    _exit(number == SIGUSR1 ? code : 128 + number);
-}
-
-/* Hands over to the watching thread, where all functions may be called. */
-static void on_bus(int number, siginfo_t *info, void *context) {
-    (void)context;
-    if (info->si_code != BUS_ADRERR) { /* not a page of a file: a bug, let it crash */
-        signal(number, SIG_DFL);
-        return;
-    }
-    sigqueue(getpid(), SIGUSR1, (union sigval){0});
-    for (;;) {
-        pause();
-    }
+    _exit(128 + number);
 }
 
 octavo_status oc_cli_signals_start(octavo_error *error) {
@@ -127,7 +107,6 @@ octavo_status oc_cli_signals_start(octavo_error *error) {
     pthread_t thread;
     guard.started = time(NULL);
     sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
     for (size_t i = 0; i < OC_COUNT(ends); i++) {
         if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
             sigaddset(&set, ends[i]); /* what is ignored, as nohup does, stays so */
@@ -166,19 +145,9 @@ void oc_cli_guard_folder(const char *path) {
     pthread_mutex_unlock(&guard.lock);
 }
 
-void oc_cli_guard_checkpoint(const char *path) {
-    struct sigaction action = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
-    sigemptyset(&action.sa_mask);
-    pthread_mutex_lock(&guard.lock);
-    guard.checkpoint = path;
-    pthread_mutex_unlock(&guard.lock);
-    sigaction(SIGBUS, &action, NULL);
-}
-
 void oc_cli_guard_nothing(void) {
     pthread_mutex_lock(&guard.lock);
     guard.output_count = 0;
-    guard.folder = guard.checkpoint = NULL;
+    guard.folder = NULL;
     pthread_mutex_unlock(&guard.lock);
-    signal(SIGBUS, SIG_DFL);
 }

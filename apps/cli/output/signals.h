@@ -1,8 +1,7 @@
 /* signals.h - a clean end when the program is stopped from outside.
  *
  * SIGINT, SIGTERM and SIGHUP are taken by a thread of their own, which removes what is half
- * written and ends the process with 128 + the signal's number.  A checkpoint is mapped while it is
- * read: where the file is cut short meanwhile, SIGBUS ends in a sentence and exit code 74.
+ * written and ends the process with 128 + the signal's number.
  * The one place of the program with state of its own, since a signal has no other.
  */
 #ifndef OC_CLI_SIGNALS_H
@@ -22,8 +21,6 @@ void oc_cli_signals_about(const char *what, const char *where, bool json);
  * temporary files that must go with all it holds.  Borrowed until oc_cli_guard_nothing. */
 void oc_cli_guard_output(const char *path);
 void oc_cli_guard_folder(const char *path);
-/* The checkpoint that is being read, for the sentence. */
-void oc_cli_guard_checkpoint(const char *path);
 void oc_cli_guard_nothing(void);
 
 /* Removes a folder with all it holds; links are not followed. */

@@ -189,7 +189,7 @@ static octavo_status find_scales(quantizer *q) {
     for (int32_t i = 0; i < q->module_count; i++) {
         oc_fp8_module *module = &q->modules[i];
         module->input = &q->calibration.observers[q->observers[i]];
-        OC_TRY(oc_fp8_module_scale(q->source.checkpoint, q->method, module, q->error));
+        OC_TRY(oc_fp8_module_scale(q->method, module, q->error));
         if (module->weight_amax == 0.0f || oc_observer_amax(module->input) == 0.0f) {
             oc_notice(&q->source.checkpoint->notices, "module %s: %s zero, its scale is 1",
                       module->name,

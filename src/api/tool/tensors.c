@@ -1,4 +1,5 @@
 /* tensors.c - files for the tools: .safetensors, and which names are pictures'. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +10,27 @@
 #include "checkpoint/files/safetensors.h"
 #include "checkpoint/files/safetensors_write.h"
 
+/* Of tensors that are held in memory. */
+#define MAX_BYTES (OC_LIMIT_LIST_BYTES * UINT64_C(16))
+
 octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *out,
                                        octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_safetensors header = {0};
     oc_arena *arena = calloc(1, sizeof *arena);
-    char *bytes = NULL;
-    size_t size = 0;
+    oc_file file = OC_FILE_CLOSED;
     oc_error_clear(error);
     *out = (octavo_tool_tensors){0};
     if (arena == NULL) {
         OC_NO_MEMORY(error, sizeof *arena);
     }
-    OC_TRY(oc_file_load(path, OC_LIMIT_LIST_BYTES * 16ull, &bytes, &size, error));
-    OC_TRY(oc_safetensors_read(bytes, size, &header, error));
+    OC_TRY(oc_file_open(path, &file, error));
+    if (file.size > MAX_BYTES) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%s has %" PRIu64 " bytes, the limit is %" PRIu64, path, file.size,
+                (uint64_t)MAX_BYTES);
+    }
+    OC_TRY(oc_safetensors_open(&file, &header, error));
     out->items = oc_arena_alloc(arena, (size_t)header.tensor_count * sizeof *out->items + 1);
     if (out->items == NULL) {
         OC_NO_MEMORY(error, (size_t)header.tensor_count * sizeof *out->items);
@@ -41,7 +49,7 @@ octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *ou
         if (to->name == NULL || to->tensor.data == NULL) {
             OC_NO_MEMORY(error, (size_t)from->bytes);
         }
-        memcpy(to->tensor.data, bytes + from->offset, (size_t)from->bytes);
+        OC_TRY(oc_file_read(&file, from->offset, to->tensor.data, (size_t)from->bytes, error));
         out->count++;
     }
     out->memory = arena;
@@ -53,7 +61,7 @@ done:
         *out = (octavo_tool_tensors){0};
     }
     oc_safetensors_free(&header);
-    free(bytes);
+    oc_file_close(&file);
     if (status != OCTAVO_OK) {
         oc_error_path(error, path);
     }

@@ -1,4 +1,4 @@
-/* io.c - reading files: whole, in parts, mapped. */
+/* io.c - reading files: whole and in parts. */
 #include "base/sys/io.h"
 
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,9 +72,16 @@ octavo_status oc_file_read(const oc_file *file, uint64_t offset, void *to, size_
                     file->path, offset + have);
         }
         if (got == 0) {
-            OC_FAIL(error, OCTAVO_CORRUPT, offset,
-                    "%s ends at byte %" PRIu64 ", %zu bytes were expected from byte %" PRIu64,
-                    file->path, offset + have, bytes, offset);
+            struct stat info;
+            uint64_t ends = offset + have; /* before that, if the part begins behind the end */
+            if (fstat(file->fd, &info) == 0 && (uint64_t)info.st_size < ends) {
+                ends = (uint64_t)info.st_size;
+            }
+            bool shrank = end <= file->size;
+            OC_FAIL(error, shrank ? OCTAVO_IO : OCTAVO_CORRUPT, offset,
+                    "%s ends at byte %" PRIu64 ", %zu bytes were expected from byte %" PRIu64 "%s",
+                    file->path, ends, bytes, offset,
+                    shrank ? ": it was cut short while it was read" : "");
         }
         have += got > 0 ? (size_t)got : 0;
     }
@@ -114,54 +120,6 @@ done:
     free(content);
     oc_file_close(&file);
     return status;
-}
-
-octavo_status oc_map_open(const char *path, oc_mapping *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_file file = OC_FILE_CLOSED;
-    *out = (oc_mapping){0};
-    OC_TRY(oc_file_open(path, &file, error));
-    if (file.size > SIZE_MAX) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "%s has %" PRIu64 " bytes, the limit is %zu", path, file.size, SIZE_MAX);
-    }
-    if (file.size > 0) {
-        void *data = mmap(NULL, (size_t)file.size, PROT_READ, MAP_PRIVATE, file.fd, 0);
-        if (data == MAP_FAILED) {
-            OC_FAIL(error, status_of_errno(), OCTAVO_NO_OFFSET, "cannot map %s: %m", path);
-        }
-        *out = (oc_mapping){data, (size_t)file.size};
-    }
-done:
-    if (status) {
-        oc_error_path(error, path);
-    }
-    oc_file_close(&file);
-    return status;
-}
-
-void oc_map_drop(const oc_mapping *mapping, size_t offset, size_t bytes) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), end;
-    if (!oc_add_size(offset, bytes, &end) || end > mapping->size) {
-        end = mapping->size;
-    }
-    if (offset >= end) {
-        return;
-    }
-    size_t begin = oc_round_up(offset, page);
-    if (end != mapping->size) {
-        end &= ~(page - 1); /* the last page of the file belongs to nothing else */
-    }
-    if (begin < end) {
-        madvise((void *)(uintptr_t)(mapping->data + begin), end - begin, MADV_DONTNEED);
-    }
-}
-
-void oc_map_close(oc_mapping *mapping) {
-    if (mapping->data) {
-        munmap((void *)(uintptr_t)mapping->data, mapping->size);
-    }
-    *mapping = (oc_mapping){0};
 }
 
 bool oc_is_folder(const char *path) {

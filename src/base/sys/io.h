@@ -1,8 +1,11 @@
 /* io.h - reading files.  output.h has writing.
  *
+ * Files are read and never mapped: one that is cut short meanwhile is an error, not a signal.
+ *
  * Errors of all functions; error->path is the file, the sentence names it too:
  *   NOT_FOUND    no such file or folder
- *   IO           the system refuses; its own text is in the sentence.  Not a regular file
+ *   IO           the system refuses; its own text is in the sentence.  Not a regular file.  Cut
+ *                short since it was opened
  *   UNSUPPORTED  larger than the caller's cap; both sizes are in the sentence
  *   CORRUPT      shorter than asked for; error->offset says where the reading began
  *   EXHAUSTED    memory is out
@@ -35,21 +38,6 @@ octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error);
 octavo_status oc_file_read(const oc_file *file, uint64_t offset, void *to, size_t bytes,
                            octavo_error *error);
 void oc_file_close(oc_file *file); /* OC_FILE_CLOSED is accepted, and left behind */
-
-/* -- a file as memory ----------------------------------------------------------------------------
- */
-
-/* Read-only.  If the file is cut short while mapped, touching what is gone raises SIGBUS: for
- * checkpoints only, which nobody writes. */
-typedef struct oc_mapping {
-    const uint8_t *data; /* NULL when empty */
-    size_t size;
-} oc_mapping;
-
-octavo_status oc_map_open(const char *path, oc_mapping *out, octavo_error *error);
-/* Pages wholly within the range may leave memory; they are read again if touched again. */
-void oc_map_drop(const oc_mapping *mapping, size_t offset, size_t bytes);
-void oc_map_close(oc_mapping *mapping); /* a zeroed or closed one is accepted */
 
 /* -- folders
  * ----------------------------------------------------------------------------------------- */

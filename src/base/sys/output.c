@@ -131,11 +131,6 @@ octavo_status oc_output_write_at(oc_output *output, uint64_t offset, const void 
         size_t want = size - done_bytes < WRITE_MAX ? size - done_bytes : WRITE_MAX;
         ssize_t put = pwrite(output->fd, (const char *)bytes + done_bytes, want,
                              (off_t)(offset + done_bytes));
-        if (put < 0 && errno == EFAULT) { /* bytes of a mapping whose file has become shorter */
-            OC_FAIL(error, OCTAVO_IO, OCTAVO_NO_OFFSET,
-                    "cannot write %s: the file that its data come from was cut short meanwhile",
-                    output->path);
-        }
         if (put < 0 && errno != EINTR) {
             OC_FAIL(error, OCTAVO_IO, OCTAVO_NO_OFFSET, "cannot write %s at byte %" PRIu64 ": %m",
                     output->path, offset + done_bytes);

@@ -8,7 +8,10 @@
 #include "base/json/json.h"
 #include "base/size.h"
 
-enum { PREFIX = 8 }; /* bytes of the header's length */
+enum {
+    PREFIX = 8, /* bytes of the header's length */
+    HEAD = 64   /* bytes that are read first */
+};
 
 /* Dtypes of the format, and which of them octavo has a use for. */
 static const struct {
@@ -310,12 +313,20 @@ done:
     return status;
 }
 
-octavo_status oc_safetensors_read(const void *bytes, size_t size, oc_safetensors *out,
-                                  octavo_error *error) {
+/* Bytes of the header, by the file's first PREFIX bytes. */
+static uint64_t header_bytes(const unsigned char *prefix) {
+    uint64_t bytes = 0;
+    for (int i = PREFIX - 1; i >= 0; i--) {
+        bytes = bytes << 8 | prefix[i];
+    }
+    return bytes;
+}
+
+octavo_status oc_safetensors_read(const void *bytes, size_t size, uint64_t file_size,
+                                  oc_safetensors *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const unsigned char *file = bytes;
     reader r = {.out = out};
-    uint64_t header = 0;
     oc_slice key;
     *out = (oc_safetensors){0};
     oc_arena_init(&out->arena);
@@ -323,13 +334,12 @@ octavo_status oc_safetensors_read(const void *bytes, size_t size, oc_safetensors
         OC_FAIL(error, OCTAVO_CORRUPT, 0,
                 "a .safetensors file begins with 8 bytes of length, this one has %zu bytes", size);
     }
-    for (int i = PREFIX - 1; i >= 0; i--) {
-        header = header << 8 | file[i];
-    }
-    if (header > size - PREFIX) {
+    uint64_t header = header_bytes(file);
+    if (header > file_size - PREFIX) {
         OC_FAIL(error, OCTAVO_CORRUPT, 0,
-                "the header should have %" PRIu64 " bytes, but the file has %zu behind its length",
-                header, size - PREFIX);
+                "the header should have %" PRIu64 " bytes, but the file has %" PRIu64
+                " behind its length",
+                header, file_size - PREFIX);
     }
     if (header > OC_LIMIT_SAFETENSORS_HEADER) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, 0, "the header has %" PRIu64 " bytes, the limit is %u",
@@ -338,8 +348,9 @@ octavo_status oc_safetensors_read(const void *bytes, size_t size, oc_safetensors
     if (header == 0 || file[PREFIX] != '{') {
         OC_FAIL(error, OCTAVO_CORRUPT, PREFIX, "the header does not begin with '{' (byte 8)");
     }
+    OC_ASSERT(header <= size - PREFIX);
     r.data_begin = PREFIX + header;
-    r.data_bytes = size - r.data_begin;
+    r.data_bytes = file_size - r.data_begin;
     oc_json_open(&r.json, file + PREFIX, (size_t)header, PREFIX, 0);
     OC_TRY(oc_json_object(&r.json, error));
     for (;;) {
@@ -359,6 +370,34 @@ done:
     oc_json_close(&r.json);
     if (status) {
         oc_safetensors_free(out);
+    }
+    return status;
+}
+
+octavo_status oc_safetensors_open(const oc_file *file, oc_safetensors *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    unsigned char head[HEAD] = {0};
+    unsigned char *bytes = NULL;
+    size_t have = file->size < HEAD ? (size_t)file->size : HEAD, size = have;
+    *out = (oc_safetensors){0};
+    OC_TRY(oc_file_read(file, 0, head, have, error));
+    uint64_t header = header_bytes(head);
+    if (header <= OC_LIMIT_SAFETENSORS_HEADER && PREFIX + header <= file->size) {
+        size = PREFIX + (size_t)header; /* else oc_safetensors_read says what is wrong */
+    }
+    bytes = malloc(size < HEAD ? HEAD : size);
+    if (bytes == NULL) {
+        OC_NO_MEMORY(error, size);
+    }
+    memcpy(bytes, head, sizeof head);
+    if (size > have) {
+        OC_TRY(oc_file_read(file, have, bytes + have, size - have, error));
+    }
+    OC_TRY(oc_safetensors_read(bytes, size, file->size, out, error));
+done:
+    free(bytes);
+    if (status) {
+        oc_error_path(error, file->path);
     }
     return status;
 }

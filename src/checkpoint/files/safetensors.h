@@ -18,7 +18,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "base/status.h"
+#include "base/sys/io.h"
 
 typedef struct oc_st_tensor {
     const char *name;
@@ -42,12 +42,17 @@ typedef struct oc_safetensors {
     int32_t metadata_count;
 } oc_safetensors;
 
-/* Reads the header of the file whose `size` bytes are at `bytes`; looks at no data.
+/* Reads the header of an open file; looks at no data.
  *   CORRUPT      the file breaks the format; the error tells the byte
  *   UNSUPPORTED  a dtype that the format does not know, or more than the limits allow; named
- *   EXHAUSTED    memory is out */
-octavo_status oc_safetensors_read(const void *bytes, size_t size, oc_safetensors *out,
-                                  octavo_error *error);
+ *   EXHAUSTED    memory is out
+ *   IO           the system refuses */
+octavo_status oc_safetensors_open(const oc_file *file, oc_safetensors *out, octavo_error *error);
+
+/* The same from the first `size` bytes of a file of `file_size`, which hold the header or all there
+ * is of it. */
+octavo_status oc_safetensors_read(const void *bytes, size_t size, uint64_t file_size,
+                                  oc_safetensors *out, octavo_error *error);
 void oc_safetensors_free(oc_safetensors *header); /* a zeroed struct is accepted */
 
 /* The text of a metadata entry; NULL if there is none. */

@@ -1,11 +1,13 @@
-/* scan.h - looks through FP8 weights for codes that are no numbers. */
+/* scan.h - looks through values for those that are no finite numbers. */
 #ifndef OC_CHECKPOINT_SCAN_H
 #define OC_CHECKPOINT_SCAN_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-/* Index of the first E4M3 NaN (0x7f or 0xff) among `count` codes; `count` if there is none. */
-size_t oc_e4m3_find_nan(const uint8_t *codes, size_t count);
+#include "octavo.h"
+
+/* Index of the first of `count` elements that is infinite or not a number; `count` if there is
+ * none.  values may be unaligned; integers are all finite. */
+size_t oc_find_not_finite(octavo_dtype dtype, const void *values, size_t count);
 
 #endif

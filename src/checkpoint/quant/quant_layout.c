@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "checkpoint/files/scan.h"
 #include "checkpoint/quant/glob.h"
 
 enum { PATH_MAX_BYTES = OC_LIMIT_TENSOR_NAME + 32 };
@@ -50,9 +49,9 @@ static const char *const scale_kinds[] = {
 };
 
 /* Fails at a tensor: its file and its byte go into the error. */
-#define FAIL_AT(checkpoint, tensor, error, code, ...)                                              \
+#define FAIL_AT(tensor, error, code, ...)                                                          \
     do {                                                                                           \
-        oc_error_path((error), oc_checkpoint_path_of((checkpoint), (tensor)));                     \
+        oc_error_path((error), (tensor)->file->path);                                              \
         OC_FAIL((error), (code), (tensor)->offset, __VA_ARGS__);                                   \
     } while (0)
 
@@ -93,28 +92,31 @@ static oc_weight_scale kind_of(const oc_ckpt_tensor *weight, const oc_ckpt_tenso
                                                             : OC_WEIGHT_PER_BLOCK;
 }
 
-float oc_scale_value(const oc_ckpt_tensor *scale) {
-    float value;
-    memcpy(&value, scale->data, sizeof value);
-    return value;
-}
-
-static octavo_status check_scale(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *scale,
-                                 octavo_error *error) {
+octavo_status oc_scale_value(const oc_ckpt_tensor *scale, float *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    char shape[OC_SHAPE_TEXT];
-    if (scale->dtype != OCTAVO_F32 || !is_one_element(scale)) {
-        FAIL_AT(checkpoint, scale, error, OCTAVO_UNSUPPORTED,
-                "scale %s is %s %s; only F32 scales of one element are read yet", scale->name,
-                scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape));
-    }
-    float value = oc_scale_value(scale);
+    float value;
+    OC_TRY(oc_checkpoint_read_bytes(scale, 0, sizeof value, &value, error));
     if (!isfinite(value) || value < FLT_MIN) {
-        FAIL_AT(checkpoint, scale, error, OCTAVO_CORRUPT,
+        FAIL_AT(scale, error, OCTAVO_CORRUPT,
                 "scale %s is %g; a scale must be finite, positive and not denormal (byte %" PRIu64
                 ")",
                 scale->name, (double)value, scale->offset);
     }
+    *out = value;
+done:
+    return status;
+}
+
+static octavo_status check_scale(const oc_ckpt_tensor *scale, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char shape[OC_SHAPE_TEXT];
+    float value;
+    if (scale->dtype != OCTAVO_F32 || !is_one_element(scale)) {
+        FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
+                "scale %s is %s %s; only F32 scales of one element are read yet", scale->name,
+                scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape));
+    }
+    OC_TRY(oc_scale_value(scale, &value, error));
 done:
     return status;
 }
@@ -126,36 +128,36 @@ static octavo_status check_weight(const oc_checkpoint *checkpoint, const oc_quan
     const oc_ckpt_tensor *input = sibling(checkpoint, weight, "input_scale");
     if (weight->dtype != OCTAVO_F8_E4M3 || weight->rank != 2) {
         char shape[OC_SHAPE_TEXT];
-        FAIL_AT(checkpoint, weight, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(weight, error, OCTAVO_UNSUPPORTED,
                 "tensor %s is %s %s; FP8 is read as F8_E4M3 matrices only", weight->name,
                 weight->dtype_name, oc_shape_text(weight->shape, weight->rank, shape));
     }
     if (!config->algorithm) {
-        FAIL_AT(checkpoint, weight, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(weight, error, OCTAVO_UNSUPPORTED,
                 "weight %s is FP8, but neither config.json nor hf_quant_config.json says how it "
                 "was quantized",
                 weight->name);
     }
     if (!scale) {
-        FAIL_AT(checkpoint, weight, error, OCTAVO_CORRUPT,
-                "weight %s is FP8, but has no weight_scale", weight->name);
+        FAIL_AT(weight, error, OCTAVO_CORRUPT, "weight %s is FP8, but has no weight_scale",
+                weight->name);
     }
     oc_weight_scale kind = kind_of(weight, scale);
     if (kind != OC_WEIGHT_PER_TENSOR) {
         char shape[OC_SHAPE_TEXT];
-        FAIL_AT(checkpoint, scale, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s is %s %s, %s; only one scale for the whole weight is read yet", scale->name,
                 scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape),
                 scale_kinds[kind]);
     }
     if (!input) {
-        FAIL_AT(checkpoint, weight, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(weight, error, OCTAVO_UNSUPPORTED,
                 "weight %s is FP8, but has no input_scale: layers with FP8 weights alone, or with "
                 "dynamic activation scales, are not read yet",
                 weight->name);
     }
-    OC_TRY(check_scale(checkpoint, scale, error));
-    OC_TRY(check_scale(checkpoint, input, error));
+    OC_TRY(check_scale(scale, error));
+    OC_TRY(check_scale(input, error));
 done:
     return status;
 }
@@ -166,15 +168,15 @@ static octavo_status check_owner(const oc_checkpoint *checkpoint, const oc_ckpt_
     octavo_status status = OCTAVO_OK;
     const oc_ckpt_tensor *weight = sibling(checkpoint, scale, "weight");
     if (!weight) {
-        FAIL_AT(checkpoint, scale, error, OCTAVO_CORRUPT, "%s is there, but its weight is missing",
+        FAIL_AT(scale, error, OCTAVO_CORRUPT, "%s is there, but its weight is missing",
                 scale->name);
     }
     if (!is_fp8(weight->dtype) && weight->rank == 1) {
-        FAIL_AT(checkpoint, scale, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s: layer norms with quantized inputs are not read here", scale->name);
     }
     if (!is_fp8(weight->dtype)) {
-        FAIL_AT(checkpoint, scale, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s belongs to a weight of dtype %s; scales are read with FP8 weights only",
                 scale->name, weight->dtype_name);
     }
@@ -190,7 +192,7 @@ static octavo_status check_tensor(const oc_checkpoint *checkpoint, const oc_quan
     const char *leaf = leaf_of(tensor->name);
     for (size_t i = 0; i < OC_COUNT(refused); i++) {
         if (strcmp(leaf, refused[i].leaf) == 0) {
-            FAIL_AT(checkpoint, tensor, error, OCTAVO_UNSUPPORTED,
+            FAIL_AT(tensor, error, OCTAVO_UNSUPPORTED,
                     "tensor %s belongs to a layout that is not read here: %s", tensor->name,
                     refused[i].layout);
         }
@@ -205,7 +207,7 @@ static octavo_status check_tensor(const oc_checkpoint *checkpoint, const oc_quan
     } else if (is_fp8(tensor->dtype) || tensor->dtype == OCTAVO_F8_E8M0 ||
                (leaf > tensor->name && (oc_slice_ends(oc_slice_of(leaf), "_scale") ||
                                         oc_slice_ends(oc_slice_of(leaf), "_zero_point")))) {
-        FAIL_AT(checkpoint, tensor, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(tensor, error, OCTAVO_UNSUPPORTED,
                 "tensor %s (%s) belongs to a layout that is not known here", tensor->name,
                 tensor->dtype_name);
     }
@@ -236,7 +238,7 @@ static octavo_status check_excluded(const oc_checkpoint *checkpoint, const oc_qu
                             config->pattern_count);
                 }
                 if (oc_glob_match(config->patterns[p], module)) {
-                    FAIL_AT(checkpoint, tensor, error, OCTAVO_CORRUPT,
+                    FAIL_AT(tensor, error, OCTAVO_CORRUPT,
                             "weight %s is FP8, but \"%s\" excludes its module from quantization",
                             tensor->name, config->patterns[p]);
                 }
@@ -332,7 +334,7 @@ octavo_status oc_linear_find(const oc_checkpoint *checkpoint, const char *path, 
         out->weight_kind = kind_of(out->weight, out->weight_scale);
         out->input_kind = OC_INPUT_STATIC;
     } else if (!is_float(out->weight->dtype)) {
-        FAIL_AT(checkpoint, out->weight, error, OCTAVO_UNSUPPORTED,
+        FAIL_AT(out->weight, error, OCTAVO_UNSUPPORTED,
                 "weight %s has dtype %s; F32, F16, BF16 and F8_E4M3 are read here", name,
                 out->weight->dtype_name);
     }
@@ -340,22 +342,5 @@ done:
     if (status) {
         *out = (oc_linear_layout){0};
     }
-    return status;
-}
-
-octavo_status oc_codes_check(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor,
-                             octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    if (tensor->dtype != OCTAVO_F8_E4M3) {
-        goto done;
-    }
-    size_t at = oc_e4m3_find_nan(tensor->data, (size_t)tensor->bytes);
-    if (at < tensor->bytes) {
-        oc_error_path(error, oc_checkpoint_path_of(checkpoint, tensor));
-        OC_FAIL(error, OCTAVO_CORRUPT, tensor->offset + at,
-                "FP8 weight %s has a NaN at element %zu (byte %" PRIu64 ")", tensor->name, at,
-                tensor->offset + at);
-    }
-done:
     return status;
 }

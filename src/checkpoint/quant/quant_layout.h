@@ -54,12 +54,8 @@ octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octa
 octavo_status oc_linear_find(const oc_checkpoint *checkpoint, const char *path, int64_t out_width,
                              int64_t in_width, oc_linear_layout *out, octavo_error *error);
 
-/* The value of a scale that oc_quant_check has passed. */
-float oc_scale_value(const oc_ckpt_tensor *scale);
-
-/* Looks through an FP8 weight (other tensors pass): CORRUPT where a code is no number, with its
- * index and its byte in the file.  Reads every byte: some 20 GB/s from memory. */
-octavo_status oc_codes_check(const oc_checkpoint *checkpoint, const oc_ckpt_tensor *tensor,
-                             octavo_error *error);
+/* Reads a scale, an F32 tensor of one element.
+ *   CORRUPT  it is not finite, positive and normal */
+octavo_status oc_scale_value(const oc_ckpt_tensor *scale, float *out, octavo_error *error);
 
 #endif

@@ -105,10 +105,6 @@ static void test_load_refusals(void **state) {
     assert_int_equal(mkfifo(at("pipe"), 0600), 0);
     assert_int_equal(oc_file_load(at("pipe"), 9, &bytes, &size, NULL), OCTAVO_IO);
     assert_int_equal(oc_file_load("/dev/null", 9, &bytes, &size, NULL), OCTAVO_IO);
-    oc_mapping mapping;
-    assert_int_equal(oc_map_open(at("none"), &mapping, NULL), OCTAVO_NOT_FOUND);
-    assert_int_equal(oc_map_open(root, &mapping, NULL), OCTAVO_IO);
-    assert_null(mapping.data);
 }
 
 /* Parts are read exactly; a part that is not all there is an error that says from where. */
@@ -127,72 +123,16 @@ static void test_read_at(void **state) {
     assert_int_equal(oc_file_read(&file, 7, bytes, 4, &error), OCTAVO_CORRUPT);
     assert_int_equal(error.offset, 7);
     assert_non_null(strstr(error.message, "ends at byte 10, 4 bytes were expected from byte 7"));
+    assert_null(strstr(error.message, "cut short"));
+    assert_int_equal(truncate(at("a"), 3), 0); /* while it is open */
+    oc_error_clear(&error);
+    assert_int_equal(oc_file_read(&file, 6, bytes, 4, &error), OCTAVO_IO);
+    assert_non_null(strstr(error.message, "ends at byte 3, 4 bytes were expected from byte 6: it "
+                                          "was cut short while it was read"));
     assert_int_equal(oc_file_read(&file, UINT64_MAX, bytes, 4, NULL), OCTAVO_CORRUPT);
     assert_int_equal(oc_file_read(&file, INT64_MAX, bytes, 4, NULL), OCTAVO_CORRUPT);
     oc_file_close(&file);
     oc_file_close(&file);
-}
-
-/* A mapping shows the file, and dropping parts of it loses nothing. */
-static void test_map(void **state) {
-    (void)state;
-    enum { SIZE = 3 * 4096 + 100 };
-    char *text = malloc(SIZE + 1);
-    for (size_t i = 0; i < SIZE; i++) {
-        text[i] = (char)('a' + i % 23);
-    }
-    text[SIZE] = 0;
-    put("a", text);
-    oc_mapping mapping;
-    assert_int_equal(oc_map_open(at("a"), &mapping, NULL), OCTAVO_OK);
-    assert_int_equal(mapping.size, SIZE);
-    static const size_t ranges[][2] = {{0, SIZE},     {1, 5000},       {4096, 4096},
-                                       {SIZE, 1},     {0, SIZE_MAX},   {SIZE_MAX, SIZE_MAX},
-                                       {2 * 4096, 9}, {3 * 4096, 100}, {0, 0}};
-    for (size_t i = 0; i < OC_COUNT(ranges); i++) {
-        assert_memory_equal(mapping.data, text, SIZE);
-        oc_map_drop(&mapping, ranges[i][0], ranges[i][1]);
-    }
-    assert_memory_equal(mapping.data, text, SIZE);
-    oc_map_close(&mapping);
-    oc_map_close(&mapping);
-    put("empty", "");
-    assert_int_equal(oc_map_open(at("empty"), &mapping, NULL), OCTAVO_OK);
-    assert_int_equal(mapping.size, 0);
-    oc_map_close(&mapping);
-    free(text);
-}
-
-/* Dropped pages leave memory, those outside the range stay. */
-static void test_map_drop_frees(void **state) {
-    (void)state;
-    enum { PAGES = 8 };
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    char *text = calloc(PAGES * page + 1, 1);
-    memset(text, 'x', PAGES * page);
-    put("a", text);
-    oc_mapping mapping;
-    assert_int_equal(oc_map_open(at("a"), &mapping, NULL), OCTAVO_OK);
-    /* Whether a page is in the process's own table: bit 63 of its pagemap entry. */
-    int pagemap = open("/proc/self/pagemap", O_RDONLY);
-    if (pagemap < 0) {
-        skip();
-    }
-    uint64_t entries[PAGES];
-    off_t place = (off_t)((uintptr_t)mapping.data / page * sizeof entries[0]);
-    assert_memory_equal(mapping.data, text, PAGES * page);
-    assert_int_equal(pread(pagemap, entries, sizeof entries, place), sizeof entries);
-    for (int i = 0; i < PAGES; i++) {
-        assert_true(entries[i] >> 63);
-    }
-    oc_map_drop(&mapping, page + 1, 4 * page);
-    assert_int_equal(pread(pagemap, entries, sizeof entries, place), sizeof entries);
-    for (int i = 0; i < PAGES; i++) {
-        assert_int_equal(entries[i] >> 63, i < 2 || i > 4);
-    }
-    close(pagemap);
-    oc_map_close(&mapping);
-    free(text);
 }
 
 /* Nothing shows under the final name before the commit; afterwards all of it, and no temporary. */
@@ -450,8 +390,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_load, setup, teardown),
         cmocka_unit_test_setup_teardown(test_load_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_at, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_map, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_map_drop_frees, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_abort, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_two_writers, setup, teardown),

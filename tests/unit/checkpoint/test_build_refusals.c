@@ -133,6 +133,54 @@ static void cut_files(void **state) {
     free(bytes);
 }
 
+/* Cuts a file short while a build reads it: at the first step of `what`. */
+typedef struct cutter {
+    const char *what;
+    char path[OC_TEST_PATH];
+    size_t size; /* that is left of it */
+    int32_t steps;
+} cutter;
+
+static void cut(void *user, const char *what, uint64_t done, uint64_t total) {
+    cutter *c = user;
+    (void)done;
+    (void)total;
+    if (strcmp(what, c->what) == 0 && c->steps++ == 0) {
+        oc_test_resize(c->path, c->size);
+    }
+}
+
+/* A checkpoint that somebody cuts short while it is read ends the build with a sentence, not the
+ * process with a signal: while weights are written, and while canaries read them once more. */
+static void files_cut_while_read(void **state) {
+    (void)state;
+    static const char *const steps[] = {"writing weights", "computing layer canaries"};
+    static const char *const names[] = {"f32", "modelopt-fp8"};
+    for (size_t i = 0; i < 4; i++) {
+        cutter c = {.what = steps[i / 2]};
+        octavo_build_options options = {
+            .struct_size = sizeof options, .progress = cut, .progress_user = &c};
+        octavo_error error;
+        int32_t temporaries;
+        char sentence[64];
+        start_from(names[i % 2]);
+        snprintf(c.path, sizeof c.path, "%s",
+                 oc_test_path(oc_test_path(folder, "c"), "model.safetensors"));
+        free(oc_test_read(c.path, &c.size));
+        c.size /= 2;
+        octavo_status status = octavo_build(
+            oc_test_path(folder, "c"), oc_test_path(folder, "e.octavo"), &options, NULL, &error);
+        snprintf(sentence, sizeof sentence, "ends at byte %zu", c.size);
+        if (status != OCTAVO_IO || strstr(error.message, sentence) == NULL ||
+            strstr(error.message, "it was cut short while it was read") == NULL) {
+            fail_msg("%s, %d steps: %d, %s", c.what, c.steps, status, error.message);
+        }
+        assert_string_equal(error.path, c.path);
+        assert_true(error.offset != OCTAVO_NO_OFFSET);
+        assert_int_equal(oc_test_entries(folder, &temporaries), 1);
+    }
+}
+
 /* -- values ----------------------------------------------------------------------------------- */
 
 /* Scales that are no ordinary positive number, and codes that are none, are named with the value.
@@ -476,13 +524,21 @@ static void newer_engines(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(wrong_headers),    TEST(cut_files),
-        TEST(wrong_values),     TEST(values_too_large_to_widen),
-        TEST(wrong_configs),    TEST(parameters_without_end),
-        TEST(wrong_companions), TEST(wrong_options),
-        TEST(strict_builds),    TEST(no_place_to_write),
-        TEST(full_disk),        TEST(damaged_engines),
-        TEST(newer_engines),    TEST(engines_without_a_model),
+        TEST(wrong_headers),
+        TEST(cut_files),
+        TEST(files_cut_while_read),
+        TEST(wrong_values),
+        TEST(values_too_large_to_widen),
+        TEST(wrong_configs),
+        TEST(parameters_without_end),
+        TEST(wrong_companions),
+        TEST(wrong_options),
+        TEST(strict_builds),
+        TEST(no_place_to_write),
+        TEST(full_disk),
+        TEST(damaged_engines),
+        TEST(newer_engines),
+        TEST(engines_without_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, oc_test_engines_free);
 }

@@ -18,7 +18,7 @@ static octavo_status read_bytes(const char *bytes, size_t size, oc_safetensors *
     assert_non_null(copy);
     memcpy(copy, bytes, size);
     oc_error_clear(error);
-    octavo_status status = oc_safetensors_read(copy, size, out, error);
+    octavo_status status = oc_safetensors_read(copy, size, size, out, error);
     free(copy);
     return status;
 }
@@ -160,7 +160,8 @@ static void test_refuses_header_length(void **state) {
     octavo_error error;
     oc_safetensors header;
     oc_error_clear(&error);
-    assert_int_equal(oc_safetensors_read(file, large + 8, &header, &error), OCTAVO_UNSUPPORTED);
+    assert_int_equal(oc_safetensors_read(file, large + 8, large + 8, &header, &error),
+                     OCTAVO_UNSUPPORTED);
     assert_non_null(strstr(error.message, "100000001 bytes, the limit is 100000000"));
     free(file);
 }
@@ -186,7 +187,7 @@ static void test_damaged_headers(void **state) {
     for (size_t at = 0; at < end; at += 3) {
         data[at] ^= (char)(1 << (at / 3 % 8));
         oc_error_clear(&error);
-        octavo_status status = oc_safetensors_read(data, size, &header, &error);
+        octavo_status status = oc_safetensors_read(data, size, size, &header, &error);
         if (status == OCTAVO_OK) {
             assert_int_equal(header.tensor_count, 126);
         } else {
@@ -216,7 +217,7 @@ static void test_writes_as_the_library_does(void **state) {
         char *bytes = oc_test_read(oc_test_path(TEST_DATA "/tiny-clip", files[f]), &size);
         const char *path = oc_test_path(folder, "again.safetensors");
         oc_error_clear(&error);
-        assert_int_equal(oc_safetensors_read(bytes, size, &header, &error), OCTAVO_OK);
+        assert_int_equal(oc_safetensors_read(bytes, size, size, &header, &error), OCTAVO_OK);
         octavo_argument *tensors = calloc((size_t)header.tensor_count, sizeof *tensors);
         assert_non_null(tensors);
         for (int32_t i = 0; i < header.tensor_count; i++) {
@@ -324,34 +325,41 @@ static void test_writer_refuses(void **state) {
     assert_int_equal(rmdir(folder), 0); /* nothing is left in it */
 }
 
-/* Both NaN codes are found wherever they stand, and nothing else is taken for one. */
-static void test_nan_scan(void **state) {
+/* Whatever stands anywhere in values of any float type is found if, and only if, it is infinite or
+ * NaN; nothing is read beyond the end. */
+static void test_finds_what_is_not_finite(void **state) {
     (void)state;
-    uint8_t codes[300];
-    for (size_t i = 0; i < sizeof codes; i++) {
-        codes[i] = (uint8_t)(i % 256);
-        codes[i] = (codes[i] & 0x7f) == 0x7f ? 0x7e : codes[i];
-    }
-    for (size_t count = 0; count <= sizeof codes; count++) {
-        uint8_t *exact = malloc(count ? count : 1);
-        assert_non_null(exact);
-        memcpy(exact, codes, count);
-        assert_int_equal(oc_e4m3_find_nan(exact, count), count);
-        if (count) {
-            size_t at = count * 7919 % count, last = count - 1;
-            exact[last] = 0xff;
-            assert_int_equal(oc_e4m3_find_nan(exact, count), last);
-            exact[at] = 0x7f;
-            assert_int_equal(oc_e4m3_find_nan(exact, count), at);
+    static const struct {
+        octavo_dtype dtype;
+        uint32_t good[4], bad[4];
+    } cases[] = {
+        {OCTAVO_F8_E4M3, {0, 0x7e, 0xfe, 0x80}, {0x7f, 0xff, 0x7f, 0xff}},
+        {OCTAVO_F8_E5M2, {0, 0x7b, 0xfb, 0x80}, {0x7c, 0x7d, 0xfc, 0xff}},
+        {OCTAVO_F16, {0, 0x7bff, 0xfbff, 0x8000}, {0x7c00, 0xfc00, 0x7c01, 0xffff}},
+        {OCTAVO_BF16, {0, 0x7f7f, 0xff7f, 0x8000}, {0x7f80, 0xff80, 0x7f81, 0xffff}},
+        {OCTAVO_F32,
+         {0, 0x7f7fffff, 0xff7fffff, 0x80000000},
+         {0x7f800000, 0xff800000, 0x7f800001, 0xffffffff}},
+    };
+    enum { MOST = 150 };
+    for (size_t c = 0; c < OC_COUNT(cases); c++) {
+        size_t size = (size_t)oc_st_dtype_bytes(cases[c].dtype);
+        for (size_t count = 0; count <= MOST; count++) {
+            char *exact = malloc(count * size + 1), *values = exact + 1; /* not aligned */
+            assert_non_null(exact);
+            for (size_t i = 0; i < count; i++) {
+                memcpy(values + i * size, &cases[c].good[i % 4], size);
+            }
+            assert_int_equal(oc_find_not_finite(cases[c].dtype, values, count), count);
+            for (size_t i = count; i-- > 0;) {
+                memcpy(values + i * size, &cases[c].bad[i % 4], size);
+                assert_int_equal(oc_find_not_finite(cases[c].dtype, values, count), i);
+            }
+            free(exact);
         }
-        free(exact);
     }
-    for (size_t at = 0; at < sizeof codes; at++) {
-        uint8_t kept = codes[at];
-        codes[at] = at % 2 ? 0x7f : 0xff;
-        assert_int_equal(oc_e4m3_find_nan(codes, sizeof codes), at);
-        codes[at] = kept;
-    }
+    assert_int_equal(oc_find_not_finite(OCTAVO_U8, "\xff\xff", 2), 2);
+    assert_int_equal(oc_find_not_finite(OCTAVO_I32, "\xff\xff\xff\xff", 1), 1);
 }
 
 int main(void) {
@@ -363,7 +371,7 @@ int main(void) {
         cmocka_unit_test(test_writes_as_the_library_does),
         cmocka_unit_test(test_writer_stream),
         cmocka_unit_test(test_writer_refuses),
-        cmocka_unit_test(test_nan_scan),
+        cmocka_unit_test(test_finds_what_is_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

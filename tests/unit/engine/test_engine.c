@@ -224,7 +224,7 @@ static void test_damaged_chunk(void **state) {
     oc_engine_file_close(again);
     /* A file cut short while it is open is an error too, not a fault. */
     assert_int_equal(ftruncate(descriptor, 2000), 0);
-    assert_int_equal(oc_engine_read_tensor(file, SAMPLE_LONG, rows, &error), OCTAVO_CORRUPT);
+    assert_int_equal(oc_engine_read_tensor(file, SAMPLE_LONG, rows, &error), OCTAVO_IO);
     close(descriptor);
     oc_engine_file_close(file);
 }

@@ -185,15 +185,11 @@ static void test_codes(void **state) {
         words[i] = (uint16_t)i;
     }
     for (int b = 0; b < 2; b++) {
-        oc_ckpt_tensor weight = {.dtype = b ? OCTAVO_BF16 : OCTAVO_F16,
-                                 .data = words,
-                                 .bytes = sizeof words,
-                                 .rank = 2,
-                                 .shape = {256, 256}};
+        octavo_dtype dtype = b ? OCTAVO_BF16 : OCTAVO_F16;
         float scale = b ? 0.37f : 3.7f;
-        oc_fp8_codes(&weight, 0, COUNT, scale, codes);
-        oc_fp8_codes(&weight, 0, 5001, scale, again);
-        oc_fp8_codes(&weight, 5001, COUNT - 5001, scale, again + 5001);
+        oc_fp8_codes(dtype, words, COUNT, scale, codes);
+        oc_fp8_codes(dtype, words, 5001, scale, again);
+        oc_fp8_codes(dtype, words + 5001, COUNT - 5001, scale, again + 5001);
         assert_memory_equal(codes, again, COUNT);
         for (int i = 0; i < COUNT; i++) {
             float w = b ? oc_bf16_to_f32(words[i]) : oc_f16_to_f32(words[i]);

@@ -15,7 +15,7 @@
 #include "api/source.h"
 #include "api/tool.h"
 #include "num/convert.h"
-#include "support/files.h"
+#include "support/checkpoints.h"
 
 #define TINY   TEST_DATA "/tiny-clip"
 #define IMAGES TEST_DATA "/preprocess"
@@ -85,6 +85,13 @@ static const oc_ckpt_tensor *find(const oc_checkpoint *checkpoint, const char *f
     return oc_checkpoint_find(checkpoint, name);
 }
 
+static float scale_of(const oc_ckpt_tensor *scale) {
+    float value = 0;
+    assert_non_null(scale);
+    assert_int_equal(oc_scale_value(scale, &value, NULL), OCTAVO_OK);
+    return value;
+}
+
 /* Each weight of `folder` against the checkpoint it came from: codes and scale of FP8 ones, bytes
  * of all else; returns how many are FP8. */
 static int compare_weights(const oc_checkpoint *made, const oc_checkpoint *from) {
@@ -95,25 +102,30 @@ static int compare_weights(const oc_checkpoint *made, const oc_checkpoint *from)
         assert_int_equal(after->rank, before->rank);
         assert_memory_equal(after->shape, before->shape,
                             (size_t)before->rank * sizeof *before->shape);
+        void *was = oc_test_bytes_of(before), *is = oc_test_bytes_of(after);
         if (after->dtype == before->dtype) {
             assert_int_equal(after->bytes, before->bytes);
-            assert_memory_equal(after->data, before->data, before->bytes);
+            assert_memory_equal(is, was, before->bytes);
+            free(is);
+            free(was);
             continue;
         }
         assert_int_equal(after->dtype, OCTAVO_F8_E4M3);
         size_t count = (size_t)after->bytes;
         float *values = malloc(count * sizeof *values), amax = 0;
         assert_non_null(values);
-        assert_true(oc_convert_to_f32(before->dtype, before->data, values, count));
+        assert_true(oc_convert_to_f32(before->dtype, was, values, count));
         for (size_t k = 0; k < count; k++) {
             amax = fmaxf(amax, fabsf(values[k]));
         }
-        float scale = oc_scale_value(find(made, "%s_scale", before->name));
+        float scale = scale_of(find(made, "%s_scale", before->name));
         assert_true(scale == amax / 448.0f);
         for (size_t k = 0; k < count; k++) {
-            assert_int_equal(((const uint8_t *)after->data)[k], oc_f32_to_e4m3(values[k] / scale));
+            assert_int_equal(((const uint8_t *)is)[k], oc_f32_to_e4m3(values[k] / scale));
         }
         free(values);
+        free(is);
+        free(was);
         fp8++;
     }
     return fp8;
@@ -140,7 +152,7 @@ static void test_walk(void **state) {
                     find(made, "%s_model.encoder.layers.%d.self_attn.%c_proj.input_scale",
                          layer < 2 ? "vision" : "text", layer % 2, "qkv"[p]);
                 assert_non_null(scale);
-                scales[p] = oc_scale_value(scale);
+                scales[p] = scale_of(scale);
             }
             assert_true(scales[0] == scales[1] && scales[1] == scales[2]);
         }
@@ -440,6 +452,9 @@ static void test_not_finite(void **state) {
     assert_int_equal(error.offset, offset);
     assert_non_null(strstr(error.path, "model.safetensors"));
     folder = damaged(b, "vision_model.embeddings.patch_embedding.weight", 0x7fc00000u, &offset);
+    expect_failure(b, folder, b->out, OCTAVO_CORRUPT,
+                   "tensor vision_model.embeddings.patch_embedding.weight has NaN at element 77");
+    folder = damaged(b, "vision_model.embeddings.patch_embedding.weight", 0x7f7fffffu, &offset);
     expect_failure(b, folder, b->out, OCTAVO_CORRUPT,
                    "inputs of module vision_model.encoder.layers.0.self_attn.q_proj");
 }
