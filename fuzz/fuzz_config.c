@@ -56,9 +56,9 @@ static void read_images(const char *text, size_t size) {
     for (size_t i = 0; i < OC_COUNT(sides); i++) {
         oc_preprocessor images, twice;
         octavo_error error = {0}, again = {0};
-        octavo_status status = oc_preprocessor_read(text, size, 0, sides[i], &images, &error);
-        check_same(status, &error, oc_preprocessor_read(text, size, 0, sides[i], &twice, &again),
-                   &again);
+        octavo_status status = oc_preprocessor_read(text, size, 0, sides[i], &images, NULL, &error);
+        check_same(status, &error,
+                   oc_preprocessor_read(text, size, 0, sides[i], &twice, NULL, &again), &again);
         check(memcmp(&images, &twice, sizeof images) == 0);
         check(status != OCTAVO_OK || images.image_size == sides[i]);
         for (int c = 0; c < 3 && status == OCTAVO_OK; c++) {

@@ -1,19 +1,18 @@
-/* preprocessor.c - see preprocessor.h. */
+/* preprocessor.c - one image processor as a file says it.  preprocessor_files.c finds the file. */
 #include "checkpoint/preprocessor.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/json/json.h"
-
-#define FILE_NAME  "preprocessor_config.json"
-#define WHOLE_NAME "processor_config.json" /* since transformers 5; "image_processor" in it */
 
 /* As the file says it, before it is reduced to oc_preprocessor. */
 typedef struct recipe {
     int32_t edge, height, width; /* of "size"; edge 0: to height and width */
     int32_t crop_height, crop_width;
+    bool edge_is_number; /* "size" is one: a square's side after all if default_to_square */
+    bool default_to_square;
     bool do_resize, do_crop, do_rescale, do_normalize;
+    const char *missing; /* the key of a null that cannot be done without; NULL: none */
     double rescale;
     int32_t resample;
     float mean[3], std[3];
@@ -27,40 +26,33 @@ oc_preprocessor oc_preprocessor_default(int32_t image_size) {
                              .std = {0.26862954f, 0.26130258f, 0.27577711f}};
 }
 
-/* A number, {"height","width"}, or where `edge` is not NULL {"shortest_edge"}, which a number
- * means there too. */
-static octavo_status read_size(oc_json *json, int32_t *edge, int32_t *height, int32_t *width,
-                               octavo_error *error) {
+/* {"height","width"}, or where `edge` is not NULL {"shortest_edge"}; a null is as good as absent.
+ */
+static octavo_status read_sides(oc_json *json, int32_t *edge, int32_t *height, int32_t *width,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_json_type type;
     oc_slice key;
     int32_t sides[3] = {0}; /* shortest_edge, height, width */
-    OC_TRY(oc_json_peek(json, &type, error));
-    if (type == OC_JSON_NUMBER) {
-        OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, &sides[edge ? 0 : 1], error));
-        sides[2] = sides[1];
-    } else {
-        OC_TRY(oc_json_object(json, error));
-        for (;;) {
-            bool is_null;
-            OC_TRY(oc_json_member(json, &key, error));
-            if (!key.data) {
-                break;
-            }
-            OC_TRY(oc_json_null(json, &is_null, error));
-            if (is_null) {
-                continue;
-            }
-            int at = edge && oc_slice_is(key, "shortest_edge") ? 0
-                     : oc_slice_is(key, "height")              ? 1
-                     : oc_slice_is(key, "width")               ? 2
-                                                               : -1;
-            if (at < 0) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "a size by \"%.*s\" is not done here",
-                             oc_slice_width(key), key.data);
-            }
-            OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, &sides[at], error));
+    OC_TRY(oc_json_object(json, error));
+    for (;;) {
+        bool is_null;
+        OC_TRY(oc_json_member(json, &key, error));
+        if (!key.data) {
+            break;
         }
+        OC_TRY(oc_json_null(json, &is_null, error));
+        if (is_null) {
+            continue;
+        }
+        int at = edge && oc_slice_is(key, "shortest_edge") ? 0
+                 : oc_slice_is(key, "height")              ? 1
+                 : oc_slice_is(key, "width")               ? 2
+                                                           : -1;
+        if (at < 0) {
+            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "a size by \"%.*s\" is not done here",
+                         oc_slice_width(key), key.data);
+        }
+        OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, &sides[at], error));
     }
     bool by_edge = sides[0] && !sides[1] && !sides[2];
     bool by_sides = !sides[0] && sides[1] && sides[2];
@@ -73,6 +65,39 @@ static octavo_status read_size(oc_json *json, int32_t *edge, int32_t *height, in
     }
     *height = sides[1];
     *width = sides[2];
+done:
+    return status;
+}
+
+/* A size in any form: a number, which is the shortest edge where `edge` is not NULL and a square's
+ * side otherwise; [height, width]; or an object. */
+static octavo_status read_size(oc_json *json, int32_t *edge, int32_t *height, int32_t *width,
+                               octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_json_type type;
+    OC_TRY(oc_json_peek(json, &type, error));
+    if (type == OC_JSON_NUMBER) {
+        int32_t side;
+        OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, &side, error));
+        *height = *width = edge ? 0 : side;
+        if (edge) {
+            *edge = side;
+        }
+    } else if (type == OC_JSON_ARRAY_BEGIN) {
+        bool more;
+        OC_TRY(oc_json_array(json, error));
+        OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, height, error));
+        OC_TRY(oc_json_int32(json, 1, OC_LIMIT_IMAGE_SIZE, width, error));
+        OC_TRY(oc_json_element(json, &more, error));
+        if (more) {
+            OC_JSON_FAIL(json, error, OCTAVO_CORRUPT, "expected height and width, found more");
+        }
+        if (edge) {
+            *edge = 0;
+        }
+    } else {
+        OC_TRY(read_sides(json, edge, height, width, error));
+    }
 done:
     return status;
 }
@@ -114,7 +139,27 @@ done:
     return status;
 }
 
-static octavo_status read_entry(oc_json *json, oc_slice key, recipe *r, octavo_error *error) {
+/* A null.  Switches are off by it, in every transformers.  Without resample or rescale_factor
+ * nothing can be done.  Sizes, mean and std are CLIP's own then to transformers 4; 5 refuses. */
+static void read_null(oc_slice key, recipe *r, oc_notices *notices) {
+    static const char *const needed[] = {"resample", "rescale_factor"};
+    static const char *const preset[] = {"size", "crop_size", "image_mean", "image_std"};
+    for (size_t i = 0; i < OC_COUNT(needed); i++) {
+        r->missing = oc_slice_is(key, needed[i]) ? needed[i] : r->missing;
+    }
+    for (size_t i = 0; i < OC_COUNT(preset); i++) {
+        if (oc_slice_is(key, preset[i])) {
+            oc_notice(
+                notices,
+                "the image processor's %s is null: CLIP's own is used, as transformers 4 does "
+                "(transformers 5 refuses such a file)",
+                preset[i]);
+        }
+    }
+}
+
+static octavo_status read_entry(oc_json *json, oc_slice key, recipe *r, oc_notices *notices,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const struct {
         const char *key;
@@ -122,19 +167,25 @@ static octavo_status read_entry(oc_json *json, oc_slice key, recipe *r, octavo_e
     } switches[] = {{"do_resize", &r->do_resize},
                     {"do_center_crop", &r->do_crop},
                     {"do_rescale", &r->do_rescale},
-                    {"do_normalize", &r->do_normalize}};
+                    {"do_normalize", &r->do_normalize},
+                    {"default_to_square", &r->default_to_square}};
     bool is_null;
-    OC_TRY(oc_json_null(json, &is_null, error)); /* null: the default */
-    if (is_null) {
-        goto done;
-    }
+    OC_TRY(oc_json_null(json, &is_null, error));
     for (size_t i = 0; i < OC_COUNT(switches); i++) {
         if (oc_slice_is(key, switches[i].key)) {
-            OC_TRY(oc_json_bool(json, switches[i].value, error));
+            *switches[i].value = false;
+            OC_TRY(is_null ? OCTAVO_OK : oc_json_bool(json, switches[i].value, error));
             goto done;
         }
     }
+    if (is_null) {
+        read_null(key, r, notices);
+        goto done;
+    }
     if (oc_slice_is(key, "size")) {
+        oc_json_type type;
+        OC_TRY(oc_json_peek(json, &type, error));
+        r->edge_is_number = type == OC_JSON_NUMBER;
         OC_TRY(read_size(json, &r->edge, &r->height, &r->width, error));
     } else if (oc_slice_is(key, "crop_size")) {
         OC_TRY(read_size(json, NULL, &r->crop_height, &r->crop_width, error));
@@ -169,9 +220,13 @@ done:
 }
 
 /* What the recipe comes to, where it is one that is done here. */
-static octavo_status reduce(const recipe *r, int32_t image_size, oc_preprocessor *out,
+static octavo_status reduce(recipe *r, int32_t image_size, oc_preprocessor *out,
                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    if (r->edge_is_number && r->default_to_square) { /* transformers 5; 4 did not heed it */
+        r->height = r->width = r->edge;
+        r->edge = 0;
+    }
     int32_t height = r->do_crop ? r->crop_height : r->height;
     int32_t width = r->do_crop ? r->crop_width : r->width;
     if (!r->do_resize || !r->do_rescale || fabs(r->rescale * 255 - 1) > 1e-6) {
@@ -179,6 +234,10 @@ static octavo_status reduce(const recipe *r, int32_t image_size, oc_preprocessor
                 "the image processor has do_resize %s, do_rescale %s and rescale_factor %.9g; "
                 "only true, true and 1/255 are done here",
                 r->do_resize ? "true" : "false", r->do_rescale ? "true" : "false", r->rescale);
+    }
+    if (r->missing) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the image processor's %s is null, and cannot be done without", r->missing);
     }
     if (!r->do_crop && r->edge) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
@@ -206,7 +265,8 @@ done:
 }
 
 octavo_status oc_preprocessor_read(const char *bytes, size_t size, uint64_t base,
-                                   int32_t image_size, oc_preprocessor *out, octavo_error *error) {
+                                   int32_t image_size, oc_preprocessor *out, oc_notices *notices,
+                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_preprocessor preset = oc_preprocessor_default(224);
     recipe r = {.edge = preset.shortest_edge,
@@ -230,73 +290,11 @@ octavo_status oc_preprocessor_read(const char *bytes, size_t size, uint64_t base
         if (!key.data) {
             break;
         }
-        OC_TRY(read_entry(&json, key, &r, error));
+        OC_TRY(read_entry(&json, key, &r, notices, error));
     }
     OC_TRY(oc_json_finish(&json, error));
     OC_TRY(reduce(&r, image_size, out, error));
 done:
     oc_json_close(&json);
-    return status;
-}
-
-/* The text of processor_config.json's image_processor; *out.data is NULL if it has none. */
-static octavo_status find_image_processor(const char *bytes, size_t size, oc_slice *out,
-                                          octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_json json = {0};
-    oc_slice key;
-    *out = (oc_slice){0};
-    oc_json_open(&json, bytes, size, 0, 0);
-    OC_TRY(oc_json_object(&json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(&json, &key, error));
-        if (!key.data) {
-            break;
-        }
-        OC_TRY(oc_json_skip(&json, oc_slice_is(key, "image_processor") ? out : NULL, error));
-    }
-    OC_TRY(oc_json_finish(&json, error));
-done:
-    oc_json_close(&json);
-    return status;
-}
-
-octavo_status oc_preprocessor_load(oc_checkpoint *checkpoint, int32_t image_size,
-                                   oc_preprocessor *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const char *name = oc_checkpoint_has(checkpoint, FILE_NAME)    ? FILE_NAME
-                       : oc_checkpoint_has(checkpoint, WHOLE_NAME) ? WHOLE_NAME
-                                                                   : NULL;
-    char *bytes = NULL, *path = NULL;
-    size_t size = 0;
-    oc_slice text = {0};
-    *out = (oc_preprocessor){0};
-    if (name) {
-        path = oc_path_join(checkpoint->folder, name);
-        if (!path) {
-            OC_NO_MEMORY(error, strlen(checkpoint->folder));
-        }
-        OC_TRY(oc_file_load(path, OC_LIMIT_CONFIG_BYTES, &bytes, &size, error));
-        text = (oc_slice){bytes, size};
-        if (strcmp(name, WHOLE_NAME) == 0) {
-            OC_TRY(find_image_processor(bytes, size, &text, error));
-        }
-    }
-    if (text.data) {
-        uint64_t base = (uint64_t)(text.data - bytes);
-        OC_TRY(oc_preprocessor_read(text.data, text.length, base, image_size, out, error));
-    } else {
-        *out = oc_preprocessor_default(image_size);
-        oc_notice(&checkpoint->notices,
-                  "there is no " FILE_NAME ": images are resized and cropped to %d pixels a side "
-                  "and normalised as CLIP's own image processor does",
-                  image_size);
-    }
-done:
-    if (status) {
-        oc_error_path(error, path);
-    }
-    free(path);
-    free(bytes);
     return status;
 }

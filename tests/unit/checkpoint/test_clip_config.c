@@ -271,7 +271,7 @@ static void test_error_offset(void **state) {
 static octavo_status read_images(const char *text, int32_t image_size, oc_preprocessor *out,
                                  octavo_error *error) {
     oc_error_clear(error);
-    return oc_preprocessor_read(text, strlen(text), 0, image_size, out, error);
+    return oc_preprocessor_read(text, strlen(text), 0, image_size, out, NULL, error);
 }
 
 /* Old and new spellings of the same steps come to the same. */
@@ -304,9 +304,37 @@ static void test_preprocessor_forms(void **state) {
     assert_int_equal(images.shortest_edge, 0);
     assert_int_equal(images.resample, OC_RESAMPLE_BILINEAR);
     assert_true(images.mean[1] == 0 && images.std[1] == 1);
+    assert_int_equal(read_images("{\"size\":[64,64],\"crop_size\":[64,64]}", 64, &images, &error),
+                     OCTAVO_OK);
+    assert_int_equal(images.shortest_edge, 0);
     assert_int_equal(read_images("{\"size\":256}", 224, &images, &error), OCTAVO_OK);
     assert_int_equal(images.shortest_edge, 256);
     assert_int_equal(images.image_size, 224);
+}
+
+/* A number as the size is a square's side where default_to_square says so, wherever that stands; as
+ * the size to crop it always is. */
+static void test_default_to_square(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t edge;
+    } cases[] = {
+        {"{\"size\":64,\"default_to_square\":true,\"crop_size\":64}", 0},
+        {"{\"default_to_square\":true,\"size\":64,\"do_center_crop\":false}", 0},
+        {"{\"size\":64,\"default_to_square\":false,\"crop_size\":64}", 64},
+        {"{\"size\":64,\"default_to_square\":null,\"crop_size\":64}", 64},
+        {"{\"size\":{\"shortest_edge\":64},\"default_to_square\":true,\"crop_size\":64}", 64},
+        {"{\"size\":{\"height\":64,\"width\":64},\"default_to_square\":false,\"crop_size\":64}", 0},
+    };
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        oc_preprocessor images;
+        octavo_error error;
+        if (read_images(cases[i].text, 64, &images, &error)) {
+            fail_msg("%s: %s", cases[i].text, error.message);
+        }
+        assert_int_equal(images.shortest_edge, cases[i].edge);
+    }
 }
 
 /* Steps that are not done here are refused, as are sizes that the model does not take. */
@@ -341,6 +369,10 @@ static void test_preprocessor_refuses(void **state) {
         {"{\"image_processor_type\":\"SiglipImageProcessor\"}", OCTAVO_UNSUPPORTED,
          "\"SiglipImageProcessor\" is not done here"},
         {"{\"do_pad\":true}", OCTAVO_UNSUPPORTED, "do_pad"},
+        {"{\"size\":256,\"default_to_square\":true}", OCTAVO_UNSUPPORTED, "resized to 256x256"},
+        {"{\"size\":[224]}", OCTAVO_CORRUPT, "size"},
+        {"{\"size\":[224,224,3]}", OCTAVO_CORRUPT, "height and width, found more"},
+        {"{\"size\":[224,336]}", OCTAVO_UNSUPPORTED, "resized to 336x224"},
         {"{\"do_resize\":1}", OCTAVO_CORRUPT, "true or false"},
         {"", OCTAVO_CORRUPT, "breaks off"},
     };
@@ -356,41 +388,119 @@ static void test_preprocessor_refuses(void **state) {
     }
 }
 
-/* Without the file: the newer processor_config.json, or else CLIP's own and a notice. */
+/* The two files that may have the image processor, in a folder with weights. */
+typedef struct processors {
+    char folder[OC_TEST_PATH];
+    oc_checkpoint *checkpoint;
+} processors;
+
+static processors make_processors(const char *whole, const char *older) {
+    processors out;
+    octavo_error error;
+    oc_test_folder(out.folder);
+    oc_error_clear(&error);
+    oc_test_copy(TINY "/f16/model.safetensors", oc_test_path(out.folder, "model.safetensors"));
+    if (whole) {
+        oc_test_write(oc_test_path(out.folder, "processor_config.json"), whole, strlen(whole));
+    }
+    if (older) {
+        oc_test_write(oc_test_path(out.folder, "preprocessor_config.json"), older, strlen(older));
+    }
+    assert_int_equal(oc_checkpoint_open(out.folder, &out.checkpoint, &error), OCTAVO_OK);
+    return out;
+}
+
+static void free_processors(processors *p) {
+    oc_checkpoint_free(p->checkpoint);
+    oc_test_folder_remove(p->folder);
+}
+
+#define OLDER "{\"size\":32,\"crop_size\":32,\"resample\":2}"
+
+/* processor_config.json's image_processor counts, wherever it has one; what an older file beside it
+ * says otherwise is told, and no reason to refuse. */
 static void test_preprocessor_files(void **state) {
     (void)state;
-    static const char whole[] = "{\"processor_class\":\"CLIPProcessor\",\n"
-                                "\"image_processor\":{\"size\":32,\"crop_size\":32,"
-                                "\"resample\":1}}";
+    static const struct {
+        const char *whole, *older;
+        oc_resample resample;
+        const char *notice; /* NULL: none */
+    } cases[] = {
+        {NULL, NULL, OC_RESAMPLE_BICUBIC, "there is no preprocessor_config.json"},
+        {NULL, OLDER, OC_RESAMPLE_BILINEAR, NULL},
+        {"{\"processor_class\":\"CLIPProcessor\"}", OLDER, OC_RESAMPLE_BILINEAR, NULL},
+        {"{\"image_processor\":null}", OLDER, OC_RESAMPLE_BILINEAR, NULL},
+        {"{\"image_processor\":null}", NULL, OC_RESAMPLE_BICUBIC,
+         "there is no preprocessor_config.json"},
+        {"{\"image_processor\":" OLDER ",\"processor_class\":\"CLIPProcessor\"}", NULL,
+         OC_RESAMPLE_BILINEAR, NULL},
+        {"{\"image_processor\":" OLDER "}", OLDER, OC_RESAMPLE_BILINEAR, NULL},
+        {"{\"image_processor\":{\"size\":[32,32],\"crop_size\":32,\"resample\":1,"
+         "\"image_mean\":[0.5,0.5,0.5],\"image_std\":[0.5,0.5,0.5]}}",
+         OLDER, OC_RESAMPLE_LANCZOS,
+         "images are processed as processor_config.json says, as in transformers 5; "
+         "preprocessor_config.json beside it differs in size, resample, image_mean, image_std"},
+        {"{\"image_processor\":{\"size\":32,\"crop_size\":32,\"resample\":1}}", OLDER,
+         OC_RESAMPLE_LANCZOS, "differs in resample"},
+        {"{\"image_processor\":" OLDER "}", "{\"size\":224}", OC_RESAMPLE_BILINEAR,
+         "preprocessor_config.json beside it is not usable: the image processor makes images of "
+         "224x224 pixels, the model takes 32x32"},
+        {"{\"image_processor\":" OLDER "}", "<html>", OC_RESAMPLE_BILINEAR,
+         "is not usable: expected a value"},
+    };
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        processors p = make_processors(cases[i].whole, cases[i].older);
+        const oc_notices *notices = &p.checkpoint->notices;
+        oc_preprocessor images;
+        octavo_error error;
+        oc_error_clear(&error);
+        if (oc_preprocessor_load(p.checkpoint, 32, &images, &error)) {
+            fail_msg("case %zu: %s", i, error.message);
+        }
+        assert_int_equal(images.resample, cases[i].resample);
+        if (cases[i].notice ? notices->count != 1 || !strstr(notices->texts[0], cases[i].notice)
+                            : notices->count != 0) {
+            fail_msg("case %zu: %d notices, the first: %s", i, notices->count,
+                     notices->count ? notices->texts[0] : "");
+        }
+        free_processors(&p);
+    }
+}
+
+/* The file that counts is the one that an error names, with the byte in it. */
+static void test_preprocessor_file_errors(void **state) {
+    (void)state;
     static const char wrong[] = "{\"image_processor\":{\"size\":32,\"crop_size\":true}}";
-    oc_checkpoint *checkpoint;
-    oc_preprocessor images;
-    octavo_error error;
-    char folder[OC_TEST_PATH];
-    oc_test_folder(folder);
-    oc_error_clear(&error);
-    oc_test_copy(TINY "/f16/model.safetensors", oc_test_path(folder, "model.safetensors"));
-    assert_int_equal(oc_checkpoint_open(folder, &checkpoint, &error), OCTAVO_OK);
-    assert_int_equal(oc_preprocessor_load(checkpoint, 48, &images, &error), OCTAVO_OK);
-    assert_int_equal(images.shortest_edge, 48);
-    assert_int_equal(images.resample, OC_RESAMPLE_BICUBIC);
-    assert_int_equal(checkpoint->notices.count, 1);
-    assert_non_null(strstr(checkpoint->notices.texts[0], "there is no preprocessor_config.json"));
-    const char *path = oc_test_path(folder, "processor_config.json");
-    oc_test_write(path, whole, strlen(whole));
-    assert_int_equal(oc_preprocessor_load(checkpoint, 32, &images, &error), OCTAVO_OK);
-    assert_int_equal(images.resample, OC_RESAMPLE_LANCZOS);
-    assert_int_equal(checkpoint->notices.count, 1);
-    oc_test_write(path, wrong, strlen(wrong));
-    assert_int_equal(oc_preprocessor_load(checkpoint, 32, &images, &error), OCTAVO_CORRUPT);
-    assert_int_equal(error.offset, strstr(wrong, "true") - wrong);
-    assert_non_null(strstr(error.path, "processor_config.json"));
-    oc_error_clear(&error);
+    static const struct {
+        const char *whole, *older, *path;
+        octavo_status status;
+        uint64_t offset;
+    } cases[] = {{wrong, OLDER, "/processor_config.json", OCTAVO_CORRUPT, 42},
+                 {NULL, "{\"size\":true}", "/preprocessor_config.json", OCTAVO_CORRUPT, 8},
+                 {"<html>", OLDER, "/processor_config.json", OCTAVO_CORRUPT, 0},
+                 {"{\"image_processor\":7}", OLDER, "/processor_config.json", OCTAVO_CORRUPT, 19}};
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        processors p = make_processors(cases[i].whole, cases[i].older);
+        oc_preprocessor images;
+        octavo_error error;
+        oc_error_clear(&error);
+        assert_int_equal(oc_preprocessor_load(p.checkpoint, 32, &images, &error), cases[i].status);
+        assert_int_equal(error.offset, cases[i].offset);
+        assert_non_null(strstr(error.path, cases[i].path));
+        free_processors(&p);
+    }
+}
+
+/* A checkpoint without config.json is told so. */
+static void test_no_config(void **state) {
+    (void)state;
+    processors p = make_processors(NULL, NULL);
     oc_clip_config config;
-    assert_int_equal(oc_clip_config_load(checkpoint, &config, &error), OCTAVO_NOT_FOUND);
+    octavo_error error;
+    oc_error_clear(&error);
+    assert_int_equal(oc_clip_config_load(p.checkpoint, &config, &error), OCTAVO_NOT_FOUND);
     assert_non_null(strstr(error.message, "config.json"));
-    oc_checkpoint_free(checkpoint);
-    oc_test_folder_remove(folder);
+    free_processors(&p);
 }
 
 int main(void) {
@@ -404,7 +514,10 @@ int main(void) {
         cmocka_unit_test(test_error_offset),
         cmocka_unit_test(test_preprocessor_forms),
         cmocka_unit_test(test_preprocessor_refuses),
+        cmocka_unit_test(test_default_to_square),
         cmocka_unit_test(test_preprocessor_files),
+        cmocka_unit_test(test_preprocessor_file_errors),
+        cmocka_unit_test(test_no_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
