@@ -41,6 +41,24 @@ out '^octavo [0-9]'
 out '^cpu: '
 try 0 doctor --json
 json "it['cpu']['usable_cores'] >= 1 and any(t['available'] for t in it['cpu']['tiers'])"
+json "it['will_use'].startswith('cpu (') and it['problems'] == []"
+json "all(it['libraries'][l][0].isdigit() for l in ('libpng', 'libwebp')) and any(l.startswith('libjpeg') for l in it['libraries'])"
+# It honours OCTAVO_TIER, and reports one that cannot be had beside all the rest.
+OCTAVO_TIER=portable
+export OCTAVO_TIER
+try 0 doctor
+out '^  portable +yes, will be used$'
+out '^will use: cpu \(portable, '
+OCTAVO_TIER=frob
+try 78 doctor
+out '^problem: there is no CPU tier "frob"; the tiers are .*portable'
+out '^libwebp |^  libwebp '
+try 78 doctor --json
+json "it['will_use'] is None and 'frob' in it['problems'][0] and not any(t['default'] for t in it['cpu']['tiers'])"
+try 0 doctor --tier portable
+unset OCTAVO_TIER
+try 78 doctor --tier avx2:frob
+try 0 doctor --json
 tiers=portable
 if [ -n "$python" ]; then
     tiers=$("$python" -c '

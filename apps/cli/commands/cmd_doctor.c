@@ -7,6 +7,8 @@
 #include "cli/output/render.h"
 #include "cli/output/tree.h"
 
+enum { WRONG_CONFIGURATION = 78 };
+
 static const char *item_text(const oc_cli_node *item) {
     return item->text ? item->text : oc_cli_text(item, "name", "?");
 }
@@ -24,8 +26,9 @@ static void print_words(const char *title, const oc_cli_node *item, const char *
 static octavo_status print_report(const oc_cli_node *report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cli_node *cpu = oc_cli_at(report, "cpu");
-    oc_cli_table table;
+    oc_cli_table table, libraries;
     oc_cli_table_open(&table, "<tier|<here");
+    oc_cli_table_open(&libraries, "<library|<version");
     oc_cli_say("octavo %s\ncpu: %s, %.0f cores, %.0f usable\n", oc_cli_text(report, "version", "?"),
                oc_cli_text(cpu, "model", "?"), oc_cli_number(cpu, "cores", 0),
                oc_cli_number(cpu, "usable_cores", 0));
@@ -36,10 +39,15 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
                           oc_cli_true(tier, "default") ? ", will be used" : "");
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
+    oc_cli_say("will use: %s\n", oc_cli_text(report, "will_use", "nothing, see below"));
     print_words("gpus", oc_cli_items(report, "gpus"), " none");
+    putchar('\n');
     for (const oc_cli_node *item = oc_cli_items(report, "libraries"); item; item = item->next) {
-        printf("%s %s\n", item->key ? item->key : "library", item_text(item));
+        oc_cli_table_cell(&libraries, "%s", item->key ? item->key : "?");
+        oc_cli_table_cell(&libraries, "%s", item_text(item));
     }
+    OC_TRY(oc_cli_table_print(&libraries, 2, error));
+    putchar('\n');
     for (oc_env i = 0; i < OC_ENV_COUNT; i++) {
         if (oc_env_get(i)) {
             oc_cli_say("%s=%s (%s)\n", oc_env_name(i), oc_env_get(i), oc_env_about(i));
@@ -48,7 +56,11 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     for (const oc_cli_node *note = oc_cli_items(report, "notes"); note; note = note->next) {
         oc_cli_say("note: %s\n", item_text(note));
     }
+    for (const oc_cli_node *item = oc_cli_items(report, "problems"); item; item = item->next) {
+        oc_cli_say("problem: %s\n", item_text(item));
+    }
 done:
+    oc_cli_table_close(&libraries);
     oc_cli_table_close(&table);
     return status;
 }
@@ -58,14 +70,14 @@ octavo_status oc_cli_doctor(oc_cli_options *options, int *verdict, octavo_error 
     const oc_cli_node *report;
     char *text = NULL;
     oc_arena arena;
-    (void)verdict;
     oc_arena_init(&arena);
-    OC_TRY(octavo_tool_doctor(&text, error));
+    OC_TRY(octavo_tool_doctor(options->tier, options->threads, &text, error));
+    OC_TRY(oc_cli_tree(text, &arena, &report, error));
+    *verdict = oc_cli_items(report, "problems") ? WRONG_CONFIGURATION : 0;
     if (options->json) {
         printf("%s\n", text);
         goto done;
     }
-    OC_TRY(oc_cli_tree(text, &arena, &report, error));
     OC_TRY(print_report(report, error));
 done:
     oc_arena_free(&arena);

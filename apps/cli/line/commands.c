@@ -155,6 +155,11 @@ static const oc_cli_flag help_flags[] = {
     END,
 };
 
+static const oc_cli_flag doctor_flags[] = {
+    TEXT("tier", tier, "NAME", "a CPU tier to ask for; default: what OCTAVO_TIER says"),
+    END,
+};
+
 static const oc_cli_flag no_flags[] = {END};
 
 const oc_cli_command oc_cli_commands[] = {
@@ -220,8 +225,9 @@ const oc_cli_command oc_cli_commands[] = {
      "Steps that differ by their layer only share a row.",
      "octavo explain clip.octavo --tower text\n", explain_flags, true, oc_cli_explain},
     {"doctor", "", 0, 0, "show what this machine offers", "cannot examine this machine",
-     "CPU tiers, devices and libraries: what there is, what will be used, what is missing.",
-     "octavo doctor\n", no_flags, false, oc_cli_doctor},
+     "CPU tiers, devices and libraries: what there is, what will be used, what is missing. Where "
+     "what is asked for, or what OCTAVO_TIER says, cannot be had, the exit code is 78.",
+     "octavo doctor\n", doctor_flags, false, oc_cli_doctor},
     {"help", "[COMMAND]", 0, 1, "show help", "cannot help", "Also prints man pages and completion.",
      "octavo help build\noctavo help --man build | man -l -\n", help_flags, false, oc_cli_help},
     {"version", "", 0, 0, "show the version", "cannot tell the version", "", "octavo version\n",

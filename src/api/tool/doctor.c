@@ -3,7 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jpeglib.h>
+#include <png.h>
 #include <utf8proc.h>
+#include <webp/decode.h>
 #include <xxhash.h>
 
 #include "api/tool.h"
@@ -36,7 +39,33 @@ static void read_cpuinfo(const char *field, char *value, size_t bytes) {
     }
 }
 
-static void write_cpu(oc_json_writer *json) {
+/* What engines would run on, "cpu (avx2, 2 threads)", or why that cannot be had. */
+static bool describe(const char *tier, int32_t threads, char *text, size_t bytes) {
+    oc_device_options options = {.threads = threads, .tier = tier};
+    oc_device *device = NULL;
+    octavo_error error;
+    char about[160];
+    oc_error_clear(&error);
+    bool is_had = oc_backend_cpu.open(&options, &device, &error) == OCTAVO_OK;
+    if (is_had) {
+        oc_backend_cpu.describe(device, about, sizeof about);
+        snprintf(text, bytes, "%s (%s)", oc_backend_cpu.name, about);
+        oc_backend_cpu.close(device);
+    } else {
+        snprintf(text, bytes, "%s", error.message);
+    }
+    return is_had;
+}
+
+/* tier: as asked for, perhaps "avx2:f32"; NULL: the best. */
+static bool is_used(const char *tier, const char *name) {
+    const char *best = oc_cpu_tier_name(0);
+    size_t length = tier == NULL ? 0 : strcspn(tier, ":");
+    return length == 0 ? best != NULL && strcmp(best, name) == 0
+                       : strlen(name) == length && strncmp(name, tier, length) == 0;
+}
+
+static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had) {
     static const char *const interesting[] = {"avx2",        "fma",         "f16c",
                                               "avx_vnni",    "avx512f",     "avx512_bf16",
                                               "avx512_vnni", "avx512_vbmi", "amx_bf16"};
@@ -64,24 +93,36 @@ static void write_cpu(oc_json_writer *json) {
     oc_json_write_key(json, "tiers");
     oc_json_write_array(json);
     for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
-        const char *best = oc_cpu_tier_name(0);
         oc_json_write_object(json);
         text_member(json, "name", (*tier)->name);
         oc_json_write_key(json, "available");
         oc_json_write_bool(json, (*tier)->available());
         oc_json_write_key(json, "default");
-        oc_json_write_bool(json, best != NULL && strcmp(best, (*tier)->name) == 0);
+        oc_json_write_bool(json, is_had && is_used(tier_asked, (*tier)->name));
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
     oc_json_write_end(json);
 }
 
-/* Libraries that decode what comes from outside, by the version in use. */
+#define TEXT_OF(x)       #x
+#define TEXT_OF_VALUE(x) TEXT_OF(x)
+
+/* Libraries that decode what comes from outside, by the version in use; libjpeg does not tell that:
+ * by the version that this was built with. */
 static void write_libraries(oc_json_writer *json) {
     char text[32];
+    int webp = WebPGetDecoderVersion();
     oc_json_write_key(json, "libraries");
     oc_json_write_object(json);
+#ifdef LIBJPEG_TURBO_VERSION
+    text_member(json, "libjpeg-turbo", TEXT_OF_VALUE(LIBJPEG_TURBO_VERSION));
+#else
+    text_member(json, "libjpeg", TEXT_OF_VALUE(JPEG_LIB_VERSION));
+#endif
+    text_member(json, "libpng", png_get_libpng_ver(NULL));
+    snprintf(text, sizeof text, "%d.%d.%d", webp >> 16, webp >> 8 & 0xff, webp & 0xff);
+    text_member(json, "libwebp", text);
     text_member(json, "utf8proc", utf8proc_version());
     text_member(json, "unicode", utf8proc_unicode_version());
     snprintf(text, sizeof text, "%u.%u.%u", XXH_versionNumber() / 10000,
@@ -90,11 +131,12 @@ static void write_libraries(oc_json_writer *json) {
     oc_json_write_end(json);
 }
 
-octavo_status octavo_tool_doctor(char **out, octavo_error *error) {
+octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
+                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_buffer text;
     oc_json_writer json;
-    char version[32];
+    char version[32], device[sizeof(((octavo_error *)NULL)->message)];
     oc_error_clear(error);
     *out = NULL;
     oc_buffer_init(&text);
@@ -103,7 +145,15 @@ octavo_status octavo_tool_doctor(char **out, octavo_error *error) {
     snprintf(version, sizeof version, "%d.%d.%d", OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,
              OCTAVO_VERSION_PATCH);
     text_member(&json, "version", version);
-    write_cpu(&json);
+    bool is_had = describe(tier, threads, device, sizeof device);
+    write_cpu(&json, tier, is_had);
+    text_member(&json, "will_use", is_had ? device : NULL);
+    oc_json_write_key(&json, "problems");
+    oc_json_write_array(&json);
+    if (!is_had) {
+        oc_json_write_text(&json, device);
+    }
+    oc_json_write_end(&json);
     oc_json_write_key(&json, "gpus");
     oc_json_write_array(&json);
     oc_json_write_end(&json);

@@ -184,7 +184,7 @@ static void looking_gives_json(void **state) {
     assert_true(octavo_tool_session_bytes(session) > 400000);
     octavo_session_free(session);
     memset(&error, 0xff, sizeof error);
-    assert_int_equal(octavo_tool_doctor(&json, &error), OCTAVO_OK);
+    assert_int_equal(octavo_tool_doctor(NULL, 0, &json, &error), OCTAVO_OK);
     expect_json(json);
     octavo_free(json);
 }
