@@ -61,3 +61,14 @@ install(FILES README.md CHANGELOG.md CONTRIBUTING.md LICENSE NOTICE TYPE DOC)
 install(DIRECTORY docs TYPE DOC FILES_MATCHING PATTERN "*.md")
 install(FILES examples/embed_image.c examples/build_and_classify.c examples/CMakeLists.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
+# -- last
+if(CMAKE_BUILD_TYPE STREQUAL Release)
+  set(objcopy "${CMAKE_OBJCOPY}")
+endif()
+install(CODE "set(OBJCOPY \"${objcopy}\")
+set(LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")
+set(PROGRAM \"${CMAKE_INSTALL_BINDIR}/$<TARGET_FILE_NAME:octavo_cli>\")
+set(SHARED \"${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:octavo>\")
+set(ARCHIVE \"${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:octavo_static>\")")
+install(SCRIPT cmake/after_install.cmake)

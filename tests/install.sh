@@ -16,6 +16,21 @@ for file in bin/octavo include/octavo.h lib/liboctavo.so.0 lib/liboctavo.a share
     share/man/man1/octavo-build.1 share/doc/octavo/LICENSE share/doc/octavo/docs/architecture.md; do
     [ -s "$root/$file" ] || fail "$file is not there"
 done
+say "no file names the folder it was built in; debug information has files of its own"
+named=$(grep -rlF -e "$build" -e "$source" "$root" || true)
+[ -z "$named" ] || fail "names of build folders in" $named
+for file in bin/octavo lib/liboctavo.so.0; do
+    path=$(readlink -f "$root/$file")
+    debug=$(dirname "$path")/.debug/$(basename "$path").debug
+    if readelf -S "$path" | grep -q '\.debug_info'; then fail "$file is not stripped"; fi
+    readelf --string-dump=.gnu_debuglink "$path" | grep -qF "$(basename "$debug")" ||
+        fail "$file does not name its debug information"
+    readelf -S "$debug" | grep -q '\.debug_info' || fail "$debug holds none"
+done
+say "an installation that the loader does not know says how to use it"
+cmake --install "$build" --prefix "$work/elsewhere" | tail -1 |
+    grep -qF "LD_LIBRARY_PATH=$work/elsewhere/lib" || fail "it does not"
+
 version=$(pkg-config --modversion octavo)
 [ "$(octavo version)" = "octavo $version" ] || fail "octavo.pc says $version, the program $(octavo version)"
 
