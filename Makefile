@@ -5,11 +5,19 @@ BUILD ?= build
 JOBS  ?= $(shell nproc)
 CMAKE := cmake -S . -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 
-.PHONY: all help deps demo test check fuzz layers docs format bench bench-peers install clean
+.PHONY: all quiet help deps demo test check fuzz layers docs format bench bench-peers install clean
 
+WITHOUT_MAKE := env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS # the build is no part of this make
 all: deps
 	@$(CMAKE) -B $(BUILD) >/dev/null
-	@env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS cmake --build $(BUILD) -j $(JOBS)
+	@$(WITHOUT_MAKE) cmake --build $(BUILD) -j $(JOBS)
+
+# The same without a word, unless it fails.
+quiet: deps
+	@mkdir -p $(BUILD)
+	@echo "building; what the compiler says goes to $(BUILD)/build.log"
+	@{ $(CMAKE) -B $(BUILD) && $(WITHOUT_MAKE) cmake --build $(BUILD) -j $(JOBS); } \
+	    >$(BUILD)/build.log 2>&1 || { cat $(BUILD)/build.log; exit 1; }
 
 help:
 	@echo "make          the release, in build/ (program: build/octavo)"
@@ -25,7 +33,7 @@ help:
 deps:
 	@scripts/deps build
 
-demo: all
+demo: quiet
 	@scripts/demo $(BUILD)/octavo
 
 # Release, then ASan+UBSan, then a short TSan run of what has threads; ctest's summary comes last.

@@ -104,6 +104,11 @@ done:
     return status;
 }
 
+/* What is below 0 was not told: null. */
+static double told(double value) {
+    return value < 0 ? (double)NAN : value;
+}
+
 static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *of,
                                   const oc_cli_result *from, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -136,6 +141,10 @@ static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *
     oc_cli_json_fixed(json, "share_of_peak", flops / peak, 4);
     oc_cli_json_fixed(json, "spread", timing->spread, 4);
     oc_cli_json_fixed(json, "cpu_ms", 1e3 * timing->cpu_s, 4);
+    oc_json_write_key(json, "busy");
+    oc_json_write_bool(json, timing->busy.spoiled);
+    oc_cli_json_fixed(json, "others_cores", told(timing->busy.others_cores), 3);
+    oc_cli_json_fixed(json, "waited_share", told(timing->busy.waited_share), 4);
     if (from->steps) {
         OC_TRY(write_profile(json, from, error));
     }
@@ -171,9 +180,36 @@ done:
     return status;
 }
 
+/* What the asterisk means: the worst of the measurements that have one. */
+static void say_busy(const oc_cli_bench_run *of) {
+    double others = -1, waited = -1;
+    int32_t spoiled = 0;
+    for (int32_t i = 0; i < of->result_count; i++) {
+        const oc_cli_busy *busy = &of->results[i].timing.busy;
+        if (busy->spoiled) {
+            spoiled++;
+            others = fmax(others, busy->others_cores);
+            waited = fmax(waited, busy->waited_share);
+        }
+    }
+    if (spoiled) {
+        oc_cli_say(
+            "\n* on a busy machine: other programs used up to %.1f cores, and up to %.0f %% of "
+            "the time its threads had to wait for one. Measure again when it is quiet.\n",
+            fmax(others, 0), 100 * fmax(waited, 0));
+    }
+}
+
+/* Four digits, so that a row fits 80 columns. */
+static void add_ms(oc_cli_table *table, double seconds) {
+    double ms = 1e3 * seconds;
+    oc_cli_table_cell(table, "%.*f", ms < 9.9995 ? 3 : ms < 99.995 ? 2 : ms < 999.95 ? 1 : 0, ms);
+}
+
 static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cli_table table;
+    char share[32];
     oc_cli_table_open(
         &table,
         "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu ms|>rows/s|>GFLOP/s|>of peak");
@@ -185,17 +221,19 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
         oc_cli_table_cell(&table, "%s", oc_cli_tower_name(of->results[i].tower));
         oc_cli_table_cell(&table, "%d", of->results[i].batch);
         oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "-", of->results[i].tokens);
-        oc_cli_table_cell(&table, "%.3f", 1e3 * timing->median_s);
-        oc_cli_table_cell(&table, "%.3f", 1e3 * timing->min_s);
-        oc_cli_table_cell(&table, "%.3f", 1e3 * timing->p90_s);
-        oc_cli_table_cell(&table, "%.3f", 1e3 * timing->p99_s);
-        oc_cli_table_cell(&table, "%.3f", 1e3 * timing->cpu_s);
+        const double times[] = {timing->median_s, timing->min_s, timing->p90_s, timing->p99_s,
+                                timing->cpu_s};
+        for (size_t t = 0; t < OC_COUNT(times); t++) {
+            add_ms(&table, times[t]);
+        }
         oc_cli_table_cell(&table, "%.1f", of->results[i].batch / timing->median_s);
         oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
-        oc_cli_table_cell(&table, timing->peak_flops > 0 ? "%.1f %%" : "-",
-                          100 * flops / timing->peak_flops);
+        snprintf(share, sizeof share, timing->peak_flops > 0 ? "%.1f %%" : "-",
+                 100 * flops / timing->peak_flops);
+        oc_cli_table_cell(&table, "%s%s", share, timing->busy.spoiled ? "*" : "");
     }
     OC_TRY(oc_cli_table_print(&table, 0, error));
+    say_busy(of);
     for (int32_t i = 0; i < of->result_count; i++) {
         if (of->results[i].steps) {
             OC_TRY(print_profile(&of->results[i], error));

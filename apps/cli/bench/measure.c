@@ -97,6 +97,7 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
                           const oc_cli_job *job, oc_cli_timing *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t capacity = 1024;
+    oc_cli_load load;
     double peak[2], *seconds = malloc((size_t)capacity * sizeof *seconds);
     uint64_t start = oc_clock_ns(), warm = (uint64_t)(options->warmup * 1e9);
     *out = (oc_cli_timing){.runs = 0};
@@ -109,6 +110,7 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
     peak[0] = octavo_tool_peak_gflops(model->session);
     uint64_t now = oc_clock_ns(), wanted = (uint64_t)(options->duration * 1e9);
     double cpu = cpu_seconds();
+    oc_cli_load_read(&load);
     for (start = now; out->runs < RUNS_MIN || (now - start < wanted && out->runs < RUNS_MAX);) {
         if (out->runs == capacity) {
             double *more = realloc(seconds, 2 * (size_t)capacity * sizeof *more);
@@ -125,6 +127,7 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
         oc_cli_progress_step(options->progress, "measuring", now - start, wanted);
     }
     out->cpu_s = (cpu_seconds() - cpu) / out->runs;
+    out->busy = oc_cli_busy_since(&load, model->threads);
     peak[1] = octavo_tool_peak_gflops(model->session);
     qsort(seconds, (size_t)out->runs, sizeof *seconds, by_value);
     out->min_s = seconds[0];

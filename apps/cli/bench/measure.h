@@ -2,6 +2,7 @@
 #ifndef OC_CLI_MEASURE_H
 #define OC_CLI_MEASURE_H
 
+#include "cli/bench/busy.h"
 #include "cli/commands/open_model.h"
 
 /* A tower with random input: pixels, or ids with the end token last, so that no token is cut. */
@@ -24,6 +25,7 @@ typedef struct oc_cli_timing {
     double flop;       /* of a run, as octavo_tool_flop counts */
     double peak_flops; /* a second, the better of measurements before and after; 0: unknown */
     int32_t runs;
+    oc_cli_busy busy; /* while these ran */
 } oc_cli_timing;
 
 /* Runs for `warmup` seconds (once at least), then for `duration` seconds (three times at least). */

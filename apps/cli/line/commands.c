@@ -213,7 +213,8 @@ const oc_cli_command oc_cli_commands[] = {
     {"bench", "[E.octavo]", 0, 1, "measure speed", "cannot measure",
      "Runs a tower again and again on random input and prints percentiles of the wall time, the "
      "CPU time, the rate, and its share of the multiply-add peak that the same program measures "
-     "on the same threads. Arithmetic is counted as a framework does it: savings show as speed.",
+     "on the same threads. Arithmetic is counted as a framework does it: savings show as speed. A "
+     "measurement that other programs took time from is marked.",
      "octavo bench clip.octavo --tower image --batch 1,8\n"
      "octavo bench --preset ViT-B-32 --threads 1 --profile\n",
      bench_flags, true, oc_cli_bench},

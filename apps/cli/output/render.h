@@ -52,6 +52,7 @@ typedef struct oc_cli_table {
     char **cells; /* the titles, then row by row */
     int32_t column_count, cell_count, capacity;
     oc_cli_column columns[OC_CLI_COLUMNS];
+    int gap; /* between columns */
     bool failed;
 } oc_cli_table;
 

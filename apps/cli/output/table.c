@@ -15,7 +15,7 @@ enum {
 };
 
 void oc_cli_table_open(oc_cli_table *table, const char *columns) {
-    *table = (oc_cli_table){.column_count = 0};
+    *table = (oc_cli_table){.gap = GAP};
     oc_arena_init(&table->arena);
     while (*columns && table->column_count < OC_CLI_COLUMNS) {
         int length = (int)strcspn(columns, "|");
@@ -70,9 +70,9 @@ static void measure(oc_cli_table *table) {
 }
 
 static int total_of(const oc_cli_table *table, int indent) {
-    int total = indent - GAP;
+    int total = indent - table->gap;
     for (int32_t c = 0; c < table->column_count; c++) {
-        total += table->columns[c].left_out ? 0 : table->columns[c].width + GAP;
+        total += table->columns[c].left_out ? 0 : table->columns[c].width + table->gap;
     }
     return total;
 }
@@ -95,7 +95,7 @@ static oc_cli_column *widest_of(oc_cli_table *table) {
     return widest;
 }
 
-/* Leaves out decoration and narrows the widest texts until a row fits; false where it cannot. */
+/* Leaves out decoration, narrows texts and then gaps until a row fits; false where it cannot. */
 static bool fit(oc_cli_table *table, int indent, int room) {
     for (int32_t c = 0; c < table->column_count; c++) {
         table->columns[c].left_out =
@@ -103,10 +103,10 @@ static bool fit(oc_cli_table *table, int indent, int room) {
     }
     while (total_of(table, indent) > room) {
         oc_cli_column *widest = widest_of(table);
-        if (!widest) {
+        if (!widest && table->gap == 1) {
             return false;
         }
-        widest->width--;
+        *(widest ? &widest->width : &table->gap) -= 1;
     }
     return true;
 }
@@ -134,7 +134,7 @@ static void write_row(const oc_cli_table *table, int32_t first, int indent, oc_b
                 oc_buffer_printf(out, "%*s%.*s", blank, "", bytes, rest[c]);
                 blank = 0;
             }
-            blank += pad - before + GAP;
+            blank += pad - before + table->gap;
             rest[c] += bytes;
             rest[c] += *rest[c] == ' ';
             more = more || *rest[c];
