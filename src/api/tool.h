@@ -139,9 +139,11 @@ typedef struct octavo_tool_quantize_options {
 /* Writes the FP8 folder `out` (it appears whole or not at all).  FP8 become the linear modules of
  * all layers; embeddings, norms and projections never do.  Modules that are FP8 already stay.
  * report, unless NULL: {"checkpoint","folder","layout","method","seconds","images","texts",
- *  "modules":[{"name","amax","input_scale","saturated","weight_amax","weight_scale"}...],
- *  "excluded":["..."],"notices":["..."]}; amax is of the module's input, saturated the share of it
- * over 448 * input_scale.
+ *  "modules":[{"name","amax","input_scale","range","saturated","weight_amax","weight_scale",
+ *  "input_error","weight_error","error"}...],"excluded":["..."],"notices":["..."]}; amax is of the
+ * module's input, range 448 * input_scale, saturated the share of inputs over it; errors are
+ * relative rms: of the rounded input on the calibration data, of the rounded weight, and what is to
+ * be expected of the product of both.
  *   INVALID_ARGUMENT  an option that is none; a skip glob that matches no module; nothing left to
  *                     quantize; a tower without data to calibrate it on
  *   NOT_FOUND         no such file or folder; no images in the folder; no tokenizer

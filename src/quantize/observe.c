@@ -116,6 +116,15 @@ double oc_observer_error(const oc_observer *observer, float scale) {
     return observer->count == 0 ? 0.0 : sum / (double)observer->count;
 }
 
+double oc_observer_relative_error(const oc_observer *observer, float scale) {
+    double sum = 0;
+    for (uint32_t bin = 1; bin <= observer->largest >> 16; bin++) {
+        double x = (double)oc_f32_of_bits(bin << 16 | 0x8000u);
+        sum += observer->bins[bin] == 0 ? 0.0 : x * x * (double)observer->bins[bin];
+    }
+    return sum > 0 ? sqrt(oc_observer_error(observer, scale) * (double)observer->count / sum) : 0.0;
+}
+
 /* The range of least error among amax * 2^(-k/8) down to amax / 16; the largest of equals. */
 static float least_error(const oc_observer *observer) {
     double range = (double)oc_observer_amax(observer), best = range, least = INFINITY;

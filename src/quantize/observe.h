@@ -55,6 +55,8 @@ double oc_observer_share_above(const oc_observer *observer, float magnitude);
 double oc_observer_share_below(const oc_observer *observer, float magnitude);
 /* Mean of (x - e4m3(x / scale) * scale)^2, each value taken as the middle of its bin. */
 double oc_observer_error(const oc_observer *observer, float scale);
+/* The root of that over the root mean square of x itself; 0 of nothing and of zeros. */
+double oc_observer_relative_error(const oc_observer *observer, float scale);
 
 float oc_observer_range(const oc_observer *observer, oc_range_method method);
 

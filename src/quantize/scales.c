@@ -12,9 +12,12 @@ float oc_fp8_scale(float amax) {
     return isnormal(scale) ? scale : 1.0f;
 }
 
-static octavo_status weight_amax(const oc_ckpt_tensor *weight, float *amax, octavo_error *error) {
+/* Its largest magnitude, the scale that goes with it, and what that loses. */
+static octavo_status weigh(oc_fp8_module *module, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    float raw[PIECE], values[PIECE], largest = 0; /* raw: room for every dtype */
+    float raw[PIECE], values[PIECE]; /* raw: room for every dtype */
+    const oc_ckpt_tensor *weight = module->weight;
+    oc_observer magnitudes = {0};
     if (weight->dtype != OCTAVO_F32 && weight->dtype != OCTAVO_F16 &&
         weight->dtype != OCTAVO_BF16) {
         oc_error_path(error, weight->file->path);
@@ -22,17 +25,19 @@ static octavo_status weight_amax(const oc_ckpt_tensor *weight, float *amax, octa
                 "weight %s has dtype %s; F32, F16 and BF16 are quantized here", weight->name,
                 weight->dtype_name);
     }
+    OC_TRY(oc_observer_create(&magnitudes, error));
     uint64_t count = weight->bytes / oc_st_dtype_bytes(weight->dtype);
     for (uint64_t at = 0; at < count; at += PIECE) {
         size_t piece = count - at < PIECE ? (size_t)(count - at) : PIECE;
         OC_TRY(oc_checkpoint_read(weight, at, piece, raw, error));
         oc_convert_to_f32(weight->dtype, raw, values, piece);
-        for (size_t i = 0; i < piece; i++) {
-            largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
-        }
+        oc_observer_add(&magnitudes, values, piece);
     }
-    *amax = largest;
+    module->weight_amax = oc_observer_amax(&magnitudes);
+    module->weight_scale = oc_fp8_scale(module->weight_amax);
+    module->weight_error = oc_observer_relative_error(&magnitudes, module->weight_scale);
 done:
+    oc_observer_free(&magnitudes);
     return status;
 }
 
@@ -45,8 +50,7 @@ octavo_status oc_fp8_module_scale(oc_range_method method, oc_fp8_module *module,
                 "scale can be found",
                 module->name);
     }
-    OC_TRY(weight_amax(module->weight, &module->weight_amax, error));
-    module->weight_scale = oc_fp8_scale(module->weight_amax);
+    OC_TRY(weigh(module, error));
     module->input_scale = oc_fp8_scale(oc_observer_range(module->input, method));
 done:
     return status;

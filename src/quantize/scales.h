@@ -19,6 +19,7 @@ typedef struct oc_fp8_module {
     const oc_ckpt_tensor *weight; /* F32, F16 or BF16 */
     const oc_observer *input;
     float weight_amax, weight_scale, input_scale;
+    double weight_error; /* relative rms of code * scale against the weight */
 } oc_fp8_module;
 
 float oc_fp8_scale(float amax);

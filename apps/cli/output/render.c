@@ -25,6 +25,11 @@ const char *oc_cli_bytes(double bytes, char text[OC_CLI_NUMBER_TEXT]) {
     return text;
 }
 
+const char *oc_cli_counted(double count, const char *one, char text[OC_CLI_NUMBER_TEXT]) {
+    snprintf(text, OC_CLI_NUMBER_TEXT, "%.0f %s%s", count, one, count == 1 ? "" : "s");
+    return text;
+}
+
 const char *oc_cli_grouped(double count, char text[OC_CLI_NUMBER_TEXT]) {
     char digits[OC_CLI_NUMBER_TEXT];
     int length = snprintf(digits, sizeof digits, "%.0f", fmin(fabs(count), 1e15)), at = 0;

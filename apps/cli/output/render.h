@@ -19,6 +19,8 @@ enum {
 
 /* "23.9 MB", "812 bytes" */
 const char *oc_cli_bytes(double bytes, char text[OC_CLI_NUMBER_TEXT]);
+/* "1 image", "3 images" */
+const char *oc_cli_counted(double count, const char *one, char text[OC_CLI_NUMBER_TEXT]);
 /* "1,298,000" */
 const char *oc_cli_grouped(double count, char text[OC_CLI_NUMBER_TEXT]);
 

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "layers.11.fc1" becomes "layers.*.fc1": a number between dots is a layer's. */
-static char *pattern_of(const char *name, oc_arena *arena) {
+char *oc_cli_pattern(const char *name, oc_arena *arena) {
     char *pattern = oc_arena_text(arena, name, strlen(name)), *to = pattern;
     for (const char *at = name; pattern && *at;) {
         size_t digits = strspn(at, "0123456789");
@@ -62,7 +61,7 @@ octavo_status oc_cli_group(const oc_cli_node *list, const char *name_key, oc_are
     }
     for (const oc_cli_node *node = list ? list->first : NULL; node; node = node->next) {
         oc_cli_step step = {
-            .name = pattern_of(oc_cli_text(node, name_key, "?"), arena),
+            .name = oc_cli_pattern(oc_cli_text(node, name_key, "?"), arena),
             .kind = oc_cli_text(node, "kind", ""),
             .kernel = oc_cli_text(node, "kernel", ""),
             .what = oc_cli_text(node, "what", ""),

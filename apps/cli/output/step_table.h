@@ -13,6 +13,10 @@ typedef struct oc_cli_step {
     double seconds; /* of all of them */
 } oc_cli_step;
 
+/* "layers.11.fc1" becomes "layers.*.fc1": a number between dots is a layer's.  In the arena; NULL
+ * when memory is out. */
+char *oc_cli_pattern(const char *name, oc_arena *arena);
+
 /* The objects of a list, such as a program's steps in octavo_tool_explain's report, in their order;
  * `name_key` is the member with the name.  In the arena. */
 octavo_status oc_cli_group(const oc_cli_node *list, const char *name_key, oc_arena *arena,

@@ -3,6 +3,7 @@
  * FP8 becomes every linear module of the towers' layers; patch embedding, token table, positions,
  * norms and both projections never do.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "base/output.h"
 #include "base/sys/clock.h"
 #include "checkpoint/quant/glob.h"
+#include "num/e4m3.h"
 #include "quantize/record.h"
 #include "quantize/write.h"
 
@@ -273,9 +275,15 @@ static octavo_status write_report(const quantizer *q, const char *folder, double
         oc_json_write_text(&json, module->name);
         write_number(&json, "amax", oc_observer_amax(module->input));
         write_number(&json, "input_scale", module->input_scale);
+        write_number(&json, "range", module->input_scale * OC_E4M3_MAX);
         write_number(&json, "saturated", (float)oc_fp8_saturated(module));
         write_number(&json, "weight_amax", module->weight_amax);
         write_number(&json, "weight_scale", module->weight_scale);
+        /* roundings of inputs and weights have nothing to do with each other */
+        double input = oc_observer_relative_error(module->input, module->input_scale);
+        write_number(&json, "input_error", (float)input);
+        write_number(&json, "weight_error", (float)module->weight_error);
+        write_number(&json, "error", (float)hypot(input, module->weight_error));
         oc_json_write_end(&json);
     }
     oc_json_write_end(&json);

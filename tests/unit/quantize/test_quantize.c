@@ -69,6 +69,7 @@ static void test_observer_edges(void **state) {
     oc_observer_free(&zeros);
     oc_observer none = observe(NULL, 0);
     assert_true(oc_observer_amax(&none) == 0 && oc_observer_percentile(&none, 99) == 0);
+    assert_true(oc_observer_relative_error(&none, 1) == 0);
     assert_true(oc_observer_error(&none, 1) == 0 && oc_observer_share_above(&none, 1) == 0);
     for (int m = OC_RANGE_ABSMAX; m <= OC_RANGE_MSE; m++) {
         assert_true(oc_observer_range(&none, (oc_range_method)m) == 0);
@@ -112,6 +113,14 @@ static void test_mse_range(void **state) {
         for (int k = 0; k <= 32; k++) {
             double error = true_error(values, COUNT, amax * powf(2, -(float)k / 8) / 448.0f);
             least = error < least ? error : least;
+        }
+        double power = 0, real = true_error(values, COUNT, range / 448.0f);
+        for (int i = 0; i < COUNT; i++) {
+            power += (double)values[i] * (double)values[i] / COUNT;
+        }
+        if (kind != 2) { /* one value alone may lie up to half a bin beside its middle */
+            double told = oc_observer_relative_error(&observer, range / 448.0f);
+            assert_true(fabs(told / sqrt(real / power) - 1) < 0.02);
         }
         assert_true(range <= amax);
         assert_true(true_error(values, COUNT, range / 448.0f) <= 1.25 * least);
