@@ -7,6 +7,7 @@
 
 #include "base/json/json.h"
 #include "base/size.h"
+#include "checkpoint/files/kind.h"
 
 enum {
     PREFIX = 8, /* bytes of the header's length */
@@ -172,9 +173,7 @@ static octavo_status read_tensor(reader *r, oc_st_tensor *tensor, octavo_error *
             OC_TRY(read_offsets(r, tensor, error));
             has_offsets = true;
         } else {
-            OC_JSON_FAIL(&r->json, error, OCTAVO_UNSUPPORTED,
-                         "the entry \"%.*s\" of tensor %s is not known here", oc_slice_width(key),
-                         key.data, tensor->name);
+            OC_TRY(oc_json_skip(&r->json, NULL, error));
         }
     }
     if (!bits || !has_shape || !has_offsets) {
@@ -200,6 +199,11 @@ static octavo_status read_metadata(reader *r, octavo_error *error) {
     oc_safetensors *out = r->out;
     oc_st_text *grown;
     oc_slice key;
+    bool is_null;
+    OC_TRY(oc_json_null(&r->json, &is_null, error));
+    if (is_null) {
+        goto done;
+    }
     OC_TRY(oc_json_object(&r->json, error));
     for (int32_t capacity = 0;; out->metadata_count++) {
         OC_TRY(oc_json_member(&r->json, &key, error));
@@ -335,6 +339,12 @@ octavo_status oc_safetensors_read(const void *bytes, size_t size, uint64_t file_
                 "a .safetensors file begins with 8 bytes of length, this one has %zu bytes", size);
     }
     uint64_t header = header_bytes(file);
+    const char *kind = header > file_size - PREFIX || header > OC_LIMIT_SAFETENSORS_HEADER
+                           ? oc_file_kind(file, size)
+                           : NULL;
+    if (kind) {
+        OC_FAIL(error, OCTAVO_CORRUPT, 0, "this is not a .safetensors file but %s", kind);
+    }
     if (header > file_size - PREFIX) {
         OC_FAIL(error, OCTAVO_CORRUPT, 0,
                 "the header should have %" PRIu64 " bytes, but the file has %" PRIu64
@@ -345,8 +355,13 @@ octavo_status oc_safetensors_read(const void *bytes, size_t size, uint64_t file_
         OC_FAIL(error, OCTAVO_UNSUPPORTED, 0, "the header has %" PRIu64 " bytes, the limit is %u",
                 header, OC_LIMIT_SAFETENSORS_HEADER);
     }
-    if (header == 0 || file[PREFIX] != '{') {
-        OC_FAIL(error, OCTAVO_CORRUPT, PREFIX, "the header does not begin with '{' (byte 8)");
+    size_t brace = PREFIX;
+    while (brace < PREFIX + header && file[brace] && strchr(" \t\r\n", file[brace])) {
+        brace++;
+    }
+    if (brace == PREFIX + header || file[brace] != '{') {
+        OC_FAIL(error, OCTAVO_CORRUPT, brace, "the header does not begin with '{' (byte %zu)",
+                brace);
     }
     OC_ASSERT(header <= size - PREFIX);
     r.data_begin = PREFIX + header;

@@ -3,15 +3,16 @@
  * The format (github.com/huggingface/safetensors, "Format"):
  *
  *     u64 little-endian  N, bytes of the header
- *     N bytes            a JSON object, '{' first, spaces behind it allowed:
+ *     N bytes            a JSON object, with white space around it:
  *                          "NAME": {"dtype": "F16", "shape": [2, 3], "data_offsets": [begin, end]}
- *                          "__metadata__": {"key": "text", ...}   (optional)
+ *                          "__metadata__": {"key": "text", ...}   (optional, may be null)
  *     the rest           the data; offsets count from its first byte
  *
  * Checked here, so that all else can trust it: N within the file and OC_LIMIT_SAFETENSORS_HEADER;
  * strict JSON without duplicate keys; names of 1 to OC_LIMIT_TENSOR_NAME bytes without control
  * characters; shape times element size equals the span of the offsets; spans neither overlap nor
- * leave holes, and end with the file.
+ * leave holes, and end with the file.  Other members of an entry are passed over, as the format's
+ * own library does.  A file that is something else altogether is called by its name (kind.h).
  */
 #ifndef OC_CHECKPOINT_SAFETENSORS_H
 #define OC_CHECKPOINT_SAFETENSORS_H

@@ -119,16 +119,22 @@ static void test_refuses_hostile_headers(void **state) {
         {"{\"a\":{\"shape\":[0],\"data_offsets\":[0,0]}}", 0, OCTAVO_CORRUPT, "a has no dtype"},
         {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,0]}}", 0, OCTAVO_CORRUPT, "a has no shape"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0]}}", 0, OCTAVO_CORRUPT, "a has no data_offsets"},
-        {"{\"a\":{\"dtype\":\"F32\",\"strides\":[0]}}", 0, OCTAVO_UNSUPPORTED, "\"strides\""},
+        {"{\"a\":{\"dtype\":\"F32\",\"strides\":[0]}}", 0, OCTAVO_CORRUPT, "a has no shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"x\":[}}", 0, OCTAVO_CORRUPT, "a.x"},
+        {"{\"a\":null}", 0, OCTAVO_CORRUPT, "a: expected"},
+        {"{\"__metadata__\":[]}", 0, OCTAVO_CORRUPT, "__metadata__"},
+        {"{\"__metadata__\":{\"a\":null}}", 0, OCTAVO_CORRUPT, "__metadata__.a"},
         {"{\"a\":[]}", 0, OCTAVO_CORRUPT, "a: expected"},
         {"{\"\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_UNSUPPORTED, "name of 0 bytes"},
         {"{\"a\\u0000b\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_CORRUPT,
          "control character 0x00"},
         {"{\"a\\nb\":" ENTRY("F32", "[0]", "0", "0") "}", 0, OCTAVO_CORRUPT,
          "control character 0x0a"},
-        {" {}", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
-        {"[]", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
-        {"", 0, OCTAVO_CORRUPT, "does not begin with '{'"},
+        {"\v{}", 0, OCTAVO_CORRUPT, "does not begin with '{' (byte 8)"},
+        {"\xef\xbb\xbf{}", 0, OCTAVO_CORRUPT, "does not begin with '{' (byte 8)"},
+        {"  []", 0, OCTAVO_CORRUPT, "does not begin with '{' (byte 10)"},
+        {"", 0, OCTAVO_CORRUPT, "does not begin with '{' (byte 8)"},
+        {"   ", 0, OCTAVO_CORRUPT, "does not begin with '{' (byte 11)"},
         {"{} x", 0, OCTAVO_CORRUPT, "more follows"},
         {"{\"a\":", 0, OCTAVO_CORRUPT, "breaks off"},
         {"{\"a\xff\":{}}", 0, OCTAVO_CORRUPT, "UTF-8"},
@@ -138,6 +144,60 @@ static void test_refuses_hostile_headers(void **state) {
         char *bytes = oc_test_safetensors(cases[i].header, cases[i].data_bytes, &size);
         expect_refused(bytes, size, cases[i].status, cases[i].part);
         free(bytes);
+    }
+}
+
+/* What the format's own library (0.8) reads is read: white space around the header, metadata that
+ * is null, members of an entry that nobody knows. */
+static void test_reads_loose_headers(void **state) {
+    (void)state;
+#define A "\"a\":" ENTRY("F32", "[2]", "0", "8")
+    static const char *const headers[] = {
+        "   {" A "}",
+        "\t\r\n {" A "}\n\t\r ",
+        "{\"__metadata__\":null," A "}",
+        "{\"a\":{\"dtype\":\"F32\",\"x\":{\"y\":[1,2,{}]},\"shape\":[2],\"data_offsets\":[0,8],"
+        "\"strides\":null}}",
+    };
+#undef A
+    for (size_t i = 0; i < OC_COUNT(headers); i++) {
+        size_t size;
+        octavo_error error;
+        oc_safetensors header;
+        char *bytes = oc_test_safetensors(headers[i], 8, &size);
+        oc_error_clear(&error);
+        if (read_bytes(bytes, size, &header, &error)) {
+            fail_msg("%s: %s", headers[i], error.message);
+        }
+        assert_int_equal(header.tensor_count, 1);
+        assert_int_equal(header.metadata_count, 0);
+        assert_int_equal(header.tensors[0].shape[0], 2);
+        assert_int_equal(header.tensors[0].offset, size - 8);
+        oc_safetensors_free(&header);
+        free(bytes);
+    }
+}
+
+/* A file that is something else is called by its name, with what to do about it. */
+static void test_names_other_kinds(void **state) {
+    (void)state;
+    static const struct {
+        const char *begins, *part;
+    } cases[] = {
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"},
+        {"<!DOCTYPE html><html></html>", "a web page"},
+        {"<HTML><body>Sign in</body>", "a web page"},
+        {"<?xml version=\"1.0\"?><Error>", "an XML document"},
+        {"PK\003\004\001\002\003\004archive/data.pkl", "zip archive, such as torch.save"},
+        {"\x80\002}q\001(X\005vision", "a Python pickle"},
+        {"\x93NUMPY\001\002{'descr'", "a NumPy array"},
+        {"GGUF\003\001\001\001\001\001\001", "a GGUF file"},
+        {"{\"metadata\": {}}", "a JSON text"},
+    };
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        expect_refused(cases[i].begins, strlen(cases[i].begins), OCTAVO_CORRUPT, cases[i].part);
+        expect_refused(cases[i].begins, strlen(cases[i].begins), OCTAVO_CORRUPT,
+                       "this is not a .safetensors file but ");
     }
 }
 
@@ -366,6 +426,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_header),
         cmocka_unit_test(test_refuses_hostile_headers),
+        cmocka_unit_test(test_reads_loose_headers),
+        cmocka_unit_test(test_names_other_kinds),
         cmocka_unit_test(test_refuses_header_length),
         cmocka_unit_test(test_damaged_headers),
         cmocka_unit_test(test_writes_as_the_library_does),
