@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/size.h"
+#include "base/sys/kind.h"
 
 static const oc_section_kind known[] = {
 #define XX(name, type, flags, required, text) {type, flags, required, #name, text},
@@ -57,6 +58,10 @@ static octavo_status check_magic(const oc_format_front *front, size_t have, cons
                 sizeof *front);
     }
     if (memcmp(magic, OC_FORMAT_MAGIC, sizeof front->header.magic) != 0) {
+        const char *kind = oc_file_kind(front, have);
+        if (kind != NULL) {
+            OC_FAIL(error, OCTAVO_CORRUPT, 0, "%s is not an engine file but %s", path, kind);
+        }
         OC_FAIL(error, OCTAVO_CORRUPT, 0,
                 "%s is not an engine file: it begins with %02x %02x %02x %02x %02x %02x %02x %02x,"
                 " not with 8f 4f 43 54 41 56 4f 0a",

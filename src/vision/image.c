@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/sys/kind.h"
 #include "vision/reader.h"
 
 static const oc_image_codec *const codecs[] = {&oc_image_jpeg, &oc_image_png, &oc_image_webp};
@@ -41,6 +42,10 @@ static octavo_status refuse(const uint8_t *data, size_t size, octavo_error *erro
             OC_FAIL(error, OCTAVO_UNSUPPORTED, 0,
                     "the image looks like %s file; JPEG, PNG and WebP are read", strangers[i].name);
         }
+    }
+    const char *kind = oc_file_kind(data, size);
+    if (kind) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, 0, "this is not an image but %s", kind);
     }
     char hex[3 * 8 + 1] = "";
     for (size_t i = 0; i < 8 && i < size; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/sys/kind.h"
 #include "base/utf8.h"
 
 /* What the grammar allows at `at`, white space aside. */
@@ -133,6 +134,11 @@ static octavo_status prepare(oc_json *json, octavo_error *error) {
                     "%s is no JSON value, a number must be finite", not_finite(json));
         }
         if (c != '-' && (c < '0' || c > '9')) {
+            const char *kind =
+                json->base + json->at == 0 ? oc_file_kind(json->bytes, json->size) : NULL;
+            if (kind) {
+                FAIL_AT(json, error, OCTAVO_CORRUPT, json->at, "this is not JSON but %s", kind);
+            }
             FAIL_AT(json, error, OCTAVO_CORRUPT, json->at,
                     c < 0 ? "the JSON text breaks off where a value should be"
                           : "expected a value here");

@@ -7,7 +7,7 @@
 
 #include "base/json/json.h"
 #include "base/size.h"
-#include "checkpoint/files/kind.h"
+#include "base/sys/kind.h"
 
 enum {
     PREFIX = 8, /* bytes of the header's length */

@@ -119,6 +119,7 @@ static void test_grammar(void **state) {
         {"{}{}", 2, "more follows"},
         {"[] // x", 3, "more follows"},
         {"\xef\xbb\xbf{}", 0, "expected a value"},
+        {"version https://git-lfs.github.com/spec/v1", 0, "this is not JSON but a git-lfs pointer"},
         {"tru", 0, "expected a value"},
         {"nul l", 0, "expected a value"},
         {"truex", 4, "more follows"},

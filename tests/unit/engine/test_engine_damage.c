@@ -175,7 +175,11 @@ static void test_other_files(void **state) {
     oc_engine_file *file = NULL;
     put((const uint8_t *)"{\"model_type\": \"clip\"}", 22);
     assert_int_equal(check_file(&error), OCTAVO_CORRUPT);
-    assert_non_null(strstr(error.message, "is not an engine file: it begins with 7b 22 6d"));
+    assert_non_null(strstr(error.message, "is not an engine file but a JSON text"));
+    error = (octavo_error){0};
+    put((const uint8_t *)"ABCDEFGH more", 13);
+    assert_int_equal(check_file(&error), OCTAVO_CORRUPT);
+    assert_non_null(strstr(error.message, "is not an engine file: it begins with 41 42 43"));
     error = (octavo_error){0};
     assert_int_equal(oc_engine_file_open("/no/such/file.octavo", &file, &error), OCTAVO_NOT_FOUND);
     assert_string_equal(error.path, "/no/such/file.octavo");

@@ -19,6 +19,9 @@ static void test_other_formats(void **state) {
     uint8_t text[] = "ABC text";
     assert_refused((bytes){text, 8}, OCTAVO_UNSUPPORTED, "begin with 41 42 43 20 74");
     assert_refused((bytes){text, 0}, OCTAVO_CORRUPT, "0 bytes");
+    uint8_t pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    assert_refused((bytes){pointer, sizeof pointer - 1}, OCTAVO_UNSUPPORTED,
+                   "this is not an image but a git-lfs pointer");
 }
 
 /* A file cut short anywhere is refused: no row of it is made up. */

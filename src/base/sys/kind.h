@@ -1,8 +1,7 @@
 /* kind.h - what a file is that is not what its name says: downloads and checkouts leave pointers
- * and web pages under a model's name, and not everybody who writes .safetensors writes safetensors.
- */
-#ifndef OC_CHECKPOINT_KIND_H
-#define OC_CHECKPOINT_KIND_H
+ * and web pages under the name of a model or an image, and pickles are renamed. */
+#ifndef OC_BASE_KIND_H
+#define OC_BASE_KIND_H
 
 #include <stddef.h>
 

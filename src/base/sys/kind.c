@@ -1,5 +1,5 @@
 /* kind.c - see kind.h. */
-#include "checkpoint/files/kind.h"
+#include "base/sys/kind.h"
 
 #include <string.h>
 #include <strings.h>
@@ -30,12 +30,12 @@ static const struct {
     KIND("\x80\003", PICKLE),
     KIND("\x80\004", PICKLE),
     KIND("\x80\005", PICKLE),
-    KIND("\x93NUMPY", "a NumPy array (.npy), which has no names: save all tensors as safetensors"),
-    KIND("GGUF", "a GGUF file, which is not read here: take the model's safetensors"),
-    KIND("\x89HDF", "an HDF5 file, which is not read here: take the model's safetensors"),
+    KIND("\x93NUMPY", "a NumPy array (.npy)"),
+    KIND("GGUF", "a GGUF file"),
+    KIND("\x89HDF", "an HDF5 file"),
     KIND("\x1f\x8b", "packed with gzip: unpack it first"),
     KIND("(\xb5/\xfd", "packed with zstd: unpack it first"),
-    KIND("{", "a JSON text, such as an index or a config: name the weights themselves"),
+    KIND("{", "a JSON text, such as an index, a config, or a server's error in place of the file"),
 };
 
 const char *oc_file_kind(const void *bytes, size_t size) {
