@@ -446,7 +446,7 @@ static void test_preprocessor_files(void **state) {
          "preprocessor_config.json beside it is not usable: the image processor makes images of "
          "224x224 pixels, the model takes 32x32"},
         {"{\"image_processor\":" OLDER "}", "<html>", OC_RESAMPLE_BILINEAR,
-         "is not usable: expected a value"},
+         "is not usable: this is not JSON but a web page"},
     };
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         processors p = make_processors(cases[i].whole, cases[i].older);
