@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "text/bpe.h"
+#include "text/files/tokenizer_files.h"
 #include "text/packed.h"
-#include "text/tokenizer_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

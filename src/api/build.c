@@ -11,7 +11,7 @@
 #include "checkpoint/card.h"
 #include "engine/records/meta.h"
 #include "engine/writer.h"
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 enum { PIECE_BYTES = 1 << 20 }; /* of weights that are written at a time */
 

@@ -14,7 +14,7 @@
 #include "base/sys/threads.h"
 #include "runtime/session.h"
 #include "text/bpe.h"
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 enum {
     BATCH_MAX = 16,

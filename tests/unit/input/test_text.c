@@ -10,8 +10,8 @@
 #include "base/json/json.h"
 #include "base/limits.h"
 #include "base/sys/io.h"
+#include "text/files/tokenizer_files.h"
 #include "text/merges.h"
-#include "text/tokenizer_files.h"
 #include "text/unicode.h"
 
 static oc_bpe *load(const char *folder) {

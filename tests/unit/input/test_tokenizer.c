@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/sys/io.h"
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 /* -- the block
  * ------------------------------------------------------------------------------------- */

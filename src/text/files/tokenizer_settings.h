@@ -8,7 +8,7 @@
 #define OC_TEXT_TOKENIZER_SETTINGS_H
 
 #include "base/json/json.h"
-#include "text/vocabulary.h"
+#include "text/files/vocabulary.h"
 
 /* What was found so far.  Starts as {0}. */
 typedef struct oc_tokenizer_settings {

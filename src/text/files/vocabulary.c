@@ -1,5 +1,5 @@
 /* vocabulary.c - from text to ids: bytes, merges, added tokens, tokens with a role. */
-#include "text/vocabulary.h"
+#include "text/files/vocabulary.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* tokenizer_json.c - vocabulary, merges and added tokens of tokenizer.json. */
-#include "text/tokenizer_json.h"
+#include "text/files/tokenizer_json.h"
 
-#include "text/tokenizer_settings.h"
+#include "text/files/tokenizer_settings.h"
 
 octavo_status oc_vocabulary_read(oc_json *json, oc_draft *draft, octavo_error *error) {
     octavo_status status = OCTAVO_OK;

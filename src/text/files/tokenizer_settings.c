@@ -1,5 +1,5 @@
 /* tokenizer_settings.c - the table of what each setting must say, and the walk over a value. */
-#include "text/tokenizer_settings.h"
+#include "text/files/tokenizer_settings.h"
 
 #include <assert.h>
 

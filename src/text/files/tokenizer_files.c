@@ -1,12 +1,12 @@
 /* tokenizer_files.c - the files beside tokenizer.json, or instead of it. */
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 #include <stdlib.h>
 
 #include "base/limits.h"
 #include "base/number.h"
 #include "base/sys/io.h"
-#include "text/tokenizer_json.h"
+#include "text/files/tokenizer_json.h"
 
 enum { TOKENIZER, VOCABULARY, MERGES, ADDED_TOKENS, CONFIG, SPECIAL_TOKENS, FILES };
 

@@ -12,7 +12,7 @@
 #ifndef OC_TEXT_TOKENIZER_JSON_H
 #define OC_TEXT_TOKENIZER_JSON_H
 
-#include "text/vocabulary.h"
+#include "text/files/vocabulary.h"
 
 /* Reads all of the file into an empty draft: vocabulary, merges, added tokens, and the tokens
  * that the file names (begin, end, unknown, padding). */
