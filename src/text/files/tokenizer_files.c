@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "base/number.h"
 #include "base/sys/io.h"
+#include "text/files/tokenizer_config.h"
 #include "text/files/tokenizer_json.h"
 
 enum { TOKENIZER, VOCABULARY, MERGES, ADDED_TOKENS, CONFIG, SPECIAL_TOKENS, FILES };
@@ -16,144 +16,6 @@ static const char *const file_names[FILES] = {"tokenizer.json",
                                               "added_tokens.json",
                                               "tokenizer_config.json",
                                               "special_tokens_map.json"};
-
-/* "bos_token": "TEXT", or an object with content and flags, or null. */
-static octavo_status read_named(oc_json *json, oc_named_token *named, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_json_type type;
-    oc_named_token token = {{0}, false};
-    int32_t id = -1;
-    OC_TRY(oc_json_peek(json, &type, error));
-    if (type == OC_JSON_NULL) {
-        OC_TRY(oc_json_skip(json, NULL, error));
-        goto done;
-    } else if (type == OC_JSON_STRING) {
-        OC_TRY(oc_json_string(json, &token.text, error));
-    } else {
-        OC_TRY(oc_token_read(json, &token.text, &id, &token.normalised, error));
-    }
-    *named = token;
-done:
-    return status;
-}
-
-static oc_named_token *named_by_key(oc_named_token named[OC_ROLES], oc_slice key) {
-    static const struct {
-        const char *key;
-        oc_role role;
-    } keys[] = {{"bos_token", OC_ROLE_BEGIN},
-                {"eos_token", OC_ROLE_END},
-                {"unk_token", OC_ROLE_UNKNOWN},
-                {"pad_token", OC_ROLE_PADDING}};
-    for (size_t i = 0; i < OC_COUNT(keys); i++) {
-        if (oc_slice_is(key, keys[i].key)) {
-            return &named[keys[i].role];
-        }
-    }
-    return NULL;
-}
-
-/* "added_tokens_decoder": {"ID": {"content": ...}} */
-static octavo_status read_decoder(oc_json *json, oc_draft *draft, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_slice key, content;
-    OC_TRY(oc_json_object(json, error));
-    for (;;) {
-        int64_t id = -1;
-        int32_t unused;
-        bool normalised = false;
-        OC_TRY(oc_json_member(json, &key, error));
-        if (!key.data) {
-            break;
-        }
-        if (!oc_parse_int64(key.data, key.length, &id) || id < 0 || id > INT32_MAX) {
-            OC_JSON_FAIL(json, error, OCTAVO_CORRUPT, "key \"%.*s\" is no token id",
-                         oc_slice_width(key), key.data);
-        }
-        OC_TRY(oc_token_read(json, &content, &unused, &normalised, error));
-        OC_TRY(oc_draft_added(draft, content, (uint32_t)id, normalised, json->latest, error));
-    }
-done:
-    return status;
-}
-
-/* Tokens that are added without a word about how.  Those that are added already are fine. */
-static octavo_status check_extra(oc_json *json, const oc_draft *draft, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_json_type type;
-    OC_TRY(oc_json_peek(json, &type, error));
-    if (type != OC_JSON_ARRAY_BEGIN) {
-        OC_TRY(oc_json_skip(json, NULL, error)); /* names for tokens that are there */
-        goto done;
-    }
-    OC_TRY(oc_json_array(json, error));
-    for (;;) {
-        bool more = false;
-        oc_named_token token = {{0}, false};
-        OC_TRY(oc_json_element(json, &more, error));
-        if (!more) {
-            break;
-        }
-        OC_TRY(read_named(json, &token, error));
-        if (!oc_draft_is_added(draft, token.text)) {
-            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "\"%.*s\" is not among the added tokens",
-                         oc_slice_width(token.text), token.text.data ? token.text.data : "");
-        }
-    }
-done:
-    return status;
-}
-
-/* tokenizer_config.json and special_tokens_map.json; the latter has the named tokens only. */
-static octavo_status read_config(oc_slice bytes, oc_draft *draft, oc_named_token named[OC_ROLES],
-                                 uint32_t *tokens_max, bool *own_pattern, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_json *json = oc_draft_reader(draft, bytes, 0);
-    oc_slice key, text;
-    OC_TRY(oc_json_object(json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(json, &key, error));
-        oc_named_token *role = key.data ? named_by_key(named, key) : NULL;
-        if (!key.data) {
-            break;
-        } else if (role) {
-            OC_TRY(read_named(json, role, error));
-        } else if (oc_slice_is(key, "added_tokens_decoder")) {
-            OC_TRY(read_decoder(json, draft, error));
-        } else if (oc_slice_is(key, "additional_special_tokens") ||
-                   oc_slice_is(key, "extra_special_tokens")) {
-            OC_TRY(check_extra(json, draft, error));
-        } else if (oc_slice_is(key, "model_max_length")) {
-            double length = 0;
-            OC_TRY(oc_json_double(json, &length, error));
-            if (length >= 0 && length < *tokens_max) {
-                *tokens_max = (uint32_t)length;
-            }
-        } else if (oc_slice_is(key, "truncation_side") || oc_slice_is(key, "padding_side")) {
-            OC_TRY(oc_json_string(json, &text, error));
-            if (!oc_slice_is(text, "right")) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED,
-                             "is \"%.*s\", what is read here is \"right\"", oc_slice_width(text),
-                             text.data);
-            }
-        } else if (oc_slice_is(key, "tokenizer_class")) {
-            OC_TRY(oc_json_string(json, &text, error));
-            *own_pattern = oc_slice_is(text, "PreTrainedTokenizerFast") ||
-                           oc_slice_is(text, "TokenizersBackend");
-            if (!*own_pattern && !oc_slice_is(text, "CLIPTokenizer") &&
-                !oc_slice_is(text, "CLIPTokenizerFast")) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED,
-                             "is \"%.*s\", what is read here is \"CLIPTokenizer\"",
-                             oc_slice_width(text), text.data);
-            }
-        } else {
-            OC_TRY(oc_json_skip(json, NULL, error));
-        }
-    }
-    OC_TRY(oc_json_finish(json, error));
-done:
-    return status;
-}
 
 /* "left right" a line, after "#version: ..." */
 static octavo_status read_merges_text(oc_slice bytes, oc_draft *draft, octavo_error *error) {
@@ -172,38 +34,59 @@ done:
     return status;
 }
 
-/* {"TEXT": ID}.  Tokens with a role are found in the text as it is, others in normalised text. */
-static octavo_status read_added_map(oc_slice bytes, oc_draft *draft, octavo_error *error) {
+/* {"TEXT": ID}.  Special tokens are found in the text as it is, others in normalised text.  What
+ * tokenizer.json lists too it knows better. */
+static octavo_status read_added_map(oc_slice bytes, oc_draft *draft,
+                                    const oc_tokenizer_config *config, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_json *json = oc_draft_reader(draft, bytes, 0);
     oc_slice text;
     OC_TRY(oc_json_object(json, error));
     for (;;) {
         int32_t id = 0;
-        bool normalised = true;
         OC_TRY(oc_json_member(json, &text, error));
         if (!text.data) {
             break;
         }
+        bool special = oc_tokenizer_config_names(config, text);
         for (int role = 0; role < OC_ROLES; role++) {
-            normalised &= !oc_slice_equal(text, draft->named[role].text);
+            special |= oc_slice_equal(text, draft->named[role].text);
         }
         OC_TRY(oc_json_int32(json, 0, INT32_MAX, &id, error));
-        OC_TRY(oc_draft_added(draft, text, (uint32_t)id, normalised, json->latest, error));
+        if (!oc_draft_is_added(draft, text)) {
+            OC_TRY(oc_draft_added(draft, text, (uint32_t)id, !special, json->latest, error));
+        }
     }
     OC_TRY(oc_json_finish(json, error));
 done:
     return status;
 }
 
-/* *at: the file being read, for errors. */
-static octavo_status read_files(const oc_slice files[FILES], oc_draft *draft, uint32_t *tokens_max,
-                                int *at, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
+/* Who has which role: what the config says, or else tokenizer.json, or else CLIPTokenizer. */
+static void settle_roles(oc_draft *draft, const oc_tokenizer_config *config, bool own) {
     static const char *const usual[OC_ROLES] = {"<|startoftext|>", "<|endoftext|>", "<|endoftext|>",
                                                 "<|endoftext|>"};
-    oc_named_token config[OC_ROLES] = {0}, map[OC_ROLES] = {0};
-    bool own_pattern = false;
+    for (int role = 0; role < OC_ROLES; role++) {
+        oc_named_token *named = &draft->named[role];
+        bool ends = role == OC_ROLE_BEGIN || role == OC_ROLE_END;
+        if (!ends && !(own && role == OC_ROLE_PADDING)) {
+            *named = (oc_named_token){{0}, false}; /* tokenizer.json makes no special token of it */
+        }
+        if (config->told[role] && (config->named[role].text.data || !ends)) {
+            *named = config->named[role];
+        } else if (!config->told[role] && !named->text.data && !own && usual[role]) {
+            named->text = oc_slice_of(usual[role]);
+        }
+    }
+    if (draft->named[OC_ROLE_UNKNOWN].text.data) {
+        draft->unknown = draft->named[OC_ROLE_UNKNOWN].text;
+    }
+}
+
+/* *at: the file being read, for errors. */
+static octavo_status read_files(const oc_slice files[FILES], oc_draft *draft,
+                                oc_tokenizer_config *config, int *at, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
     if (files[TOKENIZER].data) {
         *at = TOKENIZER;
         OC_TRY(oc_tokenizer_json_read(files[TOKENIZER], draft, error));
@@ -217,29 +100,22 @@ static octavo_status read_files(const oc_slice files[FILES], oc_draft *draft, ui
     }
     if (files[CONFIG].data) {
         *at = CONFIG;
-        OC_TRY(read_config(files[CONFIG], draft, config, tokens_max, &own_pattern, error));
+        OC_TRY(oc_tokenizer_config_read(config, files[CONFIG], draft, error));
     }
-    if (files[SPECIAL_TOKENS].data) {
-        uint32_t unused = 0;
-        bool unused_too = false;
+    if (files[SPECIAL_TOKENS].data && !config->has_decoder) {
         *at = SPECIAL_TOKENS;
-        OC_TRY(read_config(files[SPECIAL_TOKENS], draft, map, &unused, &unused_too, error));
+        OC_TRY(oc_tokenizer_config_override(config, files[SPECIAL_TOKENS], draft, error));
     }
-    for (int role = 0; role < OC_ROLES; role++) {
-        oc_named_token *named = &draft->named[role];
-        if (config[role].text.data) {
-            *named = config[role];
-        } else if (map[role].text.data) {
-            *named = map[role];
-        } else if (!named->text.data) {
-            named->text = oc_slice_of(usual[role]);
-        }
-    }
-    if (!files[TOKENIZER].data && files[ADDED_TOKENS].data) {
+    settle_roles(draft, config, config->own_pattern && files[TOKENIZER].data);
+    if (files[ADDED_TOKENS].data && !config->has_decoder) {
         *at = ADDED_TOKENS;
-        OC_TRY(read_added_map(files[ADDED_TOKENS], draft, error));
+        OC_TRY(read_added_map(files[ADDED_TOKENS], draft, config, error));
     }
-    draft->split_end_tokens |= !own_pattern;
+    draft->split_end_tokens |= !config->own_pattern;
+    bool in_map = false;
+    status = oc_tokenizer_config_add(config, draft, &in_map, error);
+    *at = in_map ? SPECIAL_TOKENS : CONFIG;
+    OC_TRY(status);
     *at = files[TOKENIZER].data ? TOKENIZER : VOCABULARY;
 done:
     return status;
@@ -250,18 +126,31 @@ static octavo_status pack_files(const oc_slice files[FILES], int32_t positions, 
                                 int *at, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_draft draft = {0};
+    oc_tokenizer_config config;
     oc_tokenizer tokenizer;
     uint32_t tokens_max = positions < 0 ? 0 : (uint32_t)positions;
+    oc_tokenizer_config_init(&config);
     *at = FILES;
-    if (!files[TOKENIZER].data && !(files[VOCABULARY].data && files[MERGES].data)) {
+    if (!files[TOKENIZER].data && !files[VOCABULARY].data != !files[MERGES].data) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the tokenizer is incomplete: %s is there, %s is missing (or tokenizer.json, which "
+                "has both)",
+                file_names[files[VOCABULARY].data ? VOCABULARY : MERGES],
+                file_names[files[VOCABULARY].data ? MERGES : VOCABULARY]);
+    }
+    if (!files[TOKENIZER].data && !files[VOCABULARY].data) {
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
                 "no tokenizer: neither tokenizer.json nor vocab.json with merges.txt");
     }
     OC_TRY(oc_draft_init(&draft, error));
-    OC_TRY(read_files(files, &draft, &tokens_max, at, error));
+    OC_TRY(read_files(files, &draft, &config, at, error));
+    if (config.length_max < tokens_max) {
+        tokens_max = (uint32_t)config.length_max;
+    }
     OC_TRY(oc_draft_finish(&draft, tokens_max, &tokenizer, error));
     OC_TRY(oc_tokenizer_pack(&tokenizer, out, error));
 done:
+    oc_tokenizer_config_free(&config);
     oc_draft_free(&draft);
     return status;
 }
@@ -289,7 +178,7 @@ octavo_status oc_tokenizer_load(const char *folder, int32_t positions, oc_buffer
         if (!paths[i]) {
             OC_NO_MEMORY(error, strlen(folder));
         }
-        bool needed = i == TOKENIZER || i >= CONFIG || !files[TOKENIZER].data;
+        bool needed = (i != VOCABULARY && i != MERGES) || !files[TOKENIZER].data;
         if (needed && oc_is_file(paths[i])) {
             OC_TRY(oc_file_load(paths[i], OC_LIMIT_TOKENIZER_BYTES, &bytes[i], &files[i].length,
                                 error));

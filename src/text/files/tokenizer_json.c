@@ -159,9 +159,9 @@ done:
     return status;
 }
 
-/* The post-processor's two ids are those of the vocabulary. */
-static octavo_status check_ends(const oc_draft *draft, const oc_tokenizer_settings *settings,
-                                octavo_error *error) {
+/* The post-processor's two ids are those of the vocabulary, which has the unknown token too. */
+static octavo_status check_tokens(const oc_draft *draft, const oc_tokenizer_settings *settings,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const struct {
         oc_slice text;
@@ -177,6 +177,12 @@ static octavo_status check_ends(const oc_draft *draft, const oc_tokenizer_settin
                     ends[i].key, oc_slice_width(ends[i].text), ends[i].text.data,
                     (long long)ends[i].id, id ? *id : -1);
         }
+    }
+    oc_slice unknown = settings->named[OC_ROLE_UNKNOWN];
+    if (unknown.data && !oc_strmap_find(&draft->ids, unknown)) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the vocabulary lacks the unk_token \"%.*s\"", oc_slice_width(unknown),
+                unknown.data);
     }
 done:
     return status;
@@ -209,10 +215,11 @@ octavo_status oc_tokenizer_json_read(oc_slice bytes, oc_draft *draft, octavo_err
         OC_TRY(oc_draft_added(draft, tokens[i].text, tokens[i].id, tokens[i].normalised,
                               tokens[i].offset, error));
     }
-    OC_TRY(check_ends(draft, &settings, error));
+    OC_TRY(check_tokens(draft, &settings, error));
     for (int role = 0; role < OC_ROLES; role++) {
         draft->named[role].text = settings.named[role];
     }
+    draft->unknown = settings.named[OC_ROLE_UNKNOWN];
     draft->split_end_tokens = settings.split_end_tokens;
 done:
     oc_buffer_free(&added);

@@ -14,8 +14,8 @@ typedef struct draft_merge {
     uint64_t offset;
 } draft_merge;
 
-static const char *const role_names[OC_ROLES] = {"bos_token", "eos_token", "unk_token",
-                                                 "pad_token"};
+const char *const oc_role_keys[OC_ROLES] = {"bos_token", "eos_token", "unk_token", "pad_token",
+                                            "sep_token", "cls_token", "mask_token"};
 
 octavo_status oc_draft_init(oc_draft *draft, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -179,7 +179,7 @@ static octavo_status find_bytes(const oc_draft *draft, oc_tokenizer *out, octavo
             length += strlen(WORD_END);
         }
         const int32_t *id = oc_strmap_find(&draft->ids, (oc_slice){text, length});
-        if (!id && !draft->named[OC_ROLE_UNKNOWN].text.data) {
+        if (!id && !draft->unknown.data) {
             OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "the vocabulary lacks \"%.*s\" (byte 0x%02x) and there is no unk_token",
                     (int)length, text, b & 255);
@@ -228,31 +228,43 @@ done:
     return status;
 }
 
-/* A named token that no file lists as added is added all the same. */
+octavo_status oc_draft_special(oc_draft *draft, const oc_named_token *token, uint64_t offset,
+                               int32_t *id, octavo_error *error) {
+    const int32_t *known = oc_strmap_find(&draft->ids, token->text);
+    *id = known ? *known : -1;
+    if (!known || find_added(draft, (uint32_t)*known)) {
+        return OCTAVO_OK;
+    }
+    return oc_draft_added(draft, token->text, (uint32_t)*known, token->normalised, offset, error);
+}
+
 static octavo_status find_named(oc_draft *draft, oc_tokenizer *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    uint32_t ids[OC_ROLES] = {0};
+    int32_t ids[OC_ROLES];
     for (int role = 0; role < OC_ROLES; role++) {
         const oc_named_token *named = &draft->named[role];
-        if (!named->text.data) {
-            OC_ASSERT(role == OC_ROLE_UNKNOWN);
-            continue;
+        bool is_end = role == OC_ROLE_BEGIN || role == OC_ROLE_END;
+        ids[role] = -1;
+        if (named->text.data) {
+            OC_TRY(oc_draft_special(draft, named, OCTAVO_NO_OFFSET, &ids[role], error));
+        } else if (is_end) {
+            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "%s is null, but every text has one",
+                    oc_role_keys[role]);
         }
-        const int32_t *id = oc_strmap_find(&draft->ids, named->text);
-        if (!id) {
+        if (named->text.data && ids[role] < 0) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "the vocabulary lacks the %s \"%.*s\"",
-                    role_names[role], oc_slice_width(named->text), named->text.data);
-        }
-        ids[role] = (uint32_t)*id;
-        if (!find_added(draft, ids[role])) {
-            OC_TRY(oc_draft_added(draft, named->text, ids[role], named->normalised,
-                                  OCTAVO_NO_OFFSET, error));
+                    oc_role_keys[role], oc_slice_width(named->text), named->text.data);
         }
     }
-    out->begin = ids[OC_ROLE_BEGIN];
-    out->end = ids[OC_ROLE_END];
-    out->padding = ids[OC_ROLE_PADDING];
-    out->unknown = draft->named[OC_ROLE_UNKNOWN].text.data ? ids[OC_ROLE_UNKNOWN] : out->end;
+    out->begin = (uint32_t)ids[OC_ROLE_BEGIN];
+    out->end = (uint32_t)ids[OC_ROLE_END];
+    out->padding = ids[OC_ROLE_PADDING] < 0 ? out->end : (uint32_t)ids[OC_ROLE_PADDING];
+    out->unknown = out->end;
+    if (draft->unknown.data) {
+        const int32_t *unknown = oc_strmap_find(&draft->ids, draft->unknown);
+        OC_ASSERT(unknown);
+        out->unknown = (uint32_t)*unknown;
+    }
 done:
     return status;
 }

@@ -18,6 +18,9 @@ typedef enum oc_role {
     OC_ROLE_END,
     OC_ROLE_UNKNOWN,
     OC_ROLE_PADDING,
+    OC_ROLE_SEPARATOR, /* this and the next two: of no use to CLIP, but found in text like others */
+    OC_ROLE_CLASS,
+    OC_ROLE_MASK,
     OC_ROLES
 } oc_role;
 
@@ -39,6 +42,7 @@ typedef struct oc_draft {
     oc_buffer merges;    /* draft_merge */
     oc_buffer added;     /* oc_added_token, text as in the file */
     oc_named_token named[OC_ROLES];
+    oc_slice unknown; /* an entry that stands for bytes without one; data NULL: none does */
     bool split_end_tokens;
     oc_arena arena;
 } oc_draft;
@@ -66,6 +70,13 @@ octavo_status oc_draft_added(oc_draft *draft, oc_slice text, uint32_t id, bool n
                              uint64_t offset, octavo_error *error);
 
 bool oc_draft_is_added(const oc_draft *draft, oc_slice text);
+
+/* A token that is found in text by itself: added, unless it is already.  *id is -1 where the
+ * vocabulary lacks it. */
+octavo_status oc_draft_special(oc_draft *draft, const oc_named_token *token, uint64_t offset,
+                               int32_t *id, octavo_error *error);
+
+extern const char *const oc_role_keys[OC_ROLES]; /* "bos_token" */
 
 /* Looks everything up in the vocabulary.  *out lives in the draft.
  *   CORRUPT      a merge or a named token whose text the vocabulary lacks
