@@ -202,7 +202,7 @@ OCTAVO_API const octavo_engine_info *octavo_engine_describe(const octavo_engine 
  * `text` is UTF-8, `bytes` long (invalid sequences become U+FFFD).  ids holds
  * tokens_max entries; *count receives how many were written and *full_count
  * (unless NULL) how many the uncut text has.
- *   BAD_STATE  the engine has no text tower or no tokenizer */
+ *   NOT_FOUND  the engine has no text tower or no tokenizer */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_tokenize(const octavo_engine *engine, const char *text,
                                                       size_t bytes, int32_t *ids, int32_t *count,
                                                       int32_t *full_count, octavo_error *error);
@@ -211,7 +211,7 @@ OCTAVO_API OCTAVO_CHECK octavo_status octavo_tokenize(const octavo_engine *engin
  * model takes: decoded, turned by its EXIF orientation, converted to RGB,
  * resized and cropped exactly as the checkpoint's image processor does.
  * pixels receives image_size * image_size * 3 bytes, rows first, RGB.
- *   NOT_FOUND, IO  the file
+ *   NOT_FOUND, IO  the file; the engine has no image tower
  *   CORRUPT        truncated or malformed
  *   UNSUPPORTED    not one of the three formats, or larger than the limits of docs/limits.md */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_preprocess_file(const octavo_engine *engine,

@@ -134,7 +134,8 @@ static octavo_status write_processing(builder *b) {
             status = OCTAVO_OK;
             oc_notice(
                 &b->source.checkpoint->notices,
-                "there is no tokenizer beside the checkpoint: this engine takes token ids only");
+                "there is no tokenizer beside the checkpoint (tokenizer.json, or vocab.json and "
+                "merges.txt): this engine takes token ids only");
         }
         OC_TRY(status);
         if (tokenizer.size != 0) {

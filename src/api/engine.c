@@ -169,9 +169,16 @@ octavo_status octavo_tokenize(const octavo_engine *engine, const char *text, siz
     if (full_count != NULL) {
         *full_count = 0;
     }
+    if ((engine->info.towers & OCTAVO_TEXT) == 0) {
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no text tower",
+                engine->info.name);
+    }
     if (engine->bpe == NULL || engine->info.tokens_max < 2) {
-        OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
-                "engine %s has no text tower or no tokenizer", engine->info.name);
+        OC_FAIL(
+            error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+            "engine %s has no tokenizer: none lay beside its checkpoint; put tokenizer.json, or "
+            "vocab.json and merges.txt, there and build again",
+            engine->info.name);
     }
     OC_TRY(oc_bpe_encode(engine->bpe, text, bytes, ids, engine->info.tokens_max, count, full_count,
                          error));
@@ -184,8 +191,8 @@ octavo_status octavo_preprocess(const octavo_engine *engine, const void *data, s
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
     if (!engine->has_processor) {
-        OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
-                "engine %s has no image tower or no image processor", engine->info.name);
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s", engine->info.name,
+                (engine->info.towers & OCTAVO_IMAGE) == 0 ? "image tower" : "image processor");
     }
     OC_TRY(oc_image_process(&engine->processor, data, bytes, pixels, error));
 done:

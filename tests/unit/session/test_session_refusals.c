@@ -336,11 +336,13 @@ static void one_tower_engines(void **state) {
                    "an image tower only, the text tower");
     expect_refused(tongue, OPTIONS(.towers = OCTAVO_IMAGE), OCTAVO_INVALID_ARGUMENT,
                    "the engine has a text tower only, the image tower is asked for");
-    assert_int_equal(octavo_tokenize(eyes, "a", 1, token, &count, NULL, &error), OCTAVO_BAD_STATE);
+    assert_int_equal(octavo_tokenize(eyes, "a", 1, token, &count, NULL, &error), OCTAVO_NOT_FOUND);
+    assert_non_null(strstr(error.message, "has no text tower"));
     assert_int_equal(octavo_tokenize(tongue, "a", 1, token, &count, NULL, &error),
-                     OCTAVO_BAD_STATE); /* no tokenizer lay beside it */
-    assert_non_null(strstr(error.message, "has no text tower or no tokenizer"));
-    assert_int_equal(octavo_preprocess(tongue, "x", 1, pixels, &error), OCTAVO_BAD_STATE);
+                     OCTAVO_NOT_FOUND);
+    assert_non_null(strstr(error.message, "has no tokenizer: none lay beside its checkpoint"));
+    assert_int_equal(octavo_preprocess(tongue, "x", 1, pixels, &error), OCTAVO_NOT_FOUND);
+    assert_non_null(strstr(error.message, "has no image tower"));
     for (int32_t which = 0; which < 2; which++) {
         octavo_engine *engine = which == 0 ? eyes : tongue;
         assert_int_equal(octavo_session_create(engine, NULL, &session, &error), OCTAVO_OK);
