@@ -25,17 +25,17 @@ static void check_same(octavo_status a, const octavo_error *x, octavo_status b,
     check((a == OCTAVO_OK) == !x->message[0]);
 }
 
-static void check_tower(const oc_clip_tower *tower) {
+static void check_tower(const oc_tower_config *tower) {
     check(tower->width >= 1 && tower->width <= OC_LIMIT_WIDTH && tower->heads >= 1);
     check(tower->width % tower->heads == 0 && tower->projection >= 1);
     check(tower->mlp >= 1 && tower->layers >= 1 && tower->eps > 0);
 }
 
 static void read_model(const char *text, size_t size) {
-    oc_clip_config config, twice;
+    oc_model_config config, twice;
     octavo_error error = {0}, again = {0};
-    octavo_status status = oc_clip_config_read(text, size, &config, &error);
-    check_same(status, &error, oc_clip_config_read(text, size, &twice, &again), &again);
+    octavo_status status = oc_model_config_read(text, size, &config, &error);
+    check_same(status, &error, oc_model_config_read(text, size, &twice, &again), &again);
     check(memcmp(&config, &twice, sizeof config) == 0);
     if (config.towers & OCTAVO_TEXT) {
         check_tower(&config.text.tower);
@@ -46,7 +46,7 @@ static void read_model(const char *text, size_t size) {
         check(config.vision.patch >= 1 && config.vision.patch <= config.vision.image_size);
     }
     if (status == OCTAVO_OK) {
-        int64_t parameters = oc_clip_parameters(&config);
+        int64_t parameters = config.parameters;
         check(config.towers && parameters > 0 && (uint64_t)parameters <= OC_LIMIT_PARAMETERS);
     }
 }

@@ -96,7 +96,7 @@ static octavo_status write_meta(builder *b) {
                            .name = b->source.checkpoint->title,
                            .precision = b->facts.precision,
                            .towers = b->source.config.towers,
-                           .architecture = oc_source_architecture(&b->source),
+                           .architecture = b->source.config.architecture,
                            .producer = b->source.producer,
                            .source_tensors = b->source.checkpoint->tensor_count,
                            .source_tensor_bytes = (int64_t)b->facts.checkpoint_bytes};
@@ -122,7 +122,7 @@ done:
 /* Tokenizer and image processor, for the towers there are. */
 static octavo_status write_processing(builder *b) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_config *config = &b->source.config;
+    const oc_model_config *config = &b->source.config;
     oc_buffer tokenizer, processor;
     oc_buffer_init(&tokenizer);
     oc_buffer_init(&processor);

@@ -69,7 +69,7 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const 
 }
 
 static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const char *name,
-                        const char *prefix, const oc_clip_tower *tower) {
+                        const char *prefix, const oc_tower_config *tower) {
     int64_t parameters = 0, bytes = 0;
     for (int32_t i = 0; i < recipe->module_count; i++) {
         const oc_recipe_module *module = &recipe->modules[i];
@@ -149,7 +149,7 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
                               const char *checkpoint, const char *engine, char **out,
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_config *config = &source->config;
+    const oc_model_config *config = &source->config;
     oc_buffer text;
     oc_json_writer json;
     oc_buffer_init(&text);

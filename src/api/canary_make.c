@@ -96,7 +96,7 @@ done:
 octavo_status oc_canary_make_layers(oc_source *source, int32_t threads, octavo_progress progress,
                                     void *user, oc_canary_list *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_config *config = &source->config;
+    const oc_model_config *config = &source->config;
     oc_weight_source bytes = oc_source_weights(source);
     oc_device *device = NULL;
     oc_weights *weights = NULL;
@@ -137,7 +137,7 @@ done:
 static octavo_status make_input(const oc_source *source, int32_t tower, int32_t number,
                                 oc_canary_list *list, octavo_tensor *given, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_config *config = &source->config;
+    const oc_model_config *config = &source->config;
     oc_rng rng;
     oc_rng_init(&rng, SEED, (uint64_t)(tower * 1000000 + number));
     if (tower == OCTAVO_IMAGE) {
@@ -205,7 +205,7 @@ static double distance(const float *a, const float *b, int64_t count) {
 octavo_status oc_canary_make_models(oc_source *source, int32_t threads, octavo_progress progress,
                                     void *user, oc_canary_list *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_config *config = &source->config;
+    const oc_model_config *config = &source->config;
     oc_session *exact = NULL, *rounded = NULL;
     float *other = NULL;
     OC_TRY(open_session(source, "f32", threads, &exact, error));

@@ -9,23 +9,6 @@
 #include "base/limits.h"
 #include "text/bpe.h"
 
-static octavo_status read_config(oc_source *source, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char *bytes = NULL;
-    size_t size = 0;
-    OC_TRY(oc_checkpoint_load(source->checkpoint, "config.json", OC_LIMIT_CONFIG_BYTES, &bytes,
-                              &size, error));
-    status = oc_clip_config_read(bytes, size, &source->config, error);
-    if (status != OCTAVO_OK) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/config.json", source->checkpoint->folder);
-        oc_error_path(error, path);
-    }
-done:
-    free(bytes);
-    return status;
-}
-
 /* A member that is text, or nothing of one that is not. */
 static octavo_status read_text(oc_json *json, oc_slice *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -100,7 +83,7 @@ octavo_status oc_source_open(const char *path, octavo_precision precision, const
     oc_recipe_options options = {precision, keep};
     *out = (oc_source){0};
     OC_TRY(oc_checkpoint_open(path, &out->checkpoint, error));
-    OC_TRY(read_config(out, error));
+    OC_TRY(oc_model_config_load(out->checkpoint, &out->config, error));
     OC_TRY(oc_quant_check(out->checkpoint, &out->fp8_modules, error));
     OC_TRY(read_producer(out, error));
     if ((out->config.towers & OCTAVO_IMAGE) != 0) {
@@ -123,16 +106,10 @@ void oc_source_close(oc_source *source) {
     *source = (oc_source){0};
 }
 
-const char *oc_source_architecture(const oc_source *source) {
-    return source->config.towers == OCTAVO_IMAGE  ? "CLIPVisionModelWithProjection"
-           : source->config.towers == OCTAVO_TEXT ? "CLIPTextModelWithProjection"
-                                                  : "CLIPModel";
-}
-
 octavo_status oc_source_check_tokenizer(const oc_source *source, const oc_buffer *packed,
                                         octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_clip_text *text = &source->config.text;
+    const oc_text_config *text = &source->config.text;
     oc_bpe *bpe = NULL;
     OC_TRY(oc_bpe_create(packed->data, packed->size, &bpe, error));
     oc_bpe_info info = oc_bpe_describe(bpe);

@@ -12,7 +12,7 @@
 
 typedef struct oc_source {
     oc_checkpoint *checkpoint;
-    oc_clip_config config;
+    oc_model_config config;
     oc_preprocessor preprocessor;
     oc_recipe recipe;
     int32_t fp8_modules; /* of the checkpoint */
@@ -23,9 +23,6 @@ typedef struct oc_source {
 octavo_status oc_source_open(const char *path, octavo_precision precision, const char *keep,
                              oc_source *out, octavo_error *error);
 void oc_source_close(oc_source *source); /* a zeroed one is accepted */
-
-/* "CLIPModel" */
-const char *oc_source_architecture(const oc_source *source);
 
 /* Whether a packed tokenizer is this model's: its ids fit the token table, its end token is where
  * the model looks for it.  CORRUPT: both numbers are named. */

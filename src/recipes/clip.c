@@ -32,12 +32,12 @@ static oc_value binary(oc_builder *b, oc_op op, oc_value x, oc_value y, const ch
 /* A tower's name in modules ("vision_model") and in values ("vision"), and what is its own. */
 typedef struct tower {
     const char *module, *value;
-    const oc_clip_tower *shape;
+    const oc_tower_config *shape;
     oc_value mask; /* -1: none; then it is not causal either */
 } tower;
 
 static oc_value layer(oc_builder *b, const tower *t, int32_t number, oc_value x) {
-    const oc_clip_tower *s = t->shape;
+    const oc_tower_config *s = t->shape;
     char module[NAME_BYTES], value[NAME_BYTES];
     oc_quantized quantized = {-1, 0};
     oc_value normed, q, k, v, mixed;
@@ -73,8 +73,8 @@ static oc_value layer(oc_builder *b, const tower *t, int32_t number, oc_value x)
     return binary(b, OC_OP_ADD, x, mixed, value);
 }
 
-static oc_value image_tower(oc_builder *b, const oc_clip_vision *c, const oc_preprocessor *p) {
-    const oc_clip_tower *s = &c->tower;
+static oc_value image_tower(oc_builder *b, const oc_vision_config *c, const oc_preprocessor *p) {
+    const oc_tower_config *s = &c->tower;
     tower t = {"vision_model", "vision", s, -1};
     int64_t across = c->image_size / c->patch, tokens = across * across + 1;
     int64_t patch_shape[] = {s->width, 3, c->patch, c->patch};
@@ -108,8 +108,8 @@ static oc_value image_tower(oc_builder *b, const oc_clip_vision *c, const oc_pre
     return unary(b, OC_OP_L2_NORMALIZE, x, 0, "image_embeds");
 }
 
-static oc_value text_tower(oc_builder *b, const oc_clip_text *c) {
-    const oc_clip_tower *s = &c->tower;
+static oc_value text_tower(oc_builder *b, const oc_text_config *c) {
+    const oc_tower_config *s = &c->tower;
     int64_t token_shape[] = {c->vocabulary, s->width}, position_shape[] = {c->positions, s->width};
     oc_value ids = input(b, "input_ids", OCTAVO_I32, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0);
     tower t = {"text_model", "text", s,
@@ -137,7 +137,7 @@ static oc_value text_tower(oc_builder *b, const oc_clip_text *c) {
     return unary(b, OC_OP_L2_NORMALIZE, x, 0, "text_embeds");
 }
 
-octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_config *config,
+octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_model_config *config,
                              const oc_preprocessor *preprocessor, const oc_recipe_options *options,
                              oc_recipe *out, octavo_error *error) {
     oc_builder b = {out, checkpoint, *options, OCTAVO_OK, error};

@@ -54,7 +54,7 @@ typedef struct oc_recipe_options {
  * the recipe.
  *   NOT_FOUND, CORRUPT, UNSUPPORTED  a tensor is missing, has another shape or an unusable scale
  *   INVALID_ARGUMENT  options->keep is malformed or names no module */
-octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_clip_config *config,
+octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_model_config *config,
                              const oc_preprocessor *preprocessor, const oc_recipe_options *options,
                              oc_recipe *out, octavo_error *error);
 void oc_recipe_free(oc_recipe *recipe);

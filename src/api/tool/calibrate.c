@@ -226,7 +226,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
-    const oc_clip_vision *vision = &c->source->config.vision;
+    const oc_vision_config *vision = &c->source->config.vision;
     int64_t side = vision->image_size, across = side / vision->patch;
     int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1);
     oc_listing listing = {0};

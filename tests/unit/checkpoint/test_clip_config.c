@@ -13,19 +13,19 @@
 
 #define TINY TEST_DATA "/tiny-clip"
 
-static octavo_status read_config(const char *text, oc_clip_config *out, octavo_error *error) {
+static octavo_status read_config(const char *text, oc_model_config *out, octavo_error *error) {
     size_t size = strlen(text);
     char *copy = malloc(size); /* exactly as long: a sanitizer sees reading past it */
     assert_non_null(copy);
     memcpy(copy, text, size);
     oc_error_clear(error);
-    octavo_status status = oc_clip_config_read(copy, size, out, error);
+    octavo_status status = oc_model_config_read(copy, size, out, error);
     free(copy);
     return status;
 }
 
-static oc_clip_config expect_config(const char *text) {
-    oc_clip_config config;
+static oc_model_config expect_config(const char *text) {
+    oc_model_config config;
     octavo_error error;
     if (read_config(text, &config, &error)) {
         fail_msg("%s: %s", text, error.message);
@@ -34,7 +34,7 @@ static oc_clip_config expect_config(const char *text) {
 }
 
 static void expect_refused(const char *text, octavo_status wanted, const char *part) {
-    oc_clip_config config;
+    oc_model_config config;
     octavo_error error;
     octavo_status status = read_config(text, &config, &error);
     if (status != wanted || !strstr(error.message, part)) {
@@ -44,8 +44,8 @@ static void expect_refused(const char *text, octavo_status wanted, const char *p
     assert_int_equal(config.towers, 0);
 }
 
-static void expect_tower(const oc_clip_tower *tower, int32_t width, int32_t mlp, int32_t heads,
-                         int32_t layers, int32_t projection, oc_clip_act act) {
+static void expect_tower(const oc_tower_config *tower, int32_t width, int32_t mlp, int32_t heads,
+                         int32_t layers, int32_t projection, oc_config_act act) {
     assert_int_equal(tower->width, width);
     assert_int_equal(tower->mlp, mlp);
     assert_int_equal(tower->heads, heads);
@@ -59,15 +59,15 @@ static void expect_tower(const oc_clip_tower *tower, int32_t width, int32_t mlp,
 static void test_fixture(void **state) {
     (void)state;
     oc_checkpoint *checkpoint;
-    oc_clip_config config;
+    oc_model_config config;
     oc_preprocessor images;
     octavo_error error;
     oc_error_clear(&error);
     assert_int_equal(oc_checkpoint_open(TINY "/geometry-modelopt-fp8", &checkpoint, &error), 0);
-    assert_int_equal(oc_clip_config_load(checkpoint, &config, &error), OCTAVO_OK);
+    assert_int_equal(oc_model_config_load(checkpoint, &config, &error), OCTAVO_OK);
     assert_int_equal(config.towers, OCTAVO_IMAGE | OCTAVO_TEXT);
-    expect_tower(&config.text.tower, 64, 144, 1, 2, 48, OC_CLIP_GELU);
-    expect_tower(&config.vision.tower, 128, 176, 2, 2, 48, OC_CLIP_GELU);
+    expect_tower(&config.text.tower, 64, 144, 1, 2, 48, OC_CONFIG_GELU);
+    expect_tower(&config.vision.tower, 128, 176, 2, 2, 48, OC_CONFIG_GELU);
     assert_int_equal(config.text.positions, 20);
     assert_int_equal(config.text.vocabulary, 1024);
     assert_int_equal(config.text.eos_id, 1023);
@@ -92,15 +92,15 @@ static void test_fixture(void **state) {
             elements += product;
         }
     }
-    assert_int_equal(oc_clip_parameters(&config), elements);
+    assert_int_equal(config.parameters, elements);
     oc_checkpoint_free(checkpoint);
     assert_int_equal(oc_checkpoint_open(TINY "/legacy-eos-f32", &checkpoint, &error), OCTAVO_OK);
-    assert_int_equal(oc_clip_config_load(checkpoint, &config, &error), OCTAVO_OK);
+    assert_int_equal(oc_model_config_load(checkpoint, &config, &error), OCTAVO_OK);
     assert_int_equal(config.text.eos_id, 2);
     oc_checkpoint_free(checkpoint);
     assert_int_equal(oc_checkpoint_open(TINY "/quick-gelu-f32", &checkpoint, &error), OCTAVO_OK);
-    assert_int_equal(oc_clip_config_load(checkpoint, &config, &error), OCTAVO_OK);
-    assert_int_equal(config.text.tower.act, OC_CLIP_QUICK_GELU);
+    assert_int_equal(oc_model_config_load(checkpoint, &config, &error), OCTAVO_OK);
+    assert_int_equal(config.text.tower.act, OC_CONFIG_QUICK_GELU);
     oc_checkpoint_free(checkpoint);
 }
 
@@ -114,10 +114,10 @@ static void test_defaults(void **state) {
          "\"text_config_dict\":null,\"model_type\":\"clip\",\"unknown\":[{}]}"),
     };
     for (size_t i = 0; i < OC_COUNT(texts); i++) {
-        oc_clip_config config = expect_config(texts[i]);
+        oc_model_config config = expect_config(texts[i]);
         assert_int_equal(config.towers, OCTAVO_IMAGE | OCTAVO_TEXT);
-        expect_tower(&config.text.tower, 512, 2048, 8, 12, 512, OC_CLIP_QUICK_GELU);
-        expect_tower(&config.vision.tower, 768, 3072, 12, 12, 512, OC_CLIP_QUICK_GELU);
+        expect_tower(&config.text.tower, 512, 2048, 8, 12, 512, OC_CONFIG_QUICK_GELU);
+        expect_tower(&config.vision.tower, 768, 3072, 12, 12, 512, OC_CONFIG_QUICK_GELU);
         assert_int_equal(config.text.positions, 77);
         assert_int_equal(config.text.vocabulary, 49408);
         assert_int_equal(config.text.eos_id, 49407);
@@ -125,14 +125,14 @@ static void test_defaults(void **state) {
         assert_int_equal(config.text.pad_id, 1);
         assert_int_equal(config.vision.image_size, 224);
         assert_int_equal(config.vision.patch, 32);
-        assert_int_equal(oc_clip_parameters(&config), 151277313); /* ViT-B/32's */
+        assert_int_equal(config.parameters, 151277313); /* ViT-B/32's */
     }
 }
 
 /* A legacy *_config_dict takes the place of the whole part, as transformers does it. */
 static void test_legacy_dicts(void **state) {
     (void)state;
-    oc_clip_config config = expect_config(
+    oc_model_config config = expect_config(
         "{\"model_type\":\"clip\",\"projection_dim\":768,"
         "\"text_config\":{\"hidden_size\":64,\"eos_token_id\":2,\"num_attention_heads\":4},"
         "\"text_config_dict\":{\"hidden_size\":768,\"num_attention_heads\":12},"
@@ -147,7 +147,7 @@ static void test_legacy_dicts(void **state) {
 /* Towers alone, with a config of their own or a whole CLIP's. */
 static void test_single_towers(void **state) {
     (void)state;
-    oc_clip_config config =
+    oc_model_config config =
         expect_config("{\"architectures\":[\"CLIPVisionModelWithProjection\"],\"hidden_size\":96,"
                       "\"model_type\":\"clip_vision_model\",\"projection_dim\":24,"
                       "\"hidden_act\":\"gelu_pytorch_tanh\",\"layer_norm_eps\":1e-6,"
@@ -155,7 +155,7 @@ static void test_single_towers(void **state) {
     assert_int_equal(config.towers, OCTAVO_IMAGE);
     assert_int_equal(config.vision.tower.width, 96);
     assert_int_equal(config.vision.tower.projection, 24);
-    assert_int_equal(config.vision.tower.act, OC_CLIP_GELU_TANH);
+    assert_int_equal(config.vision.tower.act, OC_CONFIG_GELU_TANH);
     assert_true(config.vision.tower.eps == 1e-6f);
     assert_int_equal(config.vision.image_size, 48);
     assert_int_equal(config.text.tower.width, 0);
@@ -262,7 +262,7 @@ static void test_error_offset(void **state) {
     (void)state;
     static const char text[] =
         "{\"model_type\":\"clip\", \"text_config\": {\"hidden_size\": true}}";
-    oc_clip_config config;
+    oc_model_config config;
     octavo_error error;
     assert_int_equal(read_config(text, &config, &error), OCTAVO_CORRUPT);
     assert_int_equal(error.offset, strstr(text, "true") - text);
@@ -495,10 +495,10 @@ static void test_preprocessor_file_errors(void **state) {
 static void test_no_config(void **state) {
     (void)state;
     processors p = make_processors(NULL, NULL);
-    oc_clip_config config;
+    oc_model_config config;
     octavo_error error;
     oc_error_clear(&error);
-    assert_int_equal(oc_clip_config_load(p.checkpoint, &config, &error), OCTAVO_NOT_FOUND);
+    assert_int_equal(oc_model_config_load(p.checkpoint, &config, &error), OCTAVO_NOT_FOUND);
     assert_non_null(strstr(error.message, "config.json"));
     free_processors(&p);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "checkpoint/config.h"
 #include "checkpoint/preprocessor.h"
 
 typedef enum meaning {
@@ -154,9 +155,131 @@ static void test_images(void **state) {
     free_result(&off);
 }
 
+/* -- config.json ------------------------------------------------------------------------------- */
+
+static void read_model(oc_slice text, result *out) {
+    oc_model_config config;
+    out->status = oc_model_config_read(text.data, text.length, &config, &out->error);
+    if (out->status == OCTAVO_OK) {
+        oc_buffer_append(&out->bytes, &config, sizeof config);
+    }
+}
+
+static const member root_members[] = {{"architectures", "[\"CLIPModel\"]"},
+                                      {"model_type", "\"clip\""},
+                                      {"projection_dim", "48"},
+                                      {"text_config", "{\"hidden_size\":64}"},
+                                      {"vision_config", "{\"hidden_size\":96}"},
+                                      {NULL, NULL}};
+static const kind root = {"config.json", "{", "}", root_members, read_model};
+
+static const row root_rows[] = {
+    {"architectures", ABSENT, "not read", "not read"},
+    {"model_type", ABSENT, "CLIPModel reads it all the same", "the same"},
+    {"projection_dim", REFUSED, "refused", "refused"},
+    {"text_config", ABSENT, "the defaults", "the defaults"},
+    {"vision_config", ABSENT, "the defaults", "the defaults"},
+    {"text_config_dict", ABSENT, "text_config counts", "the same"},
+    {"vision_config_dict", ABSENT, "vision_config counts", "the same"},
+    {"logit_scale_init_value", ABSENT, "not read from a checkpoint", "the same"},
+};
+
+static const member text_members[] = {{"hidden_size", "64"},
+                                      {"intermediate_size", "128"},
+                                      {"num_attention_heads", "2"},
+                                      {"num_hidden_layers", "3"},
+                                      {"projection_dim", "48"},
+                                      {"vocab_size", "1000"},
+                                      {"eos_token_id", "999"},
+                                      {"max_position_embeddings", "16"},
+                                      {"hidden_act", "\"gelu\""},
+                                      {"layer_norm_eps", "0.001"},
+                                      {NULL, NULL}};
+static const kind text_part = {"text_config", "{\"model_type\":\"clip\",\"text_config\":{", "}}",
+                               text_members, read_model};
+static const kind text_alone = {"a text model's config.json",
+                                "{\"architectures\":[\"CLIPTextModelWithProjection\"],"
+                                "\"model_type\":\"clip_text_model\",",
+                                "}", text_members, read_model};
+
+static const row text_rows[] = {
+    {"hidden_size", REFUSED, "refused", "refused"},
+    {"intermediate_size", REFUSED, "refused", "refused"},
+    {"num_attention_heads", REFUSED, "refused", "refused"},
+    {"num_hidden_layers", REFUSED, "refused", "refused"},
+    {"vocab_size", REFUSED, "refused", "refused"},
+    {"max_position_embeddings", REFUSED, "refused", "refused"},
+    {"eos_token_id", REFUSED, "refused when it runs", "the same"},
+    {"hidden_act", REFUSED, "refused", "refused"},
+    {"layer_norm_eps", REFUSED, "refused when it runs", "the same"},
+    {"attention_dropout", ABSENT, "not of use here", "the same"},
+};
+
+static const member vision_members[] = {{"hidden_size", "64"},
+                                        {"intermediate_size", "128"},
+                                        {"num_attention_heads", "2"},
+                                        {"num_hidden_layers", "3"},
+                                        {"projection_dim", "48"},
+                                        {"image_size", "32"},
+                                        {"patch_size", "8"},
+                                        {"num_channels", "3"},
+                                        {"hidden_act", "\"gelu\""},
+                                        {"layer_norm_eps", "0.001"},
+                                        {NULL, NULL}};
+static const kind vision_part = {"vision_config", "{\"model_type\":\"clip\",\"vision_config\":{",
+                                 "}}", vision_members, read_model};
+static const kind vision_alone = {"an image model's config.json",
+                                  "{\"architectures\":[\"CLIPVisionModelWithProjection\"],"
+                                  "\"model_type\":\"clip_vision_model\",",
+                                  "}", vision_members, read_model};
+
+static const row vision_rows[] = {
+    {"hidden_size", REFUSED, "refused", "refused"},
+    {"intermediate_size", REFUSED, "refused", "refused"},
+    {"num_attention_heads", REFUSED, "refused", "refused"},
+    {"num_hidden_layers", REFUSED, "refused", "refused"},
+    {"image_size", REFUSED, "refused", "refused"},
+    {"patch_size", REFUSED, "refused", "refused"},
+    {"num_channels", REFUSED, "refused", "refused"},
+    {"hidden_act", REFUSED, "refused", "refused"},
+    {"layer_norm_eps", REFUSED, "refused when it runs", "refused"},
+};
+
+/* A tower's projection is that of the whole model, where it is part of one. */
+static const row projection_in_part = {"projection_dim", ABSENT, "the model's counts",
+                                       "the same for texts, refused for images"};
+static const row projection_alone = {"projection_dim", REFUSED, "refused", "refused"};
+
+static void test_models(void **state) {
+    (void)state;
+    for (size_t i = 0; i < OC_COUNT(root_rows); i++) {
+        check_row(&root, &root_rows[i]);
+    }
+    for (size_t i = 0; i < OC_COUNT(text_rows); i++) {
+        check_row(&text_part, &text_rows[i]);
+        check_row(&text_alone, &text_rows[i]);
+    }
+    for (size_t i = 0; i < OC_COUNT(vision_rows); i++) {
+        check_row(&vision_part, &vision_rows[i]);
+        check_row(&vision_alone, &vision_rows[i]);
+    }
+    check_row(&text_part, &projection_in_part);
+    check_row(&vision_part, &projection_in_part);
+    check_row(&text_alone, &projection_alone);
+    check_row(&vision_alone, &projection_alone);
+    static const char *const none[] = {"bos_token_id", "pad_token_id"};
+    for (size_t i = 0; i < OC_COUNT(none); i++) { /* not the default, but none: as transformers */
+        result r = read_with(&text_part, none[i], "null");
+        const oc_model_config *config = (const oc_model_config *)(const void *)r.bytes.data;
+        assert_int_equal(i == 0 ? config->text.bos_id : config->text.pad_id, -1);
+        free_result(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
