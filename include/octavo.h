@@ -233,7 +233,7 @@ typedef struct octavo_session_options {
     size_t struct_size;  /* sizeof(octavo_session_options) */
     const char *device;  /* "auto", "cpu" or "ref"; NULL: auto */
     const char *tier;    /* CPU tier by name, such as "avx2"; NULL: the best this machine has */
-    const char *disable; /* names of exact savings to leave out, comma between; NULL: none */
+    const char *disable; /* names of savings to leave out, comma between; NULL: none */
     int32_t towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */
     int32_t batch_max;   /* rows of one run; 0: 8 */
     int32_t tokens_max;  /* text tokens of one run in all; 0: batch_max times the engine's */

@@ -1,7 +1,8 @@
-/* pipeline.h - the exact savings that run when a session is made, by name.
+/* pipeline.h - the savings that run when a session is made, by name.
  *
- * Each rewrites a graph into one that yields the same outputs with less work;
- * what changes is at most the rounding of float32.  None knows a device.
+ * Each rewrites a graph into one that yields the same outputs with less work: the same in real
+ * numbers.  Where one adds up in another order float32 rounds otherwise, and a quantizer behind it
+ * may choose another code; docs/numerics.md says how far that goes.  None knows a device.
  */
 #ifndef OC_PASSES_PIPELINE_H
 #define OC_PASSES_PIPELINE_H
@@ -11,10 +12,12 @@
 /* bit, name for --disable, what it saves */
 #define OC_SAVING_MAP(XX)                                                                          \
     XX(LAST_ROW, "last-row", "the last layer is computed only for the row that is read")           \
-    XX(FOLD_SCALE, "fold-scale", "the softmax scale is part of Q's weights")                       \
+    XX(FOLD_SCALE, "fold-scale", "the softmax scale is part of Q's weights; may round otherwise")  \
     XX(MERGE_QKV, "merge-qkv", "Q, K and V of one input are one matrix product")                   \
-    XX(FOLD_PIXELS, "fold-pixels", "mean, std and 1/255 are part of the patch weights")            \
-    XX(PREADD, "preadd", "position, class token and patch bias are added beforehand")              \
+    XX(FOLD_PIXELS, "fold-pixels",                                                                 \
+       "mean, std and 1/255 are part of the patch weights; rounds otherwise")                      \
+    XX(PREADD, "preadd",                                                                           \
+       "position, class token and patch bias are added beforehand; rounds otherwise")              \
     XX(CUT_TEXT, "cut-text", "texts end at their end token and are packed without padding")        \
     XX(DEDUP_TEXT, "dedup-text", "identical texts of one run are computed once")
 

@@ -18,6 +18,9 @@ static octavo_status print_savings(const oc_cli_node *report, octavo_error *erro
         oc_cli_table_cell(&table, "%s", oc_cli_text(item, "text", ""));
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
+    oc_cli_say(
+        "\nSavings are exact in real numbers. Where one rounds otherwise, float32 moves in its "
+        "last digits, and FP8 codes behind it may move by one.\n");
 done:
     oc_cli_table_close(&table);
     return status;

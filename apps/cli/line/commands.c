@@ -44,7 +44,8 @@ static const oc_cli_flag session_flags[] = {
          "CPU tier: avx2, avx2:f32 (no 16-bit integer products) or portable; default: the best "
          "here, which `octavo doctor` names"),
     WORDS("disable", disable, "NAME[,NAME...]",
-          "leave out exact savings; `octavo explain` lists their names"),
+          "leave out savings, which are exact in real numbers but not all to the last bit; `octavo "
+          "explain` lists them"),
     END,
 };
 
