@@ -6,20 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "checkpoint/files/locate.h"
+#include "checkpoint/files/names.h"
 #include "checkpoint/files/scan.h"
 #include "num/convert.h"
-
-/* The plain name within a file's spelling. */
-static const char *plain_name(const char *file_name) {
-    static const char *const doubled[] = {"text_model.text_model.", "vision_model.vision_model."};
-    for (size_t i = 0; i < OC_COUNT(doubled); i++) {
-        if (strncmp(file_name, doubled[i], strlen(doubled[i])) == 0) {
-            return strchr(file_name, '.') + 1;
-        }
-    }
-    return file_name;
-}
 
 static octavo_status open_file(oc_checkpoint *out, int32_t index, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -40,7 +29,7 @@ static octavo_status add_tensors(oc_checkpoint *out, int32_t index, octavo_error
         const oc_st_tensor *entry = &file->header.tensors[i];
         oc_ckpt_tensor *tensor = &out->tensors[out->tensor_count];
         int32_t *taken;
-        *tensor = (oc_ckpt_tensor){.name = plain_name(entry->name),
+        *tensor = (oc_ckpt_tensor){.name = oc_names_plain(entry->name, out->wrapper),
                                    .file_name = entry->name,
                                    .dtype_name = entry->dtype_name,
                                    .dtype = entry->dtype,
@@ -67,42 +56,72 @@ done:
     return status;
 }
 
-/* The shards hold what the index says, no less and no more. */
-static octavo_status check_index(const oc_checkpoint *out, const oc_location *location,
-                                 octavo_error *error) {
+/* Finds the wrapper's name before all tensors' names. */
+static octavo_status find_wrapper(oc_checkpoint *out, int64_t count, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_strmap entries;
-    oc_strmap_init(&entries);
-    for (int32_t i = 0; i < location->entry_count; i++) {
-        OC_TRY(oc_strmap_add(&entries, oc_slice_of(location->entries[i].tensor), i, NULL, error));
+    int32_t at = 0;
+    const char **names = malloc(((size_t)count + 1) * sizeof *names);
+    if (!names) {
+        OC_NO_MEMORY(error, (size_t)count * sizeof *names);
     }
-    for (int32_t i = 0; i < out->tensor_count; i++) {
-        const oc_ckpt_tensor *tensor = &out->tensors[i];
-        const int32_t *entry = oc_strmap_find(&entries, oc_slice_of(tensor->file_name));
-        if (!entry) {
-            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "tensor %s of %s is not in the index",
-                    tensor->file_name, oc_path_name(tensor->file->path));
-        }
-        if (&out->files[location->entries[*entry].file] != tensor->file) {
-            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                    "tensor %s is in %s, but the index says %s", tensor->file_name,
-                    oc_path_name(tensor->file->path),
-                    oc_path_name(location->paths[location->entries[*entry].file]));
+    for (int32_t f = 0; f < out->file_count; f++) {
+        const oc_safetensors *header = &out->files[f].header;
+        for (int32_t i = 0; i < header->tensor_count; i++) {
+            names[at++] = header->tensors[i].name;
         }
     }
-    for (int32_t i = 0; i < location->entry_count; i++) {
-        const oc_st_entry *entry = &location->entries[i];
-        const oc_ckpt_tensor *tensor = oc_checkpoint_find(out, plain_name(entry->tensor));
-        if (!tensor || strcmp(tensor->file_name, entry->tensor) != 0) {
-            OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
-                    "tensor %s, which the index places in %s, is not there", entry->tensor,
-                    oc_path_name(location->paths[entry->file]));
-        }
+    OC_TRY(oc_names_wrapper(names, at, &out->arena, &out->wrapper, error));
+    if (out->wrapper[0] && strcmp(out->wrapper, "clip.") != 0) { /* transformers is silent too */
+        oc_notice(&out->notices, "the tensors' names begin with \"%s\": they are read without it",
+                  out->wrapper);
     }
 done:
-    if (status) {
-        oc_error_path(error, location->index);
+    free(names);
+    return status;
+}
+
+static const char *plural(int32_t count) {
+    return count == 1 ? "" : "s";
+}
+
+/* Tensors that the index has elsewhere than the shards do, or only one of them has at all.  None is
+ * an error: what is needed and absent will be missed. */
+static octavo_status compare_index(oc_checkpoint *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_strmap entries;
+    int32_t absent = 0, unlisted = 0, moved = 0;
+    const char *names[3] = {NULL};
+    oc_strmap_init(&entries);
+    for (int32_t i = 0; i < out->entry_count; i++) {
+        const oc_st_entry *entry = &out->entries[i];
+        OC_TRY(oc_strmap_add(&entries, oc_slice_of(entry->tensor), i, NULL, error));
+        const oc_ckpt_tensor *tensor =
+            oc_checkpoint_find(out, oc_names_plain(entry->tensor, out->wrapper));
+        if (!tensor) {
+            names[0] = absent++ ? names[0] : entry->tensor;
+        } else if (tensor->file != &out->files[entry->file]) {
+            names[2] = moved++ ? names[2] : entry->tensor;
+        }
     }
+    for (int32_t i = 0; i < out->tensor_count; i++) {
+        const char *name = out->tensors[i].file_name;
+        if (!oc_strmap_find(&entries, oc_slice_of(name))) {
+            names[1] = unlisted++ ? names[1] : name;
+        }
+    }
+    if (absent) {
+        oc_notice(&out->notices, "the index names %d tensor%s that no file holds: %s%s", absent,
+                  plural(absent), names[0], absent > 1 ? " and others" : "");
+    }
+    if (unlisted) {
+        oc_notice(&out->notices, "the files hold %d tensor%s that the index does not name: %s%s",
+                  unlisted, plural(unlisted), names[1], unlisted > 1 ? " and others" : "");
+    }
+    if (moved) {
+        oc_notice(&out->notices, "%d tensor%s in another file than the index says: %s%s", moved,
+                  moved > 1 ? "s are" : " is", names[2], moved > 1 ? " and others" : "");
+    }
+done:
     oc_strmap_free(&entries);
     return status;
 }
@@ -141,12 +160,15 @@ octavo_status oc_checkpoint_open(const char *path, oc_checkpoint **out, octavo_e
     if (!made->tensors) {
         OC_NO_MEMORY(error, (size_t)count * sizeof *made->tensors);
     }
+    OC_TRY(find_wrapper(made, count, error));
     OC_TRY(oc_strmap_reserve(&made->by_name, (size_t)count, error));
     for (int32_t i = 0; i < made->file_count; i++) {
         OC_TRY(add_tensors(made, i, error));
     }
     if (location.index) {
-        OC_TRY(check_index(made, &location, error));
+        made->entries = location.entries;
+        made->entry_count = location.entry_count;
+        OC_TRY(compare_index(made, error));
     }
     *out = made;
     made = NULL;
@@ -199,6 +221,17 @@ static const oc_ckpt_tensor *most_similar(const oc_checkpoint *checkpoint, const
     return best;
 }
 
+/* The name of the file in which the index places a tensor; NULL if it does not. */
+static const char *indexed_file(const oc_checkpoint *checkpoint, const char *name) {
+    for (int32_t i = 0; i < checkpoint->entry_count; i++) {
+        const oc_st_entry *entry = &checkpoint->entries[i];
+        if (strcmp(oc_names_plain(entry->tensor, checkpoint->wrapper), name) == 0) {
+            return oc_path_name(checkpoint->files[entry->file].path);
+        }
+    }
+    return NULL;
+}
+
 octavo_status oc_checkpoint_require(const oc_checkpoint *checkpoint, const char *name,
                                     const int64_t *shape, int32_t rank, const oc_ckpt_tensor **out,
                                     octavo_error *error) {
@@ -208,7 +241,13 @@ octavo_status oc_checkpoint_require(const oc_checkpoint *checkpoint, const char 
     *out = NULL;
     if (!tensor) {
         const oc_ckpt_tensor *similar = most_similar(checkpoint, name);
+        const char *file = indexed_file(checkpoint, name);
         oc_error_path(error, checkpoint->folder);
+        if (file) {
+            OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+                    "tensor %s is missing: the index places it in %s, which does not hold it", name,
+                    file);
+        }
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "tensor %s is missing%s%s", name,
                 similar ? "; the most similar one is " : "", similar ? similar->name : "");
     }
@@ -263,7 +302,7 @@ bool oc_checkpoint_has(const oc_checkpoint *checkpoint, const char *name) {
     size_t end = strlen(checkpoint->folder);
     const char *slash = end == 0 || checkpoint->folder[end - 1] == '/' ? "" : "/";
     int length = snprintf(path, sizeof path, "%s%s%s", checkpoint->folder, slash, name);
-    return length > 0 && (size_t)length < sizeof path && oc_is_file(path);
+    return length > 0 && (size_t)length < sizeof path && oc_is_there(path);
 }
 
 octavo_status oc_checkpoint_load(const oc_checkpoint *checkpoint, const char *name,

@@ -9,8 +9,8 @@
  * Only headers are read when a checkpoint is opened; its files stay open, and tensors are read when
  * they are asked for.  A file that somebody cuts short meanwhile is an error like any other.
  *
- * A model that was made from a config may be saved with doubled prefixes
- * ("text_model.text_model.encoder..."); its tensors have the plain names here.
+ * Tensors have the names here that the model knows them by, without what saving put in front of
+ * them (names.h).
  *
  * A checkpoint owns all that it hands out.  Reading it is safe from many threads.
  */
@@ -21,11 +21,12 @@
 
 #include "base/strmap.h"
 #include "base/sys/io.h"
+#include "checkpoint/files/locate.h"
 #include "checkpoint/files/safetensors.h"
 #include "checkpoint/notices.h"
 
 typedef struct oc_ckpt_tensor {
-    const char *name;       /* prefixes never doubled */
+    const char *name;       /* as the model calls it (names.h) */
     const char *file_name;  /* as the file spells it */
     const char *dtype_name; /* "F64" */
     octavo_dtype dtype;     /* 0: one that octavo has no use for */
@@ -51,12 +52,15 @@ typedef struct oc_checkpoint {
     oc_ckpt_tensor *tensors; /* file by file, in the order of their bytes */
     int32_t tensor_count;
     oc_strmap by_name;
+    const char *wrapper;        /* what precedes the names in the files; "" */
+    const oc_st_entry *entries; /* of the index file */
+    int32_t entry_count;
     oc_notices notices;
     oc_arena arena;
 } oc_checkpoint;
 
 /*   NOT_FOUND    no such path; no weights in the folder; a shard is missing
- *   CORRUPT      a malformed file; the index and the shards disagree; one tensor in two spellings
+ *   CORRUPT      a malformed file; one tensor twice
  *   UNSUPPORTED  not a kind of file, dtype or size that is read here, named
  *   IO           the system refuses */
 octavo_status oc_checkpoint_open(const char *path, oc_checkpoint **out, octavo_error *error);

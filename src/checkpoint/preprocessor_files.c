@@ -43,7 +43,7 @@ static octavo_status read_file(const oc_checkpoint *checkpoint, const char *name
     if (!path) {
         OC_NO_MEMORY(error, strlen(checkpoint->folder));
     }
-    if (!oc_is_file(path)) {
+    if (!oc_is_there(path)) {
         goto done;
     }
     *found = true;

@@ -38,3 +38,20 @@ fails 65 CORRUPT build broken -o d.octavo
 err 'broken/model.safetensors'
 no_file d.octavo
 assert "a temporary file is left" test -z "$(find . -name '*.tmp')"
+
+# What is no checkpoint is called what it is, with what to do.
+mkdir onnx adapter pointer
+echo x >onnx/image.onnx
+echo '{}' >adapter/adapter_config.json
+fails 65 UNSUPPORTED build onnx -o d.octavo
+err 'its image.onnx is an ONNX file'
+fails 65 UNSUPPORTED build adapter -o d.octavo
+err 'merge_and_unload'
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n' >pointer/model.safetensors
+fails 65 CORRUPT build pointer -o d.octavo
+err 'git lfs pull'
+rm pointer/model.safetensors
+ln -s ../../blobs/gone pointer/model.safetensors
+fails 66 NOT_FOUND build pointer -o d.octavo
+err 'a link to ../../blobs/gone, which is not there'
+no_file d.octavo

@@ -12,13 +12,23 @@
 
 #include "base/size.h"
 
-/* One read call takes at most 2 GiB on Linux. */
-enum { READ_MAX = 1 << 30 };
+enum {
+    READ_MAX = 1 << 30, /* one read call takes at most 2 GiB on Linux */
+    TARGET_MAX = 256    /* of a link, in messages */
+};
 
 static octavo_status status_of_errno(void) {
     return errno == ENOENT || errno == ENOTDIR ? OCTAVO_NOT_FOUND
            : errno == ENOMEM                   ? OCTAVO_EXHAUSTED
                                                : OCTAVO_IO;
+}
+
+/* Whether path is a link to nothing; target receives the beginning of where it leads. */
+static bool is_dead_link(const char *path, char target[TARGET_MAX]) {
+    struct stat info;
+    ssize_t length = stat(path, &info) == 0 ? -1 : readlink(path, target, TARGET_MAX - 1);
+    target[length < 0 ? 0 : length] = 0;
+    return length >= 0;
 }
 
 octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error) {
@@ -32,6 +42,15 @@ octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error) 
     /* Not blocking: opening a pipe that nobody writes to must not hang. */
     out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (out->fd < 0 || fstat(out->fd, &info) != 0) {
+        char target[TARGET_MAX];
+        int code = errno;
+        if (is_dead_link(path, target)) {
+            OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+                    "cannot open %s: it is a link to %s, which is not there; a download or "
+                    "checkout that did not fetch it left it so",
+                    path, target);
+        }
+        errno = code;
         OC_FAIL(error, status_of_errno(), OCTAVO_NO_OFFSET, "cannot open %s: %m", path);
     }
     if (!S_ISREG(info.st_mode)) {
@@ -130,6 +149,11 @@ bool oc_is_folder(const char *path) {
 bool oc_is_file(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool oc_is_there(const char *path) {
+    char target[TARGET_MAX];
+    return oc_is_file(path) || is_dead_link(path, target);
 }
 
 char *oc_path_join(const char *folder, const char *name) {

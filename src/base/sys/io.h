@@ -44,6 +44,9 @@ void oc_file_close(oc_file *file); /* OC_FILE_CLOSED is accepted, and left behin
 
 bool oc_is_folder(const char *path);
 bool oc_is_file(const char *path); /* regular, or a link to one */
+/* The same, and links to nothing: to read such a one fails with a sentence that says so, whereas to
+ * go on without it would be to go on as if nobody had ever put it there. */
+bool oc_is_there(const char *path);
 
 typedef struct oc_listing {
     oc_arena arena;

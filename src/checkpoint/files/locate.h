@@ -22,6 +22,10 @@ typedef struct oc_location {
     int32_t entry_count;
 } oc_location;
 
+/* folder/name, in `arena`. */
+octavo_status oc_locate_in(const char *folder, const char *name, oc_arena *arena, const char **out,
+                           octavo_error *error);
+
 /* All that it hands out is in `arena`.  Errors of oc_checkpoint_open. */
 octavo_status oc_locate(const char *path, oc_arena *arena, oc_location *out, oc_notices *notices,
                         octavo_error *error);

@@ -275,7 +275,7 @@ static octavo_status load_config(oc_checkpoint *checkpoint, const char *name,
     if (!path) {
         OC_NO_MEMORY(error, strlen(checkpoint->folder));
     }
-    if (oc_is_file(path)) {
+    if (oc_is_there(path)) {
         OC_TRY(oc_file_load(path, OC_LIMIT_CONFIG_BYTES, &bytes, &size, error));
         OC_TRY(read(bytes, size, out, &checkpoint->notices, error));
     }

@@ -179,7 +179,7 @@ octavo_status oc_tokenizer_load(const char *folder, int32_t positions, oc_buffer
             OC_NO_MEMORY(error, strlen(folder));
         }
         bool needed = (i != VOCABULARY && i != MERGES) || !files[TOKENIZER].data;
-        if (needed && oc_is_file(paths[i])) {
+        if (needed && oc_is_there(paths[i])) {
             OC_TRY(oc_file_load(paths[i], OC_LIMIT_TOKENIZER_BYTES, &bytes[i], &files[i].length,
                                 error));
             files[i].data = bytes[i];

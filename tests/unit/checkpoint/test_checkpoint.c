@@ -154,10 +154,10 @@ static void test_require(void **state) {
     oc_test_folder_remove(folder);
 }
 
-/* Saves those tensors of `from` whose index is `part` modulo `parts`; names get `prefix`, twice
- * where they begin with it. */
+/* Saves those tensors of `from` whose index is `part` modulo `parts`, with `prefix` before their
+ * names; where that is NULL, their towers' names are doubled. */
 static void save_part(const oc_checkpoint *from, const char *path, int32_t part, int32_t parts,
-                      bool doubled) {
+                      const char *prefix) {
     octavo_error error;
     int32_t count = 0;
     octavo_argument *tensors = calloc((size_t)from->tensor_count, sizeof *tensors);
@@ -167,8 +167,8 @@ static void save_part(const oc_checkpoint *from, const char *path, int32_t part,
     for (int32_t i = part; i < from->tensor_count; i += parts, count++) {
         const oc_ckpt_tensor *tensor = &from->tensors[i];
         const char *dot = strchr(tensor->name, '.');
-        bool twice = doubled && dot && strstr(tensor->name, "_model.");
-        snprintf(names[count], sizeof names[count], "%.*s%s",
+        bool twice = !prefix && dot && strstr(tensor->name, "_model.");
+        snprintf(names[count], sizeof names[count], "%s%.*s%s", prefix ? prefix : "",
                  twice ? (int)(dot + 1 - tensor->name) : 0, tensor->name, tensor->name);
         tensors[count].name = names[count];
         tensors[count].tensor = (octavo_tensor){
@@ -205,7 +205,7 @@ static void test_doubled_prefixes(void **state) {
     oc_test_folder(folder);
     const char *path = oc_test_path(folder, "model.safetensors");
     expect_opens(TINY "/quick-gelu-f32", &plain);
-    save_part(plain, path, 0, 1, true);
+    save_part(plain, path, 0, 1, NULL);
     expect_opens(folder, &doubled);
     expect_equal(plain, doubled);
     const oc_ckpt_tensor *tensor =
@@ -222,6 +222,58 @@ static void test_doubled_prefixes(void **state) {
     oc_test_write(path, bytes, size);
     free(bytes);
     expect_refused(folder, OCTAVO_CORRUPT, "tensor text_model.a comes twice");
+    oc_test_folder_remove(folder);
+}
+
+/* What wrappers put before all names is not a part of them, whatever else lies in the file; it is
+ * noted, unless it is the model's own.  Where a part of the model is there without it, it is no
+ * wrapper's. */
+static void test_wrappers(void **state) {
+    (void)state;
+    static const struct {
+        const char *prefix;
+        int32_t notices;
+    } cases[] = {{"clip.", 0},  {"module.", 1},           {"_orig_mod.", 1},
+                 {"model.", 1}, {"base_model.model.", 1}, {"module._orig_mod.clip.", 1}};
+    static const char stray[] =
+        "{\"criterion.logit_scale\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}";
+    static const char index[] =
+        "{\"weight_map\":{\"x\":\"a.safetensors\",\"criterion.logit_scale\":"
+        "\"b.safetensors\"}}";
+    oc_checkpoint *plain, *wrapped;
+    char folder[OC_TEST_PATH];
+    size_t size;
+    oc_test_folder(folder);
+    expect_opens(TINY "/quick-gelu-f32", &plain);
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        const char *path = oc_test_path(folder, "model.safetensors");
+        save_part(plain, path, 0, 1, cases[i].prefix);
+        expect_opens(folder, &wrapped);
+        assert_string_equal(wrapped->wrapper, cases[i].prefix);
+        assert_int_equal(wrapped->notices.count, cases[i].notices);
+        if (cases[i].notices) {
+            assert_non_null(strstr(wrapped->notices.texts[0], cases[i].prefix));
+        }
+        expect_equal(plain, wrapped);
+        oc_checkpoint_free(wrapped);
+        assert_int_equal(unlink(path), 0);
+    }
+    save_part(plain, oc_test_path(folder, "a.safetensors"), 0, 1, "module.");
+    char *bytes = oc_test_safetensors(stray, 4, &size);
+    oc_test_write(oc_test_path(folder, "b.safetensors"), bytes, size);
+    oc_test_write(oc_test_path(folder, "model.safetensors.index.json"), index, sizeof index - 1);
+    expect_opens(folder, &wrapped);
+    assert_string_equal(wrapped->wrapper, "module.");
+    assert_non_null(oc_checkpoint_find(wrapped, "logit_scale"));
+    assert_non_null(oc_checkpoint_find(wrapped, "criterion.logit_scale"));
+    oc_checkpoint_free(wrapped);
+
+    save_part(plain, oc_test_path(folder, "b.safetensors"), 0, 9, "");
+    expect_opens(folder, &wrapped);
+    assert_string_equal(wrapped->wrapper, "");
+    oc_checkpoint_free(wrapped);
+    oc_checkpoint_free(plain);
+    free(bytes);
     oc_test_folder_remove(folder);
 }
 
@@ -245,7 +297,21 @@ static void write_index(const oc_checkpoint *from, const char *path, int32_t ski
     oc_buffer_free(&text);
 }
 
-/* Shards open as one; index and shards must agree in every way, and stay in their folder. */
+/* Opens; there is one notice, with `part` in it, and all of `whole` is there. */
+static void expect_noted(const char *folder, const oc_checkpoint *whole, const char *part) {
+    oc_checkpoint *checkpoint;
+    expect_opens(folder, &checkpoint);
+    if (checkpoint->notices.count != 1 || !strstr(checkpoint->notices.texts[0], part)) {
+        fail_msg("%d notices, the first: %s", checkpoint->notices.count,
+                 checkpoint->notices.count ? checkpoint->notices.texts[0] : "");
+    }
+    expect_equal(whole, checkpoint);
+    oc_checkpoint_free(checkpoint);
+}
+
+/* Shards open as one.  Where the index has a tensor more, less or elsewhere, that is noted, and a
+ * tensor that is needed and absent is missed with the place it should be in; files stay in their
+ * folder. */
 static void test_shards(void **state) {
     (void)state;
     oc_checkpoint *whole, *sharded;
@@ -254,20 +320,30 @@ static void test_shards(void **state) {
     char *index = strdup(oc_test_path(folder, "model.safetensors.index.json"));
     assert_non_null(index);
     expect_opens(TINY "/quick-gelu-f32", &whole);
-    save_part(whole, oc_test_path(folder, "a.safetensors"), 0, 2, false);
-    save_part(whole, oc_test_path(folder, "b.safetensors"), 1, 2, false);
+    save_part(whole, oc_test_path(folder, "a.safetensors"), 0, 2, "");
+    save_part(whole, oc_test_path(folder, "b.safetensors"), 1, 2, "");
     write_index(whole, index, -1, NULL, "");
     expect_opens(folder, &sharded);
     assert_int_equal(sharded->file_count, 2);
+    assert_int_equal(sharded->notices.count, 0);
     expect_equal(whole, sharded);
     oc_checkpoint_free(sharded);
 
     write_index(whole, index, 0, NULL, "");
-    expect_refused(folder, OCTAVO_CORRUPT, "is not in the index");
+    expect_noted(folder, whole, "the files hold 1 tensor that the index does not name: ");
     write_index(whole, index, -1, "a.safetensors", "");
-    expect_refused(folder, OCTAVO_CORRUPT, "is in b.safetensors, but the index says a.safetensors");
-    write_index(whole, index, -1, NULL, ",\"x\":\"a.safetensors\"");
-    expect_refused(folder, OCTAVO_NOT_FOUND, "tensor x, which the index places in a.safetensors");
+    expect_noted(folder, whole, "1 tensor is in another file than the index says: ");
+    write_index(whole, index, -1, NULL, ",\"x\":\"a.safetensors\",\"y\":\"a.safetensors\"");
+    expect_noted(folder, whole, "the index names 2 tensors that no file holds: x and others");
+    expect_opens(folder, &sharded);
+    octavo_error error;
+    const oc_ckpt_tensor *tensor;
+    oc_error_clear(&error);
+    assert_int_equal(oc_checkpoint_require(sharded, "y", NULL, 0, &tensor, &error),
+                     OCTAVO_NOT_FOUND);
+    assert_string_equal(error.message, "tensor y is missing: the index places it in a.safetensors, "
+                                       "which does not hold it");
+    oc_checkpoint_free(sharded);
     write_index(whole, index, -1, NULL, ",\"x\":\"c.safetensors\"");
     expect_refused(folder, OCTAVO_NOT_FOUND, "c.safetensors");
     write_index(whole, index, -1, NULL, ",\"x\":\"../a.safetensors\"");
@@ -285,35 +361,85 @@ static void test_shards(void **state) {
     oc_test_folder_remove(folder);
 }
 
-/* Files that are never read are refused with what to do instead; empty places are NOT_FOUND. */
+/* What is no checkpoint is refused by what it is, with what to do instead; empty places, and those
+ * where something can be named, are NOT_FOUND. */
 static void test_refuses_other_files(void **state) {
     (void)state;
     static const struct {
         const char *name;
-        octavo_status as_file, as_folder;
+        octavo_status as_folder;
         const char *part;
     } cases[] = {
-        {"modelopt_state.pth", OCTAVO_UNSUPPORTED, OCTAVO_UNSUPPORTED, "export_hf_checkpoint"},
-        {"pytorch_model.bin", OCTAVO_UNSUPPORTED, OCTAVO_UNSUPPORTED, "pickle"},
-        {"clip.pt", OCTAVO_UNSUPPORTED, OCTAVO_UNSUPPORTED, "save it as safetensors"},
-        {"clip.onnx", OCTAVO_UNSUPPORTED, OCTAVO_UNSUPPORTED, "ONNX is not read; a checkpoint is"},
-        {"clip.gguf", OCTAVO_UNSUPPORTED, OCTAVO_NOT_FOUND, "a checkpoint is a Hugging Face"},
+        {"modelopt_state.pth", OCTAVO_UNSUPPORTED, "export_hf_checkpoint"},
+        {"pytorch_model.bin", OCTAVO_UNSUPPORTED, "a Python pickle"},
+        {"clip.pt", OCTAVO_UNSUPPORTED, "save it as safetensors"},
+        {"clip.onnx", OCTAVO_UNSUPPORTED, "is an ONNX file, a kind that is not read yet"},
+        {"open_clip_model.safetensors", OCTAVO_UNSUPPORTED, "the model's transformers version"},
+        {"open_clip_pytorch_model.bin", OCTAVO_UNSUPPORTED, "the model's transformers version"},
+        {"adapter_model.safetensors", OCTAVO_UNSUPPORTED, "merge it into its base model"},
+        {"model-00001-of-00002.safetensors", OCTAVO_UNSUPPORTED,
+         "of which only model.safetensors.index.json says what they hold"},
+        {"clip.gguf", OCTAVO_NOT_FOUND, "a checkpoint is a Hugging Face"},
     };
     char folder[OC_TEST_PATH];
     oc_test_folder(folder);
     expect_refused(folder, OCTAVO_NOT_FOUND, "holds no weights");
     expect_refused(oc_test_path(folder, "a/b/c"), OCTAVO_NOT_FOUND, "no file or folder");
+    const char *cache = oc_test_folders(folder, "models--me--clip");
+    oc_test_folders(cache, "snapshots/abc");
+    expect_refused(cache, OCTAVO_NOT_FOUND, "is the hub cache's");
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         const char *path = oc_test_path(folder, cases[i].name);
         oc_test_write(path, "x", 1);
-        expect_refused(path, cases[i].as_file, cases[i].part);
+        expect_refused(path, OCTAVO_UNSUPPORTED, cases[i].part);
         expect_refused(folder, cases[i].as_folder, cases[i].part);
         assert_int_equal(unlink(path), 0);
     }
+    /* the more telling one is named; exporters put ONNX files into a folder of their own */
+    const char *onnx = oc_test_path(oc_test_folders(folder, "onnx"), "model.onnx");
+    oc_test_write(onnx, "x", 1);
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "its model.onnx is an ONNX file");
+    oc_test_write(oc_test_path(folder, "pytorch_model.bin"), "x", 1);
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "its pytorch_model.bin is a Python pickle");
+    oc_test_write(oc_test_path(folder, "adapter_config.json"), "{}", 2);
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "its adapter_config.json is an adapter's");
     oc_test_copy(TINY "/f16/model.safetensors", oc_test_path(folder, "other.safetensors"));
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "its adapter_config.json is an adapter's");
+    oc_test_write(oc_test_path(folder, "config.json"), "{}", 2);
     expect_refused(folder, OCTAVO_NOT_FOUND, "to read its other.safetensors, name that file");
     oc_test_write(oc_test_path(folder, "model.safetensors"), "", 0);
     expect_refused(folder, OCTAVO_CORRUPT, "begins with 8 bytes of length");
+    oc_test_folder_remove(folder);
+}
+
+/* A link to nothing, as downloads that stopped leave it in the hub's cache, is not taken for a file
+ * that nobody wanted: it is named with where it leads, be it weights or a file beside them. */
+static void test_dead_links(void **state) {
+    (void)state;
+    char folder[OC_TEST_PATH];
+    oc_checkpoint *checkpoint;
+    octavo_error error;
+    size_t size;
+    char *bytes;
+    oc_test_folder(folder);
+    const char *path = oc_test_path(folder, "model.safetensors");
+    assert_int_equal(symlink("../../blobs/gone", path), 0);
+    expect_refused(folder, OCTAVO_NOT_FOUND,
+                   "model.safetensors: it is a link to ../../blobs/gone, which is not there");
+    expect_refused(path, OCTAVO_NOT_FOUND, "which is not there");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("gone", oc_test_path(folder, "model.safetensors.index.json")), 0);
+    expect_refused(folder, OCTAVO_NOT_FOUND, "it is a link to gone, which is not there");
+    oc_test_copy(TINY "/f16/model.safetensors", path);
+    assert_int_equal(symlink("gone", oc_test_path(folder, "hf_quant_config.json")), 0);
+    expect_opens(folder, &checkpoint);
+    assert_true(oc_checkpoint_has(checkpoint, "hf_quant_config.json"));
+    oc_error_clear(&error);
+    assert_int_equal(
+        oc_checkpoint_load(checkpoint, "hf_quant_config.json", 99, &bytes, &size, &error),
+        OCTAVO_NOT_FOUND);
+    assert_non_null(strstr(error.message, "which is not there"));
+    oc_checkpoint_free(checkpoint);
     oc_test_folder_remove(folder);
 }
 
@@ -438,8 +564,10 @@ int main(void) {
         cmocka_unit_test(test_opens_file),
         cmocka_unit_test(test_require),
         cmocka_unit_test(test_doubled_prefixes),
+        cmocka_unit_test(test_wrappers),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_refuses_other_files),
+        cmocka_unit_test(test_dead_links),
         cmocka_unit_test(test_notes_pickled_state),
         cmocka_unit_test(test_hub_cache),
         cmocka_unit_test(test_card),
