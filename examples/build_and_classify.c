@@ -43,17 +43,23 @@ static void softmax(float *values, int32_t count) {
 }
 
 /* scores [count]: how well each label fits, as shares of one. */
-static octavo_status classify(const octavo_engine *engine, const char *image, char *const *labels,
+static octavo_status classify(octavo_engine *engine, const char *image, char *const *labels,
                               int32_t count, float *scores, octavo_error *error) {
     const octavo_engine_info *info = octavo_engine_describe(engine);
     octavo_session_options options = {.struct_size = sizeof options, .batch_max = count};
+    octavo_model *model = NULL;
     octavo_session *session = NULL;
     int64_t size = info->image_size, length = info->tokens_max;
     uint8_t *pixels = malloc((size_t)(size * size * 3));
     int32_t *ids = malloc((size_t)count * (size_t)length * sizeof *ids);
-    octavo_argument inputs[] = {{"pixels", {OCTAVO_U8, 4, {1, size, size, 3}, pixels}},
-                                {"input_ids", {OCTAVO_I32, 2, {count, length}, ids}}};
-    octavo_argument output = {"logits_per_image", {OCTAVO_F32, 2, {1, count}, scores}};
+    octavo_argument inputs[] = {
+        {.name = "pixels",
+         .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, size, size, 3}, .data = pixels}},
+        {.name = "input_ids",
+         .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {count, length}, .data = ids}}};
+    octavo_argument output = {
+        .name = "logits_per_image",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, count}, .data = scores}};
     octavo_status status = pixels && ids ? OCTAVO_OK : OCTAVO_EXHAUSTED;
     if (status == OCTAVO_OK) {
         status = octavo_preprocess_file(engine, image, pixels, error);
@@ -62,15 +68,19 @@ static octavo_status classify(const octavo_engine *engine, const char *image, ch
         status = tokenize(engine, labels, count, ids, error);
     }
     if (status == OCTAVO_OK) {
-        status = octavo_session_create(engine, &options, &session, error);
+        status = octavo_model_load(engine, NULL, &model, error);
     }
     if (status == OCTAVO_OK) {
-        status = octavo_session_run(session, inputs, 2, &output, 1, error);
+        status = octavo_session_create(model, &options, &session, error);
+    }
+    if (status == OCTAVO_OK) {
+        status = octavo_session_run(session, inputs, 2, &output, 1, NULL, error);
     }
     if (status == OCTAVO_OK) {
         softmax(scores, count);
     }
     octavo_session_free(session);
+    octavo_model_free(model);
     free(ids);
     free(pixels);
     return status;

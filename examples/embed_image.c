@@ -20,13 +20,18 @@ static octavo_status embed(const octavo_engine *engine, octavo_session *session,
     int64_t size = info->image_size;
     octavo_status status = OCTAVO_EXHAUSTED;
     uint8_t *pixels = malloc((size_t)(size * size * 3));
-    octavo_argument input = {"pixels", {OCTAVO_U8, 4, {1, size, size, 3}, pixels}};
-    octavo_argument output = {"image_embeds", {OCTAVO_F32, 2, {1, info->embed_dim}, embedding}};
+    octavo_argument input = {
+        .name = "pixels",
+        .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, size, size, 3}, .data = pixels}};
+    octavo_argument output = {
+        .name = "image_embeds",
+        .tensor = {
+            .dtype = OCTAVO_F32, .rank = 2, .shape = {1, info->embed_dim}, .data = embedding}};
     if (pixels) {
         status = octavo_preprocess_file(engine, path, pixels, error);
     }
     if (status == OCTAVO_OK) {
-        status = octavo_session_run(session, &input, 1, &output, 1, error);
+        status = octavo_session_run(session, &input, 1, &output, 1, NULL, error);
     }
     free(pixels);
     return status;
@@ -46,18 +51,22 @@ static void show(const float *embedding, int32_t count) {
 int main(int argc, char **argv) {
     octavo_error error = {.message = ""};
     octavo_engine *engine = NULL;
+    octavo_model *model = NULL;
     octavo_session *session = NULL;
     float *embedding = NULL;
-    octavo_session_options options = {.struct_size = sizeof options, .towers = OCTAVO_IMAGE};
+    octavo_model_options options = {.struct_size = sizeof options, .towers = OCTAVO_IMAGE};
     if (argc != 3) {
         fprintf(stderr, "usage: embed_image ENGINE IMAGE\n");
         return 64;
     }
-    /* Opening reads all but the weights.  A session reads these, and checks that this machine
-     * computes the right answers before it is handed out. */
+    /* Opening reads all but the weights.  A model reads these, and checks that this machine
+     * computes the right answers before it is handed out.  A session runs it. */
     octavo_status status = octavo_engine_open(argv[1], &engine, &error);
     if (status == OCTAVO_OK) {
-        status = octavo_session_create(engine, &options, &session, &error);
+        status = octavo_model_load(engine, &options, &model, &error);
+    }
+    if (status == OCTAVO_OK) {
+        status = octavo_session_create(model, NULL, &session, &error);
     }
     if (status == OCTAVO_OK) {
         const octavo_engine_info *info = octavo_engine_describe(engine);

@@ -115,8 +115,10 @@ static bool write_again(const oc_safetensors *header, const uint8_t *data) {
         const oc_st_tensor *from = &header->tensors[i];
         writes = from->dtype && from->rank <= OCTAVO_MAX_RANK;
         tensors[i].name = from->name;
-        tensors[i].tensor =
-            (octavo_tensor){from->dtype, from->rank, {0}, (void *)(uintptr_t)(data + from->offset)};
+        tensors[i].tensor = (octavo_tensor){.dtype = from->dtype,
+                                            .rank = from->rank,
+                                            .shape = {0},
+                                            .data = (void *)(uintptr_t)(data + from->offset)};
         for (int32_t d = 0; d < from->rank && writes; d++) {
             tensors[i].tensor.shape[d] = from->shape[d];
         }

@@ -2,26 +2,35 @@
  * octavo.h - turn CLIP checkpoints into engine files, and run them.
  *
  *   checkpoint --octavo_build--> engine file --octavo_engine_open--> engine
- *   engine --octavo_session_create--> session --octavo_session_run--> tensors
+ *   engine --octavo_model_load--> model --octavo_session_create--> session
+ *   session --octavo_session_run--> tensors
  *
  * An engine is a loaded description: graph, tokenizer, image processor.  A
- * session is that engine made ready on one device: packed weights, a memory
- * plan, threads.  Running a session allocates nothing.
+ * model is that engine on one device: its weights, packed once, and the verdict
+ * of its canaries.  A session runs a model: activations, threads, nothing else,
+ * so that a second session costs little.  Running a session allocates nothing.
  *
- * Ownership.  octavo_engine_open and octavo_session_create give the caller one
- * object, to be freed with the matching *_free (NULL is accepted).  Strings
- * handed out through `char **` are freed with octavo_free.  All other pointers
- * returned are borrowed and live as long as the object that was asked.  An
- * engine must outlive its sessions.
+ * Ownership.  octavo_engine_open, octavo_model_load and octavo_session_create
+ * give the caller one object, to be freed with the matching *_free (NULL is
+ * accepted).  A session holds its model and a model its engine: they may be
+ * freed in any order, and are gone when the last holder is.  Strings handed out
+ * through `char **` are freed with octavo_free.  All other pointers returned are
+ * borrowed and live as long as the object that was asked.
  *
  * Errors.  Every function that can fail returns octavo_status and takes an
  * octavo_error as its last argument (NULL if unwanted).  On failure every out
  * argument is NULL or zero.  Invalid input of any kind is an error, never an
- * abort; the library never prints and never exits.
+ * abort; the library never prints and never exits.  A NULL where a pointer is
+ * wanted is INVALID_ARGUMENT and the sentence names it; functions that cannot
+ * fail accept it and answer NULL or zero.
  *
- * Threads.  An octavo_engine may be used by any number of threads at once.  A
- * session belongs to one thread at a time; different sessions of one engine may
- * run at the same time.
+ * Growing.  Structs that the caller fills begin with struct_size and grow at
+ * their end; those that travel in arrays have reserved members, which must be
+ * zero.  Structs that octavo hands out by pointer grow at their end.
+ *
+ * Threads.  An engine or a model may be used by any number of threads at once.
+ * A session runs for one thread at a time: a second one is refused with
+ * BAD_STATE.  Different sessions, of one model too, run at the same time.
  */
 #ifndef OCTAVO_H
 #define OCTAVO_H
@@ -34,7 +43,7 @@ extern "C" {
 #endif
 
 #define OCTAVO_VERSION_MAJOR 0
-#define OCTAVO_VERSION_MINOR 1
+#define OCTAVO_VERSION_MINOR 2
 #define OCTAVO_VERSION_PATCH 0
 
 #if defined(__GNUC__)
@@ -47,7 +56,7 @@ extern "C" {
 
 /* ---- status and error --------------------------------------------------- */
 
-/* name, value, HTTP status, meaning.  Values up to 16 are the gRPC codes.
+/* name, value, HTTP status (see octavo_error_http), meaning.  Values up to 16 are the gRPC codes.
  * Values are never reused or renumbered. */
 #define OCTAVO_STATUS_MAP(XX)                                                                      \
     XX(OK, 0, 200, "success")                                                                      \
@@ -75,6 +84,8 @@ typedef enum octavo_status {
 typedef enum octavo_cause {
     OCTAVO_CAUSE_NONE = 0,
     OCTAVO_CAUSE_CANARY = 1, /* CORRUPT: the device computed a wrong answer */
+    OCTAVO_CAUSE_INPUT = 2,  /* what one request brought is at fault: an image, a text, a tensor;
+                              * not an engine, a checkpoint or the machine */
     OCTAVO_CAUSE_MAX_ = 0x7fffffff
 } octavo_cause;
 
@@ -94,7 +105,12 @@ typedef struct octavo_error {
     char message[736]; /* one sentence, with the values that disagree */
 } octavo_error;
 
-OCTAVO_API const char *octavo_status_name(octavo_status status); /* "NOT_FOUND" */
+OCTAVO_API const char *octavo_status_name(octavo_status status); /* "NOT_FOUND"; NULL: no status */
+
+/* The HTTP status for an error: that of OCTAVO_STATUS_MAP, but where the request is at fault
+ * (cause INPUT) 415 for UNSUPPORTED and 400 for CORRUPT.  NULL: 200. */
+OCTAVO_API int32_t octavo_error_http(const octavo_error *error);
+
 OCTAVO_API uint32_t octavo_version(void); /* major << 16 | minor << 8 | patch */
 
 /* Frees a string that octavo handed out through `char **`.  NULL is accepted. */
@@ -121,15 +137,34 @@ typedef enum octavo_dtype {
         OCTAVO_DTYPE_MAX_ = 0x7fffffff
 } octavo_dtype;
 
+OCTAVO_API const char *octavo_dtype_name(octavo_dtype dtype); /* "F8_E4M3"; NULL: no dtype */
+OCTAVO_API size_t octavo_dtype_bytes(octavo_dtype dtype);     /* of an element; 0: no dtype */
+
 #define OCTAVO_MAX_RANK 4
 
-/* A view of dense, row-major host memory; owns nothing.  shape[0] is the
- * slowest dimension.  data is aligned to the element size at least. */
+/* Where a tensor's memory lies. */
+typedef enum octavo_memory {
+    OCTAVO_MEMORY_HOST = 0,
+    OCTAVO_MEMORY_CUDA = 1, /* device `device`; no device of this version takes it */
+    OCTAVO_MEMORY_MAX_ = 0x7fffffff
+} octavo_memory;
+
+/* A view of memory; owns nothing.  shape[0] is the slowest dimension.  strides are in elements;
+ * all zero: dense, row-major, which is what this version takes.  The data are aligned to the
+ * element size at least.  Those of an input are only read: set const_data. */
 typedef struct octavo_tensor {
     octavo_dtype dtype;
     int32_t rank;
     int64_t shape[OCTAVO_MAX_RANK];
-    void *data;
+    union {
+        void *data;
+        const void *const_data;
+    };
+    int64_t strides[OCTAVO_MAX_RANK];
+    octavo_memory memory;
+    int32_t device;       /* number of the device whose memory it is; 0 for the host's */
+    uint32_t flags;       /* 0 */
+    uint32_t reserved[5]; /* 0 */
 } octavo_tensor;
 
 /* ---- build: checkpoint -> engine file ------------------------------------- */
@@ -141,8 +176,10 @@ typedef enum octavo_precision {
     OCTAVO_PRECISION_MAX_ = 0x7fffffff
 } octavo_precision;
 
-/* Called now and then with done of total units of work (bytes or items). */
-typedef void (*octavo_progress)(void *user, const char *what, uint64_t done, uint64_t total);
+/* Called now and then with done of total units of work (bytes or items), by the thread that
+ * called octavo.  Returns 0 to go on; anything else cancels: the function ends with CANCELLED and
+ * leaves nothing half-written. */
+typedef int32_t (*octavo_progress)(void *user, const char *what, uint64_t done, uint64_t total);
 
 typedef struct octavo_build_options {
     size_t struct_size; /* sizeof(octavo_build_options) */
@@ -166,6 +203,7 @@ typedef struct octavo_build_options {
  *   CORRUPT        a malformed file; error->offset says where
  *   UNSUPPORTED    an architecture, layout or dtype that is not read here, named
  *   CANNOT_CREATE  the engine file cannot be created
+ *   CANCELLED      progress said so
  *   IO             reading or writing failed (disk full included) */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_build(const char *checkpoint, const char *engine,
                                                    const octavo_build_options *options,
@@ -194,6 +232,13 @@ typedef struct octavo_engine_info {
  *   UNSUPPORTED  written by a newer octavo: both versions are named */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_engine_open(const char *path, octavo_engine **out,
                                                          octavo_error *error);
+
+/* The same from memory: the bytes of an engine file, borrowed until the engine is gone.  `name`
+ * stands for the path in errors; NULL: "(memory)". */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_engine_open_memory(const void *data, size_t bytes,
+                                                                const char *name,
+                                                                octavo_engine **out,
+                                                                octavo_error *error);
 OCTAVO_API void octavo_engine_free(octavo_engine *engine);
 OCTAVO_API const octavo_engine_info *octavo_engine_describe(const octavo_engine *engine);
 
@@ -222,36 +267,79 @@ OCTAVO_API OCTAVO_CHECK octavo_status octavo_preprocess(const octavo_engine *eng
                                                         const void *data, size_t bytes,
                                                         uint8_t *pixels, octavo_error *error);
 
-/* ---- session ---------------------------------------------------------------- */
+/* ---- model -------------------------------------------------------------------- */
 
-typedef struct octavo_session octavo_session;
+typedef struct octavo_model octavo_model;
 
-/* session flag: vision.hidden.N and text.hidden.N can be asked for */
+/* model flag: sessions can be asked for vision.hidden.N and text.hidden.N */
 enum { OCTAVO_KEEP_HIDDEN = 1 };
 
-typedef struct octavo_session_options {
-    size_t struct_size;  /* sizeof(octavo_session_options) */
+typedef struct octavo_model_options {
+    size_t struct_size;  /* sizeof(octavo_model_options) */
     const char *device;  /* "auto", "cpu" or "ref"; NULL: auto */
     const char *tier;    /* CPU tier by name, such as "avx2"; NULL: the best this machine has */
     const char *disable; /* names of savings to leave out, comma between; NULL: none */
     int32_t towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */
-    int32_t batch_max;   /* rows of one run; 0: 8 */
-    int32_t tokens_max;  /* text tokens of one run in all; 0: batch_max times the engine's */
-    int32_t threads;     /* 0: one for each usable core */
+    int32_t threads;     /* that pack the weights; 0: one for each usable core */
     int32_t flags;       /* OCTAVO_KEEP_HIDDEN */
-} octavo_session_options;
+    int32_t reserved;    /* 0 */
+    octavo_progress progress; /* NULL: none */
+    void *progress_user;
+} octavo_model_options;
 
-/* Reads the weights once, straight into the device's packed layout, checks them
- * and runs the layer canaries on the device.  options may be NULL.
+/* Reads the weights once, straight into the device's packed layout, checks them and runs the
+ * canaries on the device.  options may be NULL.
  *   INVALID_ARGUMENT  an option that disagrees with the engine; unknown names are listed
  *   UNAVAILABLE       no such device or tier on this machine
  *   EXHAUSTED         not enough memory
+ *   CANCELLED         progress said so
  *   CORRUPT           a checksum differs; cause CANARY: a wrong answer, by how much */
-OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_create(const octavo_engine *engine,
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_model_load(octavo_engine *engine,
+                                                        const octavo_model_options *options,
+                                                        octavo_model **out, octavo_error *error);
+OCTAVO_API void octavo_model_free(octavo_model *model);
+
+typedef struct octavo_model_info {
+    int32_t towers;           /* OCTAVO_IMAGE | OCTAVO_TEXT */
+    int32_t flags;            /* OCTAVO_KEEP_HIDDEN */
+    uint64_t weight_bytes;    /* packed weights in the device's memory, shared by all sessions */
+    double canary_share;      /* how far the worst canary was off, of what it may: 0.3 is 30 % */
+    const char *device;       /* "cpu" */
+    const char *device_about; /* "avx2" */
+} octavo_model_info;
+
+OCTAVO_API const octavo_model_info *octavo_model_describe(const octavo_model *model);
+
+/* ---- session ---------------------------------------------------------------- */
+
+typedef struct octavo_session octavo_session;
+
+typedef struct octavo_session_options {
+    size_t struct_size; /* sizeof(octavo_session_options) */
+    int32_t batch_max;  /* rows of one run; 0: 8 */
+    int32_t tokens_max; /* text tokens of one run in all; 0: batch_max times the engine's */
+    int32_t threads;    /* 0: one for each usable core */
+    int32_t towers;     /* of the model's, those that this session runs; 0: all of them */
+} octavo_session_options;
+
+/* Activations and threads for running a model.  options may be NULL.
+ *   INVALID_ARGUMENT  an option that disagrees with the model
+ *   EXHAUSTED         not enough memory */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_create(octavo_model *model,
                                                             const octavo_session_options *options,
                                                             octavo_session **out,
                                                             octavo_error *error);
 OCTAVO_API void octavo_session_free(octavo_session *session);
+
+typedef struct octavo_session_info {
+    int32_t towers;     /* OCTAVO_IMAGE | OCTAVO_TEXT */
+    int32_t batch_max;  /* images, and texts, of one run at most */
+    int32_t tokens_max; /* text tokens of one run in all at most, as they are computed */
+    int32_t threads;
+    uint64_t bytes; /* of activations and scratch: what this session adds to its model */
+} octavo_session_info;
+
+OCTAVO_API const octavo_session_info *octavo_session_describe(const octavo_session *session);
 
 /* One input or output by name.  In shape, -1 is the number of images, -2 the
  * number of texts, -3 the row length of input_ids. */
@@ -269,22 +357,27 @@ OCTAVO_API const octavo_binding *octavo_session_binding(const octavo_session *se
 typedef struct octavo_argument {
     const char *name;
     octavo_tensor tensor;
+    uint64_t reserved[2]; /* 0 */
 } octavo_argument;
 
-/* Runs once and waits.  Inputs: pixels U8 [B,S,S,3] or pixel_values F32 [B,3,S,S];
- * input_ids I32 or I64 [B,L], attention_mask I32 or I64 [B,L] (optional).
- * Outputs, each written in full, F32: image_embeds, text_embeds [B,D] (L2-normalised),
- * image_embeds_raw, text_embeds_raw, logits_per_image [images, texts]; with
- * OCTAVO_KEEP_HIDDEN also vision.hidden.N and text.hidden.N [B,T,W].
- * An image-only or a text-only call on a two-tower session is normal.  The bits
- * of a row do not depend on the other rows, nor on the number of threads.
- *   INVALID_ARGUMENT  a tensor disagrees with its binding, a token id is outside
- *                     the vocabulary, an output lacks its input, or rows exceed batch_max */
-OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_run(octavo_session *session,
-                                                         const octavo_argument *inputs,
-                                                         int32_t input_count,
-                                                         const octavo_argument *outputs,
-                                                         int32_t output_count, octavo_error *error);
+typedef struct octavo_run_options {
+    size_t struct_size; /* sizeof(octavo_run_options) */
+    int64_t timeout_us; /* microseconds from the call on; 0: as long as it takes */
+} octavo_run_options;
+
+/* Runs once and waits.  options may be NULL.  Inputs: pixels U8 [B,S,S,3] or pixel_values F32
+ * [B,3,S,S]; input_ids I32 or I64 [B,L], attention_mask I32 or I64 [B,L] (optional). Outputs, each
+ * written in full, F32: image_embeds, text_embeds [B,D] (L2-normalised), image_embeds_raw,
+ * text_embeds_raw, logits_per_image [images, texts]; with OCTAVO_KEEP_HIDDEN also vision.hidden.N
+ * and text.hidden.N [B,T,W]. An image-only or a text-only call on a two-tower session is normal.
+ * The bits of a row do not depend on the other rows, nor on the number of threads. INVALID_ARGUMENT
+ * a tensor disagrees with its binding, a token id is outside the vocabulary, an output lacks its
+ * input, or rows exceed batch_max BAD_STATE         another thread is running this session
+ *   DEADLINE_EXCEEDED not done within timeout_us; the outputs are undefined */
+OCTAVO_API OCTAVO_CHECK octavo_status
+octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
+                   const octavo_argument *outputs, int32_t output_count,
+                   const octavo_run_options *options, octavo_error *error);
 
 #ifdef __cplusplus
 }

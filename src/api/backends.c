@@ -6,8 +6,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
 
-octavo_status oc_device_open_by_name(const char *name, const oc_device_options *options,
-                                     oc_device **out, octavo_error *error) {
+octavo_status oc_backend_by_name(const char *name, const oc_backend **out, octavo_error *error) {
     static const oc_backend *const backends[] = {&oc_backend_cpu, &oc_backend_ref};
     octavo_status status = OCTAVO_OK;
     *out = NULL;
@@ -20,7 +19,8 @@ octavo_status oc_device_open_by_name(const char *name, const oc_device_options *
     }
     for (size_t i = 0; i < OC_COUNT(backends); i++) {
         if (strcmp(backends[i]->name, name) == 0) {
-            return backends[i]->open(options, out, error);
+            *out = backends[i];
+            return OCTAVO_OK;
         }
     }
     OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,

@@ -4,10 +4,9 @@
 
 #include "device/device.h"
 
-/* Opens the device called `name`: NULL or "auto" (the best there is), "cpu", "ref".
+/* The backend called `name`: NULL or "auto" (the best there is), "cpu", "ref".
  *   INVALID_ARGUMENT  a name that is none
- *   UNAVAILABLE       cuda, which this build does not have; or what the backend says */
-octavo_status oc_device_open_by_name(const char *name, const oc_device_options *options,
-                                     oc_device **out, octavo_error *error);
+ *   UNAVAILABLE       cuda, which this build does not have */
+octavo_status oc_backend_by_name(const char *name, const oc_backend **out, octavo_error *error);
 
 #endif

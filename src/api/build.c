@@ -24,10 +24,7 @@ typedef struct builder {
 } builder;
 
 static octavo_status progress(builder *b, const char *what, uint64_t done, uint64_t total) {
-    if (b->options.progress != NULL) {
-        b->options.progress(b->options.progress_user, what, done, total);
-    }
-    return OCTAVO_OK;
+    return oc_progress(b->options.progress, b->options.progress_user, what, done, total, b->error);
 }
 
 /* One tensor, in pieces: what oc_recipe_read has checked is what is written. */
@@ -70,7 +67,7 @@ static octavo_status write_weights(builder *b) {
         const oc_recipe_tensor *t = &recipe->tensors[i];
         OC_TRY(write_tensor(b, i, piece));
         done += (uint64_t)(t->rows * t->row_elements) * oc_dtype_bytes(t->dtype);
-        progress(b, "writing weights", done, total);
+        OC_TRY(progress(b, "writing weights", done, total));
     }
     b->facts.tensor_bytes = total;
 done:

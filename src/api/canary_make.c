@@ -41,7 +41,10 @@ static octavo_status new_tensor(oc_canary_list *list, octavo_tensor *tensor, oct
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t bytes = (size_t)(d0 * (rank > 1 ? d1 : 1) * (rank > 2 ? d2 : 1)) * oc_dtype_bytes(dtype);
-    *tensor = (octavo_tensor){dtype, rank, {d0, rank > 1 ? d1 : 0, rank > 2 ? d2 : 0}, NULL};
+    *tensor = (octavo_tensor){.dtype = dtype,
+                              .rank = rank,
+                              .shape = {d0, rank > 1 ? d1 : 0, rank > 2 ? d2 : 0},
+                              .data = NULL};
     tensor->data = oc_arena_alloc(&list->arena, bytes);
     if (tensor->data == NULL) {
         OC_NO_MEMORY(error, bytes);
@@ -117,9 +120,8 @@ octavo_status oc_canary_make_layers(oc_source *source, int32_t threads, octavo_p
             oc_weights_free(weights);
             weights = NULL;
             done_layers++;
-            if (progress != NULL) {
-                progress(user, "computing layer canaries", (uint64_t)done_layers, (uint64_t)total);
-            }
+            OC_TRY(oc_progress(progress, user, "computing layer canaries", (uint64_t)done_layers,
+                               (uint64_t)total, error));
         }
     }
     out->layer_count = out->count;
@@ -170,8 +172,9 @@ done:
 static octavo_status run_model(oc_session *session, const oc_canary *canary, float *embedding,
                                octavo_error *error) {
     bool image = canary->tower == OCTAVO_IMAGE;
-    octavo_argument input = {image ? "pixels" : "input_ids", canary->given};
-    octavo_argument output = {image ? "image_embeds" : "text_embeds", canary->expected};
+    octavo_argument input = {.name = image ? "pixels" : "input_ids", .tensor = canary->given};
+    octavo_argument output = {.name = image ? "image_embeds" : "text_embeds",
+                              .tensor = canary->expected};
     for (int32_t i = OCTAVO_MAX_RANK - 1; i > 0; i--) { /* one row */
         input.tensor.shape[i] = input.tensor.shape[i - 1];
         output.tensor.shape[i] = output.tensor.shape[i - 1];
@@ -180,18 +183,21 @@ static octavo_status run_model(oc_session *session, const oc_canary *canary, flo
     input.tensor.rank++;
     output.tensor.rank++;
     output.tensor.data = embedding;
-    return oc_session_run(session, &input, 1, &output, 1, error);
+    return oc_session_run(session, &input, 1, &output, 1, 0, error);
 }
 
-static octavo_status open_session(oc_source *source, const char *tier, int32_t threads,
-                                  oc_session **out, octavo_error *error) {
+static octavo_status open_session(oc_source *source, const oc_weight_source *bytes,
+                                  const char *tier, int32_t threads, oc_session **out,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_weight_source bytes = oc_source_weights(source);
-    oc_session_options options = {.savings = OC_SAVINGS_ALL, .batch_max = 1};
-    OC_TRY(oc_backend_ref.open(&(oc_device_options){.tier = tier, .threads = threads},
-                               &options.device, error));
-    OC_TRY(oc_session_create(&source->recipe.graph, &bytes, &options, out, error));
+    oc_model *model = NULL;
+    oc_model_options load = {
+        .backend = &oc_backend_ref, .tier = tier, .threads = threads, .savings = OC_SAVINGS_ALL};
+    oc_session_options options = {.batch_max = 1, .threads = threads};
+    OC_TRY(oc_model_load(&source->recipe.graph, bytes, &load, &model, error));
+    OC_TRY(oc_session_create(model, &options, out, error));
 done:
+    oc_model_release(model);
     return status;
 }
 
@@ -206,10 +212,11 @@ octavo_status oc_canary_make_models(oc_source *source, int32_t threads, octavo_p
                                     void *user, oc_canary_list *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_model_config *config = &source->config;
+    oc_weight_source bytes = oc_source_weights(source);
     oc_session *exact = NULL, *rounded = NULL;
     float *other = NULL;
-    OC_TRY(open_session(source, "f32", threads, &exact, error));
-    OC_TRY(open_session(source, "f16", threads, &rounded, error));
+    OC_TRY(open_session(source, &bytes, "f32", threads, &exact, error));
+    OC_TRY(open_session(source, &bytes, "f16", threads, &rounded, error));
     for (int32_t tower = OCTAVO_IMAGE; tower <= OCTAVO_TEXT; tower++) {
         int32_t width =
             tower == OCTAVO_IMAGE ? config->vision.tower.projection : config->text.tower.projection;
@@ -233,10 +240,9 @@ octavo_status oc_canary_make_models(oc_source *source, int32_t threads, octavo_p
             OC_TRY(run_model(rounded, canary, other, error));
             double spread = distance(other, canary->expected.data, width);
             worst = spread > worst ? spread : worst;
-            if (progress != NULL) {
-                progress(user, "computing whole-model canaries",
-                         (uint64_t)(tower - 1) * MODELS + (uint64_t)i + 1, 2 * MODELS);
-            }
+            OC_TRY(oc_progress(progress, user, "computing whole-model canaries",
+                               (uint64_t)(tower - 1) * MODELS + (uint64_t)i + 1, 2 * MODELS,
+                               error));
         }
         for (int32_t i = first; i < out->count; i++) {
             out->items[i].limit = (float)(3.0 * worst + 1e-5);
@@ -258,12 +264,15 @@ void oc_canary_list_free(oc_canary_list *list) {
 octavo_status oc_canary_verify_file(const char *path, int32_t threads, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_engine *engine = NULL;
+    octavo_model *model = NULL;
     octavo_session *session = NULL;
+    octavo_model_options load = {.struct_size = sizeof load, .threads = threads};
     octavo_session_options options = {
         .struct_size = sizeof options, .batch_max = 1, .threads = threads};
     float *embedding = NULL;
     OC_TRY(octavo_engine_open(path, &engine, error));
-    OC_TRY(octavo_session_create(engine, &options, &session, error));
+    OC_TRY(octavo_model_load(engine, &load, &model, error));
+    OC_TRY(octavo_session_create(model, &options, &session, error));
     embedding = calloc((size_t)engine->info.embed_dim, sizeof *embedding);
     if (embedding == NULL) {
         OC_NO_MEMORY(error, (size_t)engine->info.embed_dim * sizeof *embedding);
@@ -295,6 +304,7 @@ octavo_status oc_canary_verify_file(const char *path, int32_t threads, octavo_er
 done:
     free(embedding);
     octavo_session_free(session);
+    octavo_model_free(model);
     octavo_engine_free(engine);
     if (status != OCTAVO_OK) {
         oc_error_path(error, path);

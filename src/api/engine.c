@@ -4,6 +4,7 @@
 
 #include "api/objects.h"
 #include "api/processor_record.h"
+#include "api/require.h"
 #include "base/limits.h"
 #include "base/sys/io.h"
 #include "engine/records/model.h"
@@ -122,30 +123,66 @@ done:
     return status;
 }
 
-octavo_status octavo_engine_open(const char *path, octavo_engine **out, octavo_error *error) {
+/* Takes the file. */
+static octavo_status make_engine(oc_engine_file *file, octavo_engine **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_engine *engine = calloc(1, sizeof *engine);
-    oc_error_clear(error);
-    *out = NULL;
     if (engine == NULL) {
+        oc_engine_file_close(file);
         OC_NO_MEMORY(error, sizeof *engine);
     }
+    atomic_init(&engine->holders, 1);
     oc_graph_init(&engine->graph);
     oc_arena_init(&engine->arena);
-    OC_TRY(oc_engine_file_open(path, &engine->file, error));
+    engine->file = file;
     OC_TRY(read_sections(engine, error));
     *out = engine;
     engine = NULL;
 done:
     octavo_engine_free(engine);
+    return status;
+}
+
+octavo_status octavo_engine_open(const char *path, octavo_engine **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_engine_file *file = NULL;
+    oc_error_clear(error);
+    OC_REQUIRE(error, out);
+    *out = NULL;
+    OC_REQUIRE(error, path);
+    OC_TRY(oc_engine_file_open(path, &file, error));
+    OC_TRY(make_engine(file, out, error));
+done:
     if (status != OCTAVO_OK) {
         oc_error_path(error, path);
     }
     return status;
 }
 
+octavo_status octavo_engine_open_memory(const void *data, size_t bytes, const char *name,
+                                        octavo_engine **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_engine_file *file = NULL;
+    oc_error_clear(error);
+    OC_REQUIRE(error, out);
+    *out = NULL;
+    OC_REQUIRE(error, data);
+    name = name == NULL ? "(memory)" : name;
+    OC_TRY(oc_engine_file_open_memory(data, bytes, name, &file, error));
+    OC_TRY(make_engine(file, out, error));
+done:
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, name);
+    }
+    return status;
+}
+
+void oc_engine_hold(octavo_engine *engine) {
+    atomic_fetch_add(&engine->holders, 1);
+}
+
 void octavo_engine_free(octavo_engine *engine) {
-    if (engine == NULL) {
+    if (engine == NULL || atomic_fetch_sub(&engine->holders, 1) > 1) {
         return;
     }
     free(engine->canaries);
@@ -157,7 +194,16 @@ void octavo_engine_free(octavo_engine *engine) {
 }
 
 const octavo_engine_info *octavo_engine_describe(const octavo_engine *engine) {
-    return &engine->info;
+    return engine == NULL ? NULL : &engine->info;
+}
+
+/* What one request brought is at fault, if anything is. */
+static octavo_status of_input(octavo_status status, octavo_error *error) {
+    if (status != OCTAVO_OK && error != NULL &&
+        (status == OCTAVO_CORRUPT || status == OCTAVO_UNSUPPORTED)) {
+        error->cause = OCTAVO_CAUSE_INPUT;
+    }
+    return status;
 }
 
 octavo_status octavo_tokenize(const octavo_engine *engine, const char *text, size_t bytes,
@@ -165,10 +211,14 @@ octavo_status octavo_tokenize(const octavo_engine *engine, const char *text, siz
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
+    OC_REQUIRE(error, count);
     *count = 0;
     if (full_count != NULL) {
         *full_count = 0;
     }
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, text);
+    OC_REQUIRE(error, ids);
     if ((engine->info.towers & OCTAVO_TEXT) == 0) {
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no text tower",
                 engine->info.name);
@@ -190,11 +240,14 @@ octavo_status octavo_preprocess(const octavo_engine *engine, const void *data, s
                                 uint8_t *pixels, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, data);
+    OC_REQUIRE(error, pixels);
     if (!engine->has_processor) {
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s", engine->info.name,
                 (engine->info.towers & OCTAVO_IMAGE) == 0 ? "image tower" : "image processor");
     }
-    OC_TRY(oc_image_process(&engine->processor, data, bytes, pixels, error));
+    OC_TRY(of_input(oc_image_process(&engine->processor, data, bytes, pixels, error), error));
 done:
     return status;
 }
@@ -205,7 +258,10 @@ octavo_status octavo_preprocess_file(const octavo_engine *engine, const char *pa
     char *bytes = NULL;
     size_t size = 0;
     oc_error_clear(error);
-    OC_TRY(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error));
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, path);
+    OC_REQUIRE(error, pixels);
+    OC_TRY(of_input(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error), error));
     OC_TRY(octavo_preprocess(engine, bytes, size, pixels, error));
 done:
     free(bytes);

@@ -1,8 +1,10 @@
-/* objects.h - what engines and sessions are made of, for the files of src/api. */
+/* objects.h - what engines, models and sessions are made of, for the files of src/api. */
 #ifndef OC_API_OBJECTS_H
 #define OC_API_OBJECTS_H
 
 #include "engine/reader.h"
+#include <stdatomic.h>
+
 #include "engine/records/canary_record.h"
 #include "engine/records/meta.h"
 #include "ir/graph.h"
@@ -12,6 +14,7 @@
 #include "vision/processor.h"
 
 struct octavo_engine {
+    atomic_int holders;
     oc_engine_file *file;
     oc_graph graph;
     oc_arena arena;
@@ -24,11 +27,23 @@ struct octavo_engine {
     octavo_engine_info info;
 };
 
+struct octavo_model {
+    atomic_int holders;
+    oc_model *model;
+    octavo_engine *engine; /* held */
+    char about[64];        /* what info.device_about says */
+    octavo_model_info info;
+};
+
 struct octavo_session {
     oc_session *session;
-    const octavo_engine *engine; /* borrowed */
-    int32_t threads;
+    octavo_model *model; /* held */
+    octavo_session_info info;
 };
+
+/* Adds a holder; *_free takes one away. */
+void oc_engine_hold(octavo_engine *engine);
+void oc_model_hold(octavo_model *model);
 
 /* A weight source that reads an engine file. */
 oc_weight_source oc_engine_source(const octavo_engine *engine);

@@ -13,7 +13,27 @@ const char *octavo_status_name(octavo_status status) {
     case OCTAVO_STATUS_MAX_:
         break;
     }
-    return "UNKNOWN";
+    return NULL;
+}
+
+int32_t octavo_error_http(const octavo_error *error) {
+    if (error != NULL && error->cause == OCTAVO_CAUSE_INPUT && error->status == OCTAVO_CORRUPT) {
+        return 400;
+    }
+    if (error != NULL && error->cause == OCTAVO_CAUSE_INPUT &&
+        error->status == OCTAVO_UNSUPPORTED) {
+        return 415;
+    }
+    switch (error == NULL ? OCTAVO_OK : error->status) {
+#define XX(name, value, http, text)                                                                \
+    case OCTAVO_##name:                                                                            \
+        return http;
+        OCTAVO_STATUS_MAP(XX)
+#undef XX
+    case OCTAVO_STATUS_MAX_:
+        break;
+    }
+    return 500;
 }
 
 uint32_t octavo_version(void) {

@@ -65,3 +65,14 @@ void oc_assert_failed(const char *source, int line, const char *what) {
     abort();
 }
 #endif
+
+octavo_status oc_progress(octavo_progress progress, void *user, const char *what, uint64_t done,
+                          uint64_t total, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if (progress != NULL && progress(user, what, done, total) != 0) {
+        OC_FAIL(error, OCTAVO_CANCELLED, OCTAVO_NO_OFFSET, "cancelled while %s (%llu of %llu)",
+                what, (unsigned long long)done, (unsigned long long)total);
+    }
+done:
+    return status;
+}

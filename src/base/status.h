@@ -28,6 +28,11 @@ void oc_error_path(octavo_error *error, const char *path);
 /* Makes *error (unless NULL) empty, so that it can be filled anew. */
 void oc_error_clear(octavo_error *error);
 
+/* Tells `progress` (NULL: nobody asks) how far the work is.
+ *   CANCELLED  it does not want the rest */
+octavo_status oc_progress(octavo_progress progress, void *user, const char *what, uint64_t done,
+                          uint64_t total, octavo_error *error);
+
 #define OC_TRY(expr)                                                                               \
     do {                                                                                           \
         if ((status = (expr)) != OCTAVO_OK) {                                                      \

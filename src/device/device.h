@@ -9,6 +9,7 @@
 #define OC_DEVICE_DEVICE_H
 
 #include "base/status.h"
+#include "base/sys/clock.h"
 #include "device/step.h"
 
 typedef struct oc_device oc_device;
@@ -54,8 +55,8 @@ typedef struct oc_backend {
     octavo_status (*choose)(oc_device *device, oc_step *step, int32_t rows_max, int32_t keys_max,
                             size_t *scratch_bytes, octavo_error *error);
 
-    /* Runs steps in order and waits.  Allocates nothing.  seconds, unless NULL, receives the
-     * wall time of each step.  scratch is aligned to 64. */
+    /* Runs steps in order and waits, at most until the run's deadline.  Allocates nothing. seconds,
+     * unless NULL, receives the wall time of each step.  scratch is aligned to 64. */
     octavo_status (*run)(oc_device *device, const oc_step *steps, int32_t count, const oc_run *run,
                          void *scratch, double *seconds, octavo_error *error);
 } oc_backend;
@@ -63,6 +64,16 @@ typedef struct oc_backend {
 struct oc_device {
     const oc_backend *backend;
 };
+
+/* DEADLINE_EXCEEDED where the run's time is over before step `done` of `count`. */
+static inline octavo_status oc_run_check(const oc_run *run, int32_t done, int32_t count,
+                                         octavo_error *error) {
+    if (run->deadline_ns != 0 && oc_clock_ns() > run->deadline_ns) {
+        return oc_fail(error, OCTAVO_DEADLINE_EXCEEDED, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+                       "the time allowed was over after %d of %d steps", done, count);
+    }
+    return OCTAVO_OK;
+}
 
 /* Strides of activations: columns rounded up to 16 floats plus one cache line where rows would
  * lie a multiple of 4 KiB apart and share one L1 set (ViT-L/14's fc2: 121 ms against 183 ms). */

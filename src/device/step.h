@@ -32,6 +32,7 @@ typedef struct oc_run {
     const int32_t *positions;             /* [text tokens]: place of the token in its text */
     const int32_t *ends;     /* [texts]: end of text, counted from the text's first row */
     const uint8_t *key_mask; /* [text tokens], 0 hides the key; NULL: none hidden */
+    uint64_t deadline_ns;    /* by oc_clock_ns; steps that would begin later do not.  0: none */
 } oc_run;
 
 /* Sequences of a token row set: each is one image or one text. */

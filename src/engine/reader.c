@@ -104,28 +104,53 @@ done:
     return status;
 }
 
-octavo_status oc_engine_file_open(const char *path, oc_engine_file **out, octavo_error *error) {
+/* Takes `source`, also when it fails. */
+static octavo_status open_file(oc_file *source, oc_engine_file **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_engine_file *file = calloc(1, sizeof *file);
     size_t have;
-    *out = NULL;
     if (file == NULL) {
+        oc_file_close(source);
         OC_NO_MEMORY(error, sizeof *file);
     }
-    file->file = OC_FILE_CLOSED;
-    OC_TRY(oc_file_open(path, &file->file, error));
+    file->file = *source;
+    *source = OC_FILE_CLOSED;
     have = file->file.size < sizeof file->front ? file->file.size : sizeof file->front;
     OC_TRY(oc_file_read(&file->file, 0, &file->front, have, error));
-    OC_TRY(oc_front_check(&file->front, have, file->file.size, path, error));
+    OC_TRY(oc_front_check(&file->front, have, file->file.size, file->file.path, error));
     OC_TRY(open_sections(file, error));
     OC_TRY(open_tensors(file, error));
     *out = file;
     file = NULL;
 done:
+    oc_engine_file_close(file);
+    return status;
+}
+
+octavo_status oc_engine_file_open(const char *path, oc_engine_file **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_file source = OC_FILE_CLOSED;
+    *out = NULL;
+    OC_TRY(oc_file_open(path, &source, error));
+    OC_TRY(open_file(&source, out, error));
+done:
     if (status != OCTAVO_OK) {
         oc_error_path(error, path);
     }
-    oc_engine_file_close(file);
+    return status;
+}
+
+octavo_status oc_engine_file_open_memory(const void *data, size_t bytes, const char *name,
+                                         oc_engine_file **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_file source = OC_FILE_CLOSED;
+    *out = NULL;
+    OC_TRY(oc_file_of_memory(data, bytes, name, &source, error));
+    OC_TRY(open_file(&source, out, error));
+done:
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, name);
+    }
     return status;
 }
 

@@ -42,6 +42,9 @@ typedef struct oc_engine_tensor {
  *   EXHAUSTED    out of memory
  *   IO           the system failed to read it */
 octavo_status oc_engine_file_open(const char *path, oc_engine_file **out, octavo_error *error);
+/* The same from memory, which is borrowed until close; `name` stands for the path. */
+octavo_status oc_engine_file_open_memory(const void *data, size_t bytes, const char *name,
+                                         oc_engine_file **out, octavo_error *error);
 void oc_engine_file_close(oc_engine_file *file); /* NULL is accepted */
 
 const char *oc_engine_file_path(const oc_engine_file *file);

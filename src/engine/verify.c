@@ -19,11 +19,9 @@ typedef struct pass {
     uint64_t done, total;
 } pass;
 
-static void advance(pass *work, uint64_t bytes) {
+static octavo_status advance(pass *work, uint64_t bytes, octavo_error *error) {
     work->done += bytes;
-    if (work->progress != NULL) {
-        work->progress(work->user, "verify", work->done, work->total);
-    }
+    return oc_progress(work->progress, work->user, "verify", work->done, work->total, error);
 }
 
 static octavo_status verify_tensor(pass *work, int32_t index, octavo_error *error) {
@@ -34,7 +32,7 @@ static octavo_status verify_tensor(pass *work, int32_t index, octavo_error *erro
     for (int64_t row = 0; row < tensor->rows; row += step) {
         int64_t rows = tensor->rows - row < step ? tensor->rows - row : step;
         OC_TRY(oc_engine_read_rows(work->file, index, row, rows, work->buffer, error));
-        advance(work, (uint64_t)rows * tensor->row_bytes);
+        OC_TRY(advance(work, (uint64_t)rows * tensor->row_bytes, error));
     }
 done:
     return status;
@@ -54,7 +52,7 @@ static octavo_status verify_section(pass *work, const oc_format_section *section
         size_t bytes = left < work->capacity ? left : work->capacity;
         OC_TRY(oc_engine_read_raw(work->file, section->offset + at, work->buffer, bytes, error));
         XXH3_64bits_update(state, work->buffer, bytes);
-        advance(work, bytes);
+        OC_TRY(advance(work, bytes, error));
         at += bytes;
     }
     checksum = XXH3_64bits_digest(state);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/dtype.h"
 #include "base/status.h"
 
 typedef enum oc_op {
@@ -119,12 +120,5 @@ octavo_status oc_verify(const oc_graph *graph, octavo_error *error);
 octavo_status oc_graph_print(const oc_graph *graph, char **out, size_t *bytes, octavo_error *error);
 /* Reads what oc_graph_print writes, into an empty graph, and verifies it. */
 octavo_status oc_graph_parse(const char *text, size_t bytes, oc_graph *out, octavo_error *error);
-
-/* Bytes of one element; 0 for a dtype that is unknown. */
-size_t oc_dtype_bytes(octavo_dtype dtype);
-/* "F8_E4M3"; "?" for one that is unknown. */
-const char *oc_dtype_name(octavo_dtype dtype);
-/* By safetensors spelling; 0 if there is none. */
-octavo_dtype oc_dtype_find(const char *name, size_t length);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct oc_plan_fixup {
 
 typedef struct oc_lowering {
     const oc_graph *graph;
+    oc_device *device;
     oc_weights *weights;
     const oc_plan_limits *limits;
     oc_plan *plan;

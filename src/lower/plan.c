@@ -167,12 +167,11 @@ done:
 
 static octavo_status choose_kernels(oc_lowering *l) {
     octavo_status status = OCTAVO_OK;
-    oc_device *device = oc_weights_device(l->weights);
-    const oc_backend *backend = device->backend;
+    const oc_backend *backend = l->device->backend;
     for (int32_t i = 0; i < l->plan->step_count; i++) {
         oc_step *step = &l->plan->steps[i];
         size_t scratch = 0;
-        OC_TRY(backend->choose(device, step, l->limits->rows_max[step->rows],
+        OC_TRY(backend->choose(l->device, step, l->limits->rows_max[step->rows],
                                l->limits->sequence_max[step->keys], &scratch, l->error));
         if (scratch > l->plan->scratch_bytes) {
             l->plan->scratch_bytes = oc_round_up(scratch, 64);
@@ -182,12 +181,16 @@ done:
     return status;
 }
 
-octavo_status oc_plan_create(oc_weights *weights, const oc_graph *graph,
+octavo_status oc_plan_create(oc_device *device, oc_weights *weights, const oc_graph *graph,
                              const oc_plan_limits *limits, oc_plan *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t count = (size_t)graph->node_count + 1;
-    oc_lowering l = {
-        .graph = graph, .weights = weights, .limits = limits, .plan = out, .error = error};
+    oc_lowering l = {.graph = graph,
+                     .device = device,
+                     .weights = weights,
+                     .limits = limits,
+                     .plan = out,
+                     .error = error};
     memset(out, 0, sizeof *out);
     oc_arena_init(&out->memory);
     l.places = calloc(count, sizeof *l.places);

@@ -47,10 +47,11 @@ typedef struct oc_plan {
     oc_arena memory; /* names and small tables */
 } oc_plan;
 
-/* graph: verified, after its passes; every output becomes a port.
+/* device: chooses the kernels; of the backend and tier of the weights' device, or that itself.
+ * graph: verified, after its passes; every output becomes a port.
  *   UNSUPPORTED  an operation that no step can do, named
  *   CORRUPT      images or rows that the limits have no place for; an unusable scale */
-octavo_status oc_plan_create(oc_weights *weights, const oc_graph *graph,
+octavo_status oc_plan_create(oc_device *device, oc_weights *weights, const oc_graph *graph,
                              const oc_plan_limits *limits, oc_plan *out, octavo_error *error);
 void oc_plan_free(oc_plan *plan);
 

@@ -56,7 +56,7 @@ static octavo_tensor shape_of(const oc_ckpt_tensor *tensor) {
 }
 
 static void add(tensor_list *list, const char *name, octavo_tensor tensor, tensor_source source) {
-    list->items[list->count] = (octavo_argument){name, tensor};
+    list->items[list->count] = (octavo_argument){.name = name, .tensor = tensor};
     list->sources[list->count++] = source;
 }
 
@@ -71,7 +71,7 @@ static octavo_status add_scale(tensor_list *list, const oc_fp8_module *module, s
     }
     memcpy(name, module->name, length);
     memcpy(name + length, leaf, strlen(leaf));
-    add(list, name, (octavo_tensor){OCTAVO_F32, rank, {1}, NULL},
+    add(list, name, (octavo_tensor){.dtype = OCTAVO_F32, .rank = rank, .shape = {1}, .data = NULL},
         (tensor_source){kind, NULL, module});
 done:
     return status;
@@ -194,10 +194,8 @@ static octavo_status write_weights(const oc_fp8_output *output, const char *fold
     OC_TRY(oc_st_writer_open(path, list.items, list.count, &metadata, 1, &writer, error));
     for (int32_t i; (i = oc_st_writer_next(&writer)) >= 0;) {
         OC_TRY(write_tensor(&writer, &list.sources[i], error));
-        if (output->progress != NULL) {
-            output->progress(output->progress_user, "writing weights", ++done_tensors,
-                             (uint64_t)list.count);
-        }
+        OC_TRY(oc_progress(output->progress, output->progress_user, "writing weights",
+                           ++done_tensors, (uint64_t)list.count, error));
     }
     OC_TRY(oc_st_writer_commit(&writer, error));
 done:

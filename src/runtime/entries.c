@@ -2,7 +2,7 @@
  * input_ids and attention_mask in; embeddings and logits out. */
 #include <string.h>
 
-#include "runtime/session_fields.h"
+#include "runtime/model_fields.h"
 
 static const oc_node *find_op(const oc_graph *graph, oc_op op) {
     for (oc_value v = 0; v < graph->node_count; v++) {
@@ -14,24 +14,24 @@ static const oc_node *find_op(const oc_graph *graph, oc_op op) {
 }
 
 /* Which towers, of those that the graph has. */
-static octavo_status choose_towers(oc_session *session, const oc_graph *graph, int32_t wanted,
-                                   octavo_error *error) {
+static octavo_status choose_towers(oc_model *model, int32_t wanted, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_graph *graph = model->graph;
     int32_t has = (oc_graph_find(graph, "image_embeds") >= 0 ? OCTAVO_IMAGE : 0) |
                   (oc_graph_find(graph, "text_embeds") >= 0 ? OCTAVO_TEXT : 0);
-    session->towers = wanted == 0 ? has : wanted;
-    if ((session->towers & ~(OCTAVO_IMAGE | OCTAVO_TEXT)) != 0) {
+    model->towers = wanted == 0 ? has : wanted;
+    if ((model->towers & ~(OCTAVO_IMAGE | OCTAVO_TEXT)) != 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "towers is %d, it must be %d (image), %d (text), %d (both) or 0 (all there are)",
                 wanted, OCTAVO_IMAGE, OCTAVO_TEXT, OCTAVO_IMAGE | OCTAVO_TEXT);
     }
-    if ((session->towers & ~has) != 0 || session->towers == 0) {
+    if ((model->towers & ~has) != 0 || model->towers == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "the engine has %s, the %s tower is asked for",
                 has == OCTAVO_IMAGE  ? "an image tower only"
                 : has == OCTAVO_TEXT ? "a text tower only"
                                      : "no tower",
-                (session->towers & ~has) == OCTAVO_IMAGE ? "image" : "text");
+                (model->towers & ~has) == OCTAVO_IMAGE ? "image" : "text");
     }
 done:
     return status;
@@ -85,19 +85,18 @@ done:
     return status;
 }
 
-static octavo_status read_image_tower(oc_session *session, const oc_graph *graph,
-                                      octavo_error *error) {
+static octavo_status read_image_tower(oc_model *model, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_graph *graph = model->graph;
     const oc_node *tokens = find_op(graph, OC_OP_PREPEND);
     oc_value pixels = oc_graph_find(graph, "pixels");
     if (tokens == NULL || pixels < 0) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the graph's image tower does not begin with pixels and patches");
     }
-    session->image_size = (int32_t)graph->nodes[pixels].type.dims[1];
-    session->image_tokens = (int32_t)tokens->type.dims[1];
-    session->embed_dims[0] =
-        (int32_t)graph->nodes[oc_graph_find(graph, "image_embeds")].type.dims[1];
+    model->image_size = (int32_t)graph->nodes[pixels].type.dims[1];
+    model->image_tokens = (int32_t)tokens->type.dims[1];
+    model->embed_dims[0] = (int32_t)graph->nodes[oc_graph_find(graph, "image_embeds")].type.dims[1];
 done:
     return status;
 }
@@ -106,51 +105,48 @@ static int32_t smaller(int32_t a, int64_t b) {
     return a < b ? a : (int32_t)b;
 }
 
-static octavo_status read_text_tower(oc_session *session, const oc_graph *graph,
-                                     octavo_error *error) {
+static octavo_status read_text_tower(oc_model *model, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_texts *texts = &session->texts;
+    const oc_graph *graph = model->graph;
     const oc_node *end = find_op(graph, OC_OP_END_OF_TEXT);
-    texts->vocabulary = texts->positions_max = INT32_MAX;
+    model->vocabulary = model->positions_max = INT32_MAX;
     for (oc_value v = 0; v < graph->node_count; v++) {
         const oc_node *node = &graph->nodes[v];
         if (node->op == OC_OP_EMBED_TOKENS) {
-            texts->vocabulary =
-                smaller(texts->vocabulary, graph->nodes[node->inputs[1]].type.dims[0]);
+            model->vocabulary =
+                smaller(model->vocabulary, graph->nodes[node->inputs[1]].type.dims[0]);
         } else if (node->op == OC_OP_ADD_ROWS && node->type.dims[0] == OC_DIM_TEXTS) {
-            texts->positions_max =
-                smaller(texts->positions_max, graph->nodes[node->inputs[1]].type.dims[0]);
+            model->positions_max =
+                smaller(model->positions_max, graph->nodes[node->inputs[1]].type.dims[0]);
         } else if (node->op == OC_OP_ATTENTION && node->type.dims[0] == OC_DIM_TEXTS) {
-            session->causal = session->causal && node->i[1] != 0;
+            model->causal = model->causal && node->i[1] != 0;
         } else if (node->op == OC_OP_END_OF_TEXT &&
                    (node->i[0] != end->i[0] || node->i[1] != end->i[1])) {
             end = NULL;
             break;
         }
     }
-    if (texts->vocabulary == INT32_MAX || texts->positions_max == INT32_MAX || end == NULL) {
+    if (model->vocabulary == INT32_MAX || model->positions_max == INT32_MAX || end == NULL) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the graph's text tower lacks a token table, positions or one end-of-text rule");
     }
-    texts->rule = (int32_t)end->i[0];
-    texts->eos = end->i[1];
-    session->embed_dims[1] =
-        (int32_t)graph->nodes[oc_graph_find(graph, "text_embeds")].type.dims[1];
+    model->end_rule = (int32_t)end->i[0];
+    model->end_id = end->i[1];
+    model->embed_dims[1] = (int32_t)graph->nodes[oc_graph_find(graph, "text_embeds")].type.dims[1];
 done:
     return status;
 }
 
-octavo_status oc_session_read_graph(oc_session *session, const oc_graph *graph, int32_t towers,
-                                    octavo_error *error) {
+octavo_status oc_model_read_graph(oc_model *model, int32_t towers, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    session->causal = true;
-    OC_TRY(choose_towers(session, graph, towers, error));
-    OC_TRY(oc_graph_check_entries(graph, error));
-    if ((session->towers & OCTAVO_IMAGE) != 0) {
-        OC_TRY(read_image_tower(session, graph, error));
+    model->causal = true;
+    OC_TRY(choose_towers(model, towers, error));
+    OC_TRY(oc_graph_check_entries(model->graph, error));
+    if ((model->towers & OCTAVO_IMAGE) != 0) {
+        OC_TRY(read_image_tower(model, error));
     }
-    if ((session->towers & OCTAVO_TEXT) != 0) {
-        OC_TRY(read_text_tower(session, graph, error));
+    if ((model->towers & OCTAVO_TEXT) != 0) {
+        OC_TRY(read_text_tower(model, error));
     }
 done:
     return status;

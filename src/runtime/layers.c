@@ -58,7 +58,7 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_saving
         OC_TRY(pick_row(&part, row, error));
     }
     OC_TRY(oc_pipeline_run(&part, savings, error));
-    OC_TRY(oc_plan_create(weights, &part, &limits, &plan, error));
+    OC_TRY(oc_plan_create(device, weights, &part, &limits, &plan, error));
     if (!fits(&plan, columns, row >= 0)) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "a canary of %d columns from %s to %s does not fit the graph", columns, input,

@@ -1,26 +1,11 @@
-/* session.c - making a session ready. run.c runs it. */
+/* session.c - making a session: programs, bindings, memory.  run.c runs it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/size.h"
-#include "runtime/layers.h"
-#include "runtime/program.h"
 #include "runtime/session_fields.h"
-
-/* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
-enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };
-
-static const char *const program_names[] = {
-#define XX(name, text) text,
-    OC_PROGRAM_MAP(XX)
-#undef XX
-};
-
-const char *oc_program_name(oc_program_kind kind) {
-    return program_names[kind];
-}
 
 static octavo_status check_number(const char *name, int32_t value, int32_t limit,
                                   octavo_error *error) {
@@ -35,89 +20,18 @@ done:
 
 /* -- programs ------------------------------------------------------------------------------ */
 
-static bool is_listed(const char *const *names, int32_t count, const char *name) {
-    for (int32_t i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The outputs of a tower that the graph has, hidden states with keep_hidden, observed values. */
-static octavo_status tower_outputs(const oc_session *session, const oc_graph *graph, bool text,
-                                   const char **names, int32_t *count, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const char *prefix = text ? "text." : "vision.";
-    const char *hidden = text ? "text.hidden." : "vision.hidden.";
-    const char *embeds = text ? "text_embeds" : "image_embeds";
-    *count = 0;
-    for (oc_value v = 0; v < graph->node_count; v++) {
-        const char *name = graph->nodes[v].name;
-        bool wanted = strncmp(name, embeds, strlen(embeds)) == 0 ||
-                      (session->keep_hidden && strncmp(name, hidden, strlen(hidden)) == 0) ||
-                      (strncmp(name, prefix, strlen(prefix)) == 0 &&
-                       is_listed(session->observed, session->observed_count, name));
-        if (wanted && *count == PROGRAM_OUTPUTS_MAX) {
-            OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                    "more than %d outputs of one tower", PROGRAM_OUTPUTS_MAX);
-        }
-        if (wanted) {
-            names[(*count)++] = name;
-        }
-    }
-done:
-    return status;
-}
-
-static octavo_status make_program(oc_session *session, const oc_graph *graph, oc_program_kind kind,
-                                  octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    static const char *values = "pixel_values", *embeds[] = {"image_embeds", "text_embeds"};
-    static const char *logits = "logits_per_image";
-    const char *outputs[PROGRAM_OUTPUTS_MAX];
-    const oc_plan *plan;
-    bool text = kind == OC_PROGRAM_TEXT;
-    int32_t count = 0;
-    if (kind == OC_PROGRAM_LOGITS) {
-        OC_TRY(oc_program_create(graph, embeds, 2, &logits, 1, session->savings, session->weights,
-                                 &session->limits, &session->plans[kind], error));
-    } else {
-        OC_TRY(tower_outputs(session, graph, text, outputs, &count, error));
-        OC_TRY(oc_program_create(graph, &values, kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0, outputs,
-                                 count, session->savings, session->weights, &session->limits,
-                                 &session->plans[kind], error));
-    }
-    plan = &session->plans[kind];
-    if (plan->takes_pixels != (kind == OC_PROGRAM_IMAGE_BYTES) ||
-        plan->takes_values != (kind == OC_PROGRAM_IMAGE_VALUES) || plan->takes_ids != text ||
-        plan->input_count != (kind == OC_PROGRAM_LOGITS ? 2 : 0)) {
-        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                "the %s outputs of the graph do not depend on what they should",
-                program_names[kind]);
-    }
-    session->has[kind] = true;
-done:
-    return status;
-}
-
-static octavo_status make_programs(oc_session *session, const oc_graph *graph,
+static octavo_status make_programs(oc_session *session, const oc_session_options *options,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t arena = 0, scratch = 0;
-    if ((session->towers & OCTAVO_IMAGE) != 0) {
-        OC_TRY(make_program(session, graph, OC_PROGRAM_IMAGE_BYTES, error));
-        OC_TRY(make_program(session, graph, OC_PROGRAM_IMAGE_VALUES, error));
-    }
-    if ((session->towers & OCTAVO_TEXT) != 0) {
-        OC_TRY(make_program(session, graph, OC_PROGRAM_TEXT, error));
-    }
-    if (session->towers == (OCTAVO_IMAGE | OCTAVO_TEXT) &&
-        oc_graph_find(graph, "logits_per_image") >= 0) {
-        OC_TRY(make_program(session, graph, OC_PROGRAM_LOGITS, error));
-    }
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        const oc_plan *plan = &session->plans[kind];
+        oc_plan *plan = &session->plans[kind];
+        session->has[kind] = oc_model_has(session->model, (oc_program_kind)kind, session->towers);
+        if (session->has[kind]) {
+            OC_TRY(oc_model_plan(session->model, (oc_program_kind)kind, session->device,
+                                 &session->limits, options->observed, options->observed_count, plan,
+                                 error));
+        }
         arena = plan->arena_bytes > arena ? plan->arena_bytes : arena;
         scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
     }
@@ -150,7 +64,7 @@ static octavo_status make_bindings(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const uint32_t f32 = 1u << OCTAVO_F32, u8 = 1u << OCTAVO_U8;
     const uint32_t integers = 1u << OCTAVO_I32 | 1u << OCTAVO_I64;
-    int32_t side = session->image_size, count = 5;
+    int32_t side = session->model->image_size, count = 5;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         count += session->plans[kind].output_count;
     }
@@ -180,7 +94,7 @@ static octavo_status make_bindings(oc_session *session, octavo_error *error) {
                 bind(session, port->name, true, f32, 2, first, columns, 0, 0);
             } else {
                 bind(session, port->name, true, f32, 3, first,
-                     images ? session->image_tokens : OC_DIM_TOKENS, columns, 0);
+                     images ? session->model->image_tokens : OC_DIM_TOKENS, columns, 0);
             }
         }
     }
@@ -195,7 +109,7 @@ static octavo_status make_run_memory(oc_session *session, octavo_error *error) {
     size_t batch = (size_t)session->batch_max;
     session->image_starts = calloc(batch + 1, sizeof *session->image_starts);
     for (int32_t side = 0; side < 2; side++) {
-        size_t count = batch * (size_t)session->embed_dims[side];
+        size_t count = batch * (size_t)session->model->embed_dims[side];
         session->embeds[side] = calloc(count + 1, sizeof *session->embeds[side]);
         if (session->embeds[side] == NULL) {
             OC_NO_MEMORY(error, count * sizeof *session->embeds[side]);
@@ -205,7 +119,7 @@ static octavo_status make_run_memory(oc_session *session, octavo_error *error) {
         OC_NO_MEMORY(error, batch * sizeof *session->image_starts);
     }
     for (int32_t i = 0; i <= session->batch_max; i++) {
-        session->image_starts[i] = i * session->image_tokens;
+        session->image_starts[i] = i * session->model->image_tokens;
     }
     if ((session->towers & OCTAVO_TEXT) != 0) {
         OC_TRY(oc_texts_create(&session->texts, error));
@@ -215,57 +129,49 @@ done:
 }
 
 static void set_limits(oc_session *session, int32_t tokens_max) {
+    const oc_model *model = session->model;
     int32_t batch = session->batch_max;
-    if (!session->causal) {
-        session->savings &= ~OC_SAVING(CUT_TEXT);
-    }
-    session->texts.batch_max = batch;
-    session->texts.tokens_max = tokens_max == 0 ? batch * session->texts.positions_max : tokens_max;
-    session->texts.cut = (session->savings & OC_SAVING(CUT_TEXT)) != 0;
-    session->texts.dedup = (session->savings & OC_SAVING(DEDUP_TEXT)) != 0;
-    session->limits = (oc_plan_limits){
-        .rows_max = {batch * session->image_tokens, batch, session->texts.tokens_max, batch},
-        .sequence_max = {session->image_tokens, 1, session->texts.positions_max, 1},
-        .image_size = session->image_size};
+    session->texts = (oc_texts){
+        .batch_max = batch,
+        .tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max,
+        .vocabulary = model->vocabulary,
+        .positions_max = model->positions_max,
+        .rule = model->end_rule,
+        .eos = model->end_id,
+        .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
+        .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0,
+    };
+    session->limits = oc_model_limits(model, batch, session->texts.tokens_max);
 }
 
-octavo_status oc_session_create(const oc_graph *graph, const oc_weight_source *source,
-                                const oc_session_options *options, oc_session **out,
-                                octavo_error *error) {
+octavo_status oc_session_create(oc_model *model, const oc_session_options *options,
+                                oc_session **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_session *session = calloc(1, sizeof *session);
     *out = NULL;
     if (session == NULL) {
-        options->device->backend->close(options->device);
         OC_NO_MEMORY(error, sizeof *session);
     }
-    session->device = options->device;
-    session->savings = options->savings;
-    session->keep_hidden = options->keep_hidden;
-    session->observed = options->observed;
-    session->observed_count = options->observed_count;
+    atomic_fetch_add(&model->holders, 1);
+    session->model = model;
     session->observe = options->observe;
     session->observe_user = options->observe_user;
-    if (options->observed_count != 0) { /* every row of every layer is looked at */
-        session->savings &= ~OC_SAVING(LAST_ROW);
-    }
-    if (options->keep_hidden) { /* whoever wants every row gets every row */
-        session->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
-    }
     OC_TRY(check_number("batch_max", options->batch_max, OC_LIMIT_BATCH, error));
     OC_TRY(
         check_number("tokens_max", options->tokens_max, OC_LIMIT_BATCH * OC_LIMIT_TOKENS, error));
+    OC_TRY(check_number("threads", options->threads, OC_LIMIT_THREADS, error));
+    session->towers = options->towers == 0 ? model->towers : options->towers;
+    if ((session->towers & ~model->towers) != 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "towers is %d, the model was loaded for %d (%d: image, %d: text)", session->towers,
+                model->towers, OCTAVO_IMAGE, OCTAVO_TEXT);
+    }
     session->batch_max = options->batch_max == 0 ? 8 : options->batch_max;
-    OC_TRY(oc_session_read_graph(session, graph, options->towers, error));
     set_limits(session, options->tokens_max);
-    OC_TRY(oc_weights_create(session->device, source, &session->weights, error));
-    OC_TRY(make_programs(session, graph, error));
+    OC_TRY(oc_model_open_device(model, options->threads, &session->device, error));
+    OC_TRY(make_programs(session, options, error));
     OC_TRY(make_bindings(session, error));
     OC_TRY(make_run_memory(session, error));
-    OC_TRY(oc_canaries_run(graph, session->weights, session->savings, session->towers,
-                           options->canaries, options->canary_count, &session->canary_share,
-                           error));
-    session->observed = NULL;
     *out = session;
     session = NULL;
 done:
@@ -288,8 +194,10 @@ void oc_session_free(oc_session *session) {
     free(session->image_starts);
     free(session->bindings);
     free(session->arena);
-    oc_weights_free(session->weights);
-    session->device->backend->close(session->device);
+    if (session->device != NULL) {
+        session->device->backend->close(session->device);
+    }
+    oc_model_release(session->model);
     free(session);
 }
 
@@ -330,20 +238,20 @@ const double *oc_session_seconds(const oc_session *session, oc_program_kind kind
     return session->seconds[kind];
 }
 
-double oc_session_canary_share(const oc_session *session) {
-    return session->canary_share;
-}
-
 size_t oc_session_bytes(const oc_session *session) {
-    return oc_weights_bytes(session->weights) + session->memory_bytes;
+    return session->memory_bytes;
 }
 
 oc_device *oc_session_device(const oc_session *session) {
     return session->device;
 }
 
-oc_savings oc_session_savings(const oc_session *session) {
-    return session->savings;
+oc_model *oc_session_model(const oc_session *session) {
+    return session->model;
+}
+
+int32_t oc_session_towers(const oc_session *session) {
+    return session->towers;
 }
 
 int32_t oc_session_batch_max(const oc_session *session) {

@@ -31,8 +31,8 @@ void oc_texts_free(oc_texts *texts) {
 }
 
 static int64_t element(const octavo_tensor *tensor, int64_t i) {
-    return tensor->dtype == OCTAVO_I64 ? ((const int64_t *)tensor->data)[i]
-                                       : ((const int32_t *)tensor->data)[i];
+    return tensor->dtype == OCTAVO_I64 ? ((const int64_t *)tensor->const_data)[i]
+                                       : ((const int32_t *)tensor->const_data)[i];
 }
 
 /* Where the text of one row ends, by the checkpoint's rule. */
@@ -51,11 +51,35 @@ static int32_t find_end(const oc_texts *texts, const octavo_tensor *ids, int64_t
     return end;
 }
 
+/* The whole row, also what lies behind the end of its text: what is accepted does not depend on
+ * what is computed. */
+static octavo_status check_row(const oc_texts *texts, const octavo_tensor *ids,
+                               const octavo_tensor *mask, int64_t row, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    for (int64_t t = 0; t < ids->shape[1]; t++) {
+        int64_t id = element(ids, row * ids->shape[1] + t);
+        int64_t seen = mask == NULL ? 1 : element(mask, row * ids->shape[1] + t);
+        if (id < 0 || id >= texts->vocabulary) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "token id %lld at row %lld, place %lld is outside the vocabulary of %d",
+                    (long long)id, (long long)row, (long long)t, texts->vocabulary);
+        }
+        if (seen != 0 && seen != 1) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "attention_mask at row %lld, place %lld is %lld, neither 0 nor 1",
+                    (long long)row, (long long)t, (long long)seen);
+        }
+    }
+done:
+    return status;
+}
+
 /* The row's ids and mask behind those of the texts before it; *length of them. */
 static octavo_status append(oc_texts *texts, const octavo_tensor *ids, const octavo_tensor *mask,
                             int64_t row, int32_t *length, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t end = find_end(texts, ids, row);
+    OC_TRY(check_row(texts, ids, mask, row, error));
     *length = texts->cut ? end + 1 : (int32_t)ids->shape[1];
     if (texts->tokens + *length > texts->tokens_max) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -63,20 +87,9 @@ static octavo_status append(oc_texts *texts, const octavo_tensor *ids, const oct
                 (long long)row, texts->tokens + *length, texts->tokens_max);
     }
     for (int32_t t = 0; t < *length; t++) {
-        int64_t id = element(ids, row * ids->shape[1] + t);
-        int64_t seen = mask == NULL ? 1 : element(mask, row * ids->shape[1] + t);
-        if (id < 0 || id >= texts->vocabulary) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "token id %lld at row %lld, place %d is outside the vocabulary of %d",
-                    (long long)id, (long long)row, t, texts->vocabulary);
-        }
-        if (seen != 0 && seen != 1) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "attention_mask at row %lld, place %d is %lld, neither 0 nor 1", (long long)row,
-                    t, (long long)seen);
-        }
-        texts->ids[texts->tokens + t] = (int32_t)id;
-        texts->key_mask[texts->tokens + t] = (uint8_t)seen;
+        texts->ids[texts->tokens + t] = (int32_t)element(ids, row * ids->shape[1] + t);
+        texts->key_mask[texts->tokens + t] =
+            mask == NULL || element(mask, row * ids->shape[1] + t) != 0;
         texts->place[texts->tokens + t] = t;
     }
     texts->ends[texts->count] = end;
@@ -106,11 +119,6 @@ octavo_status oc_texts_set(oc_texts *texts, const octavo_tensor *ids, const octa
     texts->tokens = 0;
     texts->masked = false;
     texts->starts[0] = 0;
-    if (ids->shape[1] > texts->positions_max) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "input_ids has rows of %lld tokens, the model has %d positions",
-                (long long)ids->shape[1], texts->positions_max);
-    }
     for (int64_t row = 0; row < ids->shape[0]; row++) {
         int32_t length;
         OC_TRY(append(texts, ids, mask, row, &length, error));

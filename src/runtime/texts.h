@@ -33,9 +33,9 @@ octavo_status oc_texts_create(oc_texts *texts, octavo_error *error); /* fixed fi
 void oc_texts_free(oc_texts *texts);
 
 /* ids and mask (NULL: all ones): I32 or I64 [rows, length].
- *   INVALID_ARGUMENT  an id outside the vocabulary, a mask that is neither 0 nor 1, a row longer
- *                     than the model's positions, more tokens than tokens_max; row and place named
- */
+ *   INVALID_ARGUMENT  an id outside the vocabulary, a mask that is neither 0 nor 1, more
+ *                     tokens than tokens_max; row and place named.  Rows are no longer than
+ *                     positions_max: the caller has seen to it. */
 octavo_status oc_texts_set(oc_texts *texts, const octavo_tensor *ids, const octavo_tensor *mask,
                            octavo_error *error);
 

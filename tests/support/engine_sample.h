@@ -66,15 +66,15 @@ static inline octavo_status sample_sections(oc_engine_writer *writer, octavo_err
                               "in",
                               "out",
                               0.01f,
-                              {OCTAVO_F32, 2, {2, 3}, given},
-                              {OCTAVO_F32, 2, {2, 3}, expected}},
+                              {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, 3}, .data = given},
+                              {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, 3}, .data = expected}},
                              {OC_CANARY_MODEL,
                               OCTAVO_TEXT,
                               "input_ids",
                               "text_embeds",
                               0.001f,
-                              {OCTAVO_I32, 1, {4}, ids},
-                              {OCTAVO_F32, 1, {5}, expected}}};
+                              {.dtype = OCTAVO_I32, .rank = 1, .shape = {4}, .data = ids},
+                              {.dtype = OCTAVO_F32, .rank = 1, .shape = {5}, .data = expected}}};
     octavo_status status = OCTAVO_OK;
     oc_buffer text, records;
     oc_buffer_init(&text);

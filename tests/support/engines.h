@@ -37,7 +37,7 @@ static inline const char *oc_test_engine_path(const char *name) {
 }
 
 /* The engine itself, open until the program ends. */
-static inline const octavo_engine *oc_test_engine(const char *name) {
+static inline octavo_engine *oc_test_engine(const char *name) {
     octavo_error error;
     for (int32_t i = 0; i < oc_test_engine_count; i++) {
         if (strcmp(oc_test_engines[i].name, name) == 0) {
@@ -86,14 +86,43 @@ static inline int32_t oc_test_devices(oc_test_device out[OC_TEST_DEVICES]) {
     return count;
 }
 
-static inline octavo_session *oc_test_session(const octavo_engine *engine, oc_test_device device,
-                                              octavo_session_options options) {
+/* What a model and its one session are made with. */
+typedef struct oc_test_options {
+    const char *device, *tier, *disable;
+    int32_t towers, batch_max, tokens_max, threads, flags;
+} oc_test_options;
+
+/* A session that alone holds its model. */
+static inline octavo_status oc_test_open(octavo_engine *engine, const oc_test_options *options,
+                                         octavo_session **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    octavo_model *model = NULL;
+    octavo_model_options load = {.struct_size = sizeof load,
+                                 .device = options->device,
+                                 .tier = options->tier,
+                                 .disable = options->disable,
+                                 .towers = options->towers,
+                                 .threads = options->threads,
+                                 .flags = options->flags};
+    octavo_session_options session = {.struct_size = sizeof session,
+                                      .batch_max = options->batch_max,
+                                      .tokens_max = options->tokens_max,
+                                      .threads = options->threads};
+    *out = NULL;
+    OC_TRY(octavo_model_load(engine, &load, &model, error));
+    OC_TRY(octavo_session_create(model, &session, out, error));
+done:
+    octavo_model_free(model);
+    return status;
+}
+
+static inline octavo_session *oc_test_session(octavo_engine *engine, oc_test_device device,
+                                              oc_test_options options) {
     octavo_session *session = NULL;
     octavo_error error;
-    options.struct_size = sizeof options;
     options.device = device.device;
     options.tier = device.tier;
-    if (octavo_session_create(engine, &options, &session, &error) != OCTAVO_OK) {
+    if (oc_test_open(engine, &options, &session, &error) != OCTAVO_OK) {
         fail_msg("%s: %s", device.label, error.message);
     }
     return session;
@@ -103,7 +132,7 @@ static inline void oc_test_run(octavo_session *session, const octavo_argument *i
                                int32_t input_count, const octavo_argument *outputs,
                                int32_t output_count) {
     octavo_error error;
-    if (octavo_session_run(session, inputs, input_count, outputs, output_count, &error) !=
+    if (octavo_session_run(session, inputs, input_count, outputs, output_count, NULL, &error) !=
         OCTAVO_OK) {
         fail_msg("%s", error.message);
     }

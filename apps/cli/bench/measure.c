@@ -67,13 +67,19 @@ void oc_cli_job_free(oc_cli_job *job) {
 octavo_status oc_cli_job_run(const oc_cli_model *model, const oc_cli_job *job,
                              octavo_error *error) {
     int32_t side = model->info->image_size;
-    octavo_tensor ids = {OCTAVO_I32, 2, {job->batch, job->tokens}, job->input};
-    octavo_tensor pixels = {OCTAVO_U8, 4, {job->batch, side, side, 3}, job->input};
-    octavo_tensor embeds = {OCTAVO_F32, 2, {job->batch, model->info->embed_dim}, job->output};
+    octavo_tensor ids = {
+        .dtype = OCTAVO_I32, .rank = 2, .shape = {job->batch, job->tokens}, .data = job->input};
+    octavo_tensor pixels = {
+        .dtype = OCTAVO_U8, .rank = 4, .shape = {job->batch, side, side, 3}, .data = job->input};
+    octavo_tensor embeds = {.dtype = OCTAVO_F32,
+                            .rank = 2,
+                            .shape = {job->batch, model->info->embed_dim},
+                            .data = job->output};
     bool is_text = job->tower == OCTAVO_TEXT;
-    octavo_argument input = {is_text ? "input_ids" : "pixels", is_text ? ids : pixels};
-    octavo_argument output = {is_text ? "text_embeds" : "image_embeds", embeds};
-    return octavo_session_run(model->session, &input, 1, &output, 1, error);
+    octavo_argument input = {.name = is_text ? "input_ids" : "pixels",
+                             .tensor = is_text ? ids : pixels};
+    octavo_argument output = {.name = is_text ? "text_embeds" : "image_embeds", .tensor = embeds};
+    return octavo_session_run(model->session, &input, 1, &output, 1, NULL, error);
 }
 
 static double cpu_seconds(void) {

@@ -100,8 +100,12 @@ static octavo_status save_safetensors(const char *path, const rows *all, octavo_
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_finish(&json, error));
     octavo_argument tensors[] = {
-        {"embeddings", {OCTAVO_F32, 2, {all->count, all->dim}, values}},
-        {"names", {OCTAVO_U8, 1, {(int64_t)names.size}, names.data}},
+        {.name = "embeddings",
+         .tensor =
+             {.dtype = OCTAVO_F32, .rank = 2, .shape = {all->count, all->dim}, .data = values}},
+        {.name = "names",
+         .tensor =
+             {.dtype = OCTAVO_U8, .rank = 1, .shape = {(int64_t)names.size}, .data = names.data}},
     };
     OC_TRY(octavo_tool_tensors_save(path, tensors, OC_COUNT(tensors), error));
 done:

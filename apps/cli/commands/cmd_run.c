@@ -118,7 +118,9 @@ static octavo_status make_outputs(const octavo_session *session, side *to, octav
                     "the engine has over %d outputs of one tower", ARGUMENTS_MAX);
         }
         octavo_argument *output = &to->outputs[to->output_count];
-        *output = (octavo_argument){binding->name, {OCTAVO_F32, binding->rank, {0}, NULL}};
+        *output = (octavo_argument){
+            .name = binding->name,
+            .tensor = {.dtype = OCTAVO_F32, .rank = binding->rank, .shape = {0}, .data = NULL}};
         size_t bytes = sizeof(float);
         for (int32_t i = 0; i < binding->rank; i++) {
             int64_t size = binding->shape[i] == to->axis ? to->rows
@@ -156,7 +158,7 @@ static octavo_status run_side(const oc_cli_options *options, const oc_cli_model 
             outputs[i] = rows_of(&of->outputs[i], at, count);
         }
         OC_TRY(octavo_session_run(model->session, inputs, of->input_count, outputs,
-                                  of->output_count, error));
+                                  of->output_count, NULL, error));
         oc_cli_progress_step(options->progress, of->name, (uint64_t)(at + count),
                              (uint64_t)of->rows);
     }
@@ -205,7 +207,9 @@ static octavo_status make_logits(const oc_cli_model *model, const side sides[2],
             logits[r * columns + c] = (float)((double)model->info->logit_scale * sum);
         }
     }
-    *out = (octavo_argument){LOGITS, {OCTAVO_F32, 2, {rows, columns}, logits}};
+    *out = (octavo_argument){
+        .name = LOGITS,
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, columns}, .data = logits}};
 done:
     return status;
 }

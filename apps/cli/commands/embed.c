@@ -114,11 +114,18 @@ octavo_status oc_cli_embed_images(const oc_cli_options *options, const oc_cli_mo
         oc_pool_run(pool, count, decode, &work);
         OC_TRY(sort_out(options, &work, count, out, &good, error));
         if (good > 0) {
-            octavo_argument input = {"pixels", {OCTAVO_U8, 4, {good, side, side, 3}, work.pixels}};
+            octavo_argument input = {.name = "pixels",
+                                     .tensor = {.dtype = OCTAVO_U8,
+                                                .rank = 4,
+                                                .shape = {good, side, side, 3},
+                                                .data = work.pixels}};
             octavo_argument output = {
-                "image_embeds",
-                {OCTAVO_F32, 2, {good, dim}, out->rows + (size_t)out->count * (size_t)dim}};
-            OC_TRY(octavo_session_run(model->session, &input, 1, &output, 1, error));
+                .name = "image_embeds",
+                .tensor = {.dtype = OCTAVO_F32,
+                           .rank = 2,
+                           .shape = {good, dim},
+                           .data = out->rows + (size_t)out->count * (size_t)dim}};
+            OC_TRY(octavo_session_run(model->session, &input, 1, &output, 1, NULL, error));
             out->count += good;
         }
         oc_cli_progress_step(options->progress, "embedding images", (uint64_t)at + (uint64_t)count,
@@ -176,10 +183,15 @@ octavo_status oc_cli_embed_texts(const oc_cli_options *options, const oc_cli_mod
                     t < counts[i] ? ids[(size_t)i * (size_t)most + (size_t)t] : model->info->pad_id;
             }
         }
-        octavo_argument input = {"input_ids", {OCTAVO_I32, 2, {count, longest}, rows}};
-        octavo_argument output = {
-            "text_embeds", {OCTAVO_F32, 2, {count, dim}, out->rows + (size_t)at * (size_t)dim}};
-        OC_TRY(octavo_session_run(model->session, &input, 1, &output, 1, error));
+        octavo_argument input = {
+            .name = "input_ids",
+            .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {count, longest}, .data = rows}};
+        octavo_argument output = {.name = "text_embeds",
+                                  .tensor = {.dtype = OCTAVO_F32,
+                                             .rank = 2,
+                                             .shape = {count, dim},
+                                             .data = out->rows + (size_t)at * (size_t)dim}};
+        OC_TRY(octavo_session_run(model->session, &input, 1, &output, 1, NULL, error));
         out->count = at + count;
         oc_cli_progress_step(options->progress, "embedding texts", (uint64_t)out->count,
                              (uint64_t)texts->count);

@@ -26,23 +26,25 @@ octavo_status oc_cli_model_ready(const oc_cli_options *options, int32_t towers, 
     octavo_status status = OCTAVO_OK;
     uint64_t start = oc_clock_ns();
     int32_t missing = towers & ~model->info->towers;
-    octavo_session_options session = {
-        .struct_size = sizeof session,
+    octavo_model_options load = {
+        .struct_size = sizeof load,
         .device = options->device,
         .tier = options->tier,
         .disable = options->disable,
         .towers = towers,
-        .batch_max = batch,
         .threads = options->threads,
         .flags = flags,
     };
+    octavo_session_options session = {
+        .struct_size = sizeof session, .batch_max = batch, .threads = options->threads};
     if (missing) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s has no %s tower", model->path,
                 missing & OCTAVO_IMAGE ? "image" : "text");
     }
     model->batch = batch;
     model->threads = options->threads ? options->threads : oc_usable_cores();
-    OC_TRY(octavo_session_create(model->engine, &session, &model->session, error));
+    OC_TRY(octavo_model_load(model->engine, &load, &model->model, error));
+    OC_TRY(octavo_session_create(model->model, &session, &model->session, error));
     model->load_s += (double)(oc_clock_ns() - start) * 1e-9;
 done:
     if (status) {
@@ -53,6 +55,7 @@ done:
 
 void oc_cli_model_close(oc_cli_model *model) {
     octavo_session_free(model->session);
+    octavo_model_free(model->model);
     octavo_engine_free(model->engine);
     *model = (oc_cli_model){.batch = 0};
 }

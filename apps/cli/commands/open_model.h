@@ -9,6 +9,7 @@ enum { OC_CLI_BATCH = 16 }; /* rows of one run where no flag tells */
 typedef struct oc_cli_model {
     const char *path;
     octavo_engine *engine;
+    octavo_model *model;
     octavo_session *session;
     const octavo_engine_info *info;
     int32_t batch;   /* rows of one run at most */

@@ -20,14 +20,14 @@ void oc_cli_progress_init(oc_cli_progress *progress, bool quiet) {
                                   .start_ns = oc_clock_ns()};
 }
 
-void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total) {
+int32_t oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total) {
     oc_cli_progress *progress = user;
     if (!progress->wanted || total == 0) {
-        return;
+        return 0;
     }
     uint64_t now = oc_clock_ns();
     if (now - progress->start_ns < PATIENCE_NS || now - progress->drawn_ns < REDRAW_NS) {
-        return;
+        return 0;
     }
     double share = done < total ? (double)done / (double)total : 1;
     char bar[BAR + 1] = "";
@@ -42,6 +42,7 @@ void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t 
     fflush(stderr);
     progress->drawn = true;
     progress->drawn_ns = now;
+    return 0;
 }
 
 void oc_cli_progress_clear(oc_cli_progress *progress) {

@@ -14,7 +14,7 @@ typedef struct oc_cli_progress {
 void oc_cli_progress_init(oc_cli_progress *progress, bool quiet);
 
 /* An octavo_progress; `user` is an oc_cli_progress.  One thread at a time. */
-void oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total);
+int32_t oc_cli_progress_step(void *user, const char *what, uint64_t done, uint64_t total);
 
 /* Takes the bar away, so that a line can be printed. */
 void oc_cli_progress_clear(oc_cli_progress *progress);

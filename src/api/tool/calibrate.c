@@ -87,10 +87,9 @@ static void observe(void *user, const char *name, const oc_view *view, int32_t r
     }
 }
 
-static void progress(const oc_calibration *c, const char *what, int64_t done, int64_t total) {
-    if (c->progress != NULL) {
-        c->progress(c->progress_user, what, (uint64_t)done, (uint64_t)total);
-    }
+static octavo_status progress(const oc_calibration *c, const char *what, int64_t done,
+                              int64_t total, octavo_error *error) {
+    return oc_progress(c->progress, c->progress_user, what, (uint64_t)done, (uint64_t)total, error);
 }
 
 /* -- sessions -----------------------------------------------------------------------------------
@@ -111,22 +110,27 @@ static int32_t batch_of(const oc_calibration *c, int32_t tower, int64_t tokens) 
     return rows < 1 ? 1 : rows > BATCH_MAX ? BATCH_MAX : (int32_t)rows;
 }
 
-/* Identical texts of a run are each computed, so that every one counts wherever it stands. */
-static octavo_status make_session(oc_calibration *c, int32_t tower, int32_t batch, oc_session **out,
-                                  octavo_error *error) {
+/* Every row of every layer is looked at, and identical texts of a run are each computed, so that
+ * each counts wherever it stands.  `weights` must outlive the session. */
+static octavo_status make_session(oc_calibration *c, const oc_weight_source *weights, int32_t tower,
+                                  int32_t batch, oc_session **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_device_options device = {.threads = c->threads};
-    oc_session_options options = {.savings = OC_SAVINGS_ALL & ~OC_SAVING(DEDUP_TEXT),
-                                  .towers = tower,
-                                  .batch_max = batch,
+    oc_model *model = NULL;
+    oc_model_options load = {.threads = c->threads,
+                             .savings =
+                                 OC_SAVINGS_ALL & ~(OC_SAVING(DEDUP_TEXT) | OC_SAVING(LAST_ROW)),
+                             .towers = tower};
+    oc_session_options options = {.batch_max = batch,
+                                  .threads = c->threads,
                                   .observed = c->names,
                                   .observed_count = c->count,
                                   .observe = observe,
                                   .observe_user = c};
-    oc_weight_source weights = oc_source_weights(c->source);
-    OC_TRY(oc_device_open_by_name(c->device, &device, &options.device, error));
-    OC_TRY(oc_session_create(&c->source->recipe.graph, &weights, &options, out, error));
+    OC_TRY(oc_backend_by_name(c->device, &load.backend, error));
+    OC_TRY(oc_model_load(&c->source->recipe.graph, weights, &load, &model, error));
+    OC_TRY(oc_session_create(model, &options, out, error));
 done:
+    oc_model_release(model);
     return status;
 }
 
@@ -214,8 +218,11 @@ static octavo_status run_images(oc_calibration *c, oc_session *session, oc_pool 
         }
     }
     if (good != 0) {
-        octavo_argument in = {"pixels", {OCTAVO_U8, 4, {good, side, side, 3}, pixels}};
-        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, error));
+        octavo_argument in = {
+            .name = "pixels",
+            .tensor = {
+                .dtype = OCTAVO_U8, .rank = 4, .shape = {good, side, side, 3}, .data = pixels}};
+        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, 0, error));
     }
     c->images += good;
 done:
@@ -230,6 +237,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
     int64_t side = vision->image_size, across = side / vision->patch;
     int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1);
     oc_listing listing = {0};
+    oc_weight_source weights = oc_source_weights(c->source);
     oc_session *session = NULL;
     oc_pool *pool = NULL;
     uint8_t *pixels = NULL;
@@ -249,7 +257,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
     for (int32_t i = 0; i < batch; i++) {
         run->jobs[i].pixels = pixels + (size_t)i * run->image_bytes;
     }
-    OC_TRY(make_session(c, OCTAVO_IMAGE, batch, &session, error));
+    OC_TRY(make_session(c, &weights, OCTAVO_IMAGE, batch, &session, error));
     OC_TRY(oc_pool_create(c->threads, &pool, error));
     int32_t files = (int32_t)listing.count;
     int32_t wanted = c->limit != 0 && c->limit < files ? c->limit : files;
@@ -257,7 +265,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
         count = files - at < batch ? files - at : batch;
         count = wanted - c->images < count ? wanted - c->images : count;
         OC_TRY(run_images(c, session, pool, run, listing.paths + at, count, error));
-        progress(c, "calibrating images", c->images + run->bad, wanted + run->bad);
+        OC_TRY(progress(c, "calibrating images", c->images + run->bad, wanted + run->bad, error));
     }
     if (c->images == 0) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
@@ -314,6 +322,7 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
+    oc_weight_source weights = oc_source_weights(c->source);
     oc_session *session = NULL;
     oc_bpe *bpe = NULL;
     char *bytes = NULL;
@@ -336,7 +345,7 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
     if (ids == NULL) {
         OC_NO_MEMORY(error, (size_t)batch * (size_t)info.tokens_max * sizeof *ids);
     }
-    OC_TRY(make_session(c, OCTAVO_TEXT, batch, &session, error));
+    OC_TRY(make_session(c, &weights, OCTAVO_TEXT, batch, &session, error));
     for (at = first; c->texts < lines; c->texts += rows) {
         rows = lines - c->texts < batch ? lines - c->texts : batch;
         for (int32_t r = 0; r < rows; r++) {
@@ -348,9 +357,12 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
                 row[t] = info.padding;
             }
         }
-        octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {rows, info.tokens_max}, ids}};
-        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, error));
-        progress(c, "calibrating texts", c->texts + rows, lines);
+        octavo_argument in = {
+            .name = "input_ids",
+            .tensor = {
+                .dtype = OCTAVO_I32, .rank = 2, .shape = {rows, info.tokens_max}, .data = ids}};
+        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, 0, error));
+        OC_TRY(progress(c, "calibrating texts", c->texts + rows, lines, error));
     }
 done:
     oc_session_free(session);

@@ -9,8 +9,8 @@
 
 /* Texts of `length` tokens at most that one run of the session is sure to take; at least one. */
 static int32_t texts_of(const octavo_session *session, int32_t length) {
-    int32_t batch = oc_session_batch_max(session->session);
-    int32_t texts = oc_session_tokens_max(session->session) / (length < 1 ? 1 : length);
+    int32_t batch = session->info.batch_max;
+    int32_t texts = session->info.tokens_max / (length < 1 ? 1 : length);
     return texts < 1 ? 1 : texts < batch ? texts : batch;
 }
 
@@ -34,13 +34,17 @@ octavo_status oc_embed_texts(const octavo_engine *engine, octavo_session *sessio
                 row[t] = engine->info.pad_id;
             }
         }
-        octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {rows, length}, ids}};
-        octavo_argument embeds = {"text_embeds",
-                                  {OCTAVO_F32, 2, {rows, dim}, out + (int64_t)first * dim}};
-        OC_TRY(octavo_session_run(session, &in, 1, &embeds, 1, error));
-        if (progress != NULL) {
-            progress(user, "embedding texts", (uint64_t)(first + rows), (uint64_t)count);
-        }
+        octavo_argument in = {
+            .name = "input_ids",
+            .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {rows, length}, .data = ids}};
+        octavo_argument embeds = {.name = "text_embeds",
+                                  .tensor = {.dtype = OCTAVO_F32,
+                                             .rank = 2,
+                                             .shape = {rows, dim},
+                                             .data = out + (int64_t)first * dim}};
+        OC_TRY(octavo_session_run(session, &in, 1, &embeds, 1, NULL, error));
+        OC_TRY(oc_progress(progress, user, "embedding texts", (uint64_t)(first + rows),
+                           (uint64_t)count, error));
     }
 done:
     free(ids);
@@ -70,7 +74,7 @@ octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *sessi
                               void *user, float *out, uint8_t *ok, octavo_error *errors,
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t batch = oc_session_batch_max(session->session), dim = engine->info.embed_dim;
+    int32_t batch = session->info.batch_max, dim = engine->info.embed_dim;
     int64_t size = engine->info.image_size;
     size_t image_bytes = (size_t)(size * size * 3);
     oc_pool *pool = NULL;
@@ -79,7 +83,7 @@ octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *sessi
     if (pixels == NULL || embeds == NULL) {
         OC_NO_MEMORY(error, (size_t)batch * image_bytes);
     }
-    OC_TRY(oc_pool_create(session->threads, &pool, error));
+    OC_TRY(oc_pool_create(session->info.threads, &pool, error));
     for (int32_t first = 0; first < count; first += batch) {
         int32_t rows = count - first < batch ? count - first : batch, good = 0;
         decoding d = {engine,      paths + first, pixels,
@@ -92,9 +96,14 @@ octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *sessi
             }
         }
         if (good != 0) {
-            octavo_argument in = {"pixels", {OCTAVO_U8, 4, {good, size, size, 3}, pixels}};
-            octavo_argument to = {"image_embeds", {OCTAVO_F32, 2, {good, dim}, embeds}};
-            OC_TRY(octavo_session_run(session, &in, 1, &to, 1, error));
+            octavo_argument in = {
+                .name = "pixels",
+                .tensor = {
+                    .dtype = OCTAVO_U8, .rank = 4, .shape = {good, size, size, 3}, .data = pixels}};
+            octavo_argument to = {
+                .name = "image_embeds",
+                .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {good, dim}, .data = embeds}};
+            OC_TRY(octavo_session_run(session, &in, 1, &to, 1, NULL, error));
         }
         good = 0;
         for (int32_t r = 0; r < rows; r++) {
@@ -104,9 +113,8 @@ octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *sessi
                 memcpy(row, embeds + (int64_t)good++ * dim, (size_t)dim * sizeof *row);
             }
         }
-        if (progress != NULL) {
-            progress(user, "embedding images", (uint64_t)(first + rows), (uint64_t)count);
-        }
+        OC_TRY(oc_progress(progress, user, "embedding images", (uint64_t)(first + rows),
+                           (uint64_t)count, error));
     }
 done:
     oc_pool_free(pool);

@@ -71,7 +71,7 @@ static void write_programs(oc_json_writer *json, const oc_session *session) {
 octavo_status octavo_tool_explain(const octavo_session *session, char **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_device *device = oc_session_device(session->session);
-    oc_savings savings = oc_session_savings(session->session);
+    oc_savings savings = oc_model_savings(session->model->model);
     char about[160];
     oc_buffer text;
     oc_json_writer json;
@@ -84,9 +84,9 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     text_member(&json, "device", device->backend->name);
     text_member(&json, "about", about);
     oc_json_write_key(&json, "bytes");
-    oc_json_write_int(&json, (int64_t)oc_session_bytes(session->session));
+    oc_json_write_int(&json, (int64_t)octavo_tool_session_bytes(session));
     oc_json_write_key(&json, "canary_share");
-    oc_json_write_double(&json, oc_session_canary_share(session->session));
+    oc_json_write_double(&json, session->model->info.canary_share);
     oc_json_write_key(&json, "savings");
     oc_json_write_array(&json);
     for (int32_t i = 0; i < OC_SAVING_COUNT; i++) {
@@ -119,7 +119,7 @@ octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_er
 
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens) {
-    const oc_graph *graph = &session->engine->graph;
+    const oc_graph *graph = &session->model->engine->graph;
     const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
     double macs = 0;
     for (oc_value v = 0; v < graph->node_count; v++) {
@@ -150,11 +150,11 @@ double octavo_tool_peak_gflops(octavo_session *session) {
     const oc_device *device = oc_session_device(session->session);
     double peak = 0;
     if (device->backend == &oc_backend_cpu) {
-        peak = oc_cpu_fma_peak(session->threads);
+        peak = oc_cpu_fma_peak(session->info.threads);
     }
     return peak > 0 ? peak : 0;
 }
 
 uint64_t octavo_tool_session_bytes(const octavo_session *session) {
-    return oc_session_bytes(session->session);
+    return session->model->info.weight_bytes + session->info.bytes;
 }

@@ -58,7 +58,8 @@ static void add(list *l, octavo_dtype dtype, float value, int32_t rank, int64_t 
     va_end(arguments);
     octavo_argument *item = &l->items[l->count];
     item->name = oc_arena_text(&l->names, name, strlen(name));
-    item->tensor = (octavo_tensor){dtype, rank, {d0, d1, d2, d2}, NULL};
+    item->tensor =
+        (octavo_tensor){.dtype = dtype, .rank = rank, .shape = {d0, d1, d2, d2}, .data = NULL};
     l->value[l->count++] = value;
     l->failed = l->failed || item->name == NULL;
 }

@@ -248,10 +248,11 @@ static void run_task(void *context, int32_t index, int32_t thread) {
 static octavo_status cpu_run(oc_device *base, const oc_step *steps, int32_t count,
                              const oc_run *run, void *scratch, double *seconds,
                              octavo_error *error) {
-    (void)error;
+    octavo_status status = OCTAVO_OK;
     const cpu_device *device = (const cpu_device *)base;
     for (int32_t i = 0; i < count; i++) {
         const oc_step *step = &steps[i];
+        OC_TRY(oc_run_check(run, i, count, error));
         const oc_cpu_kernel *kernel = kernel_of(device, step);
         uint64_t start = seconds == NULL ? 0 : oc_clock_ns();
         oc_cpu_job job = {
@@ -279,7 +280,8 @@ static octavo_status cpu_run(oc_device *base, const oc_step *steps, int32_t coun
             seconds[i] = (double)(oc_clock_ns() - start) * 1e-9;
         }
     }
-    return OCTAVO_OK;
+done:
+    return status;
 }
 
 const oc_backend oc_backend_cpu = {

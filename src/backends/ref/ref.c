@@ -178,8 +178,9 @@ done:
 static octavo_status ref_run(oc_device *device, const oc_step *steps, int32_t count,
                              const oc_run *run, void *scratch, double *seconds,
                              octavo_error *error) {
-    (void)error;
+    octavo_status status = OCTAVO_OK;
     for (int32_t i = 0; i < count; i++) {
+        OC_TRY(oc_run_check(run, i, count, error));
         oc_ref_job job = {
             .device = (const oc_ref_device *)device,
             .step = &steps[i],
@@ -193,7 +194,8 @@ static octavo_status ref_run(oc_device *device, const oc_step *steps, int32_t co
             seconds[i] = 1e-9 * (double)(oc_clock_ns() - start);
         }
     }
-    return OCTAVO_OK;
+done:
+    return status;
 }
 
 const oc_backend oc_backend_ref = {

@@ -66,6 +66,20 @@ done:
     return status;
 }
 
+octavo_status oc_file_of_memory(const void *data, size_t bytes, const char *name, oc_file *out,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    *out = OC_FILE_CLOSED;
+    out->path = strdup(name);
+    if (!out->path) {
+        OC_NO_MEMORY(error, strlen(name) + 1);
+    }
+    out->memory = data;
+    out->size = bytes;
+done:
+    return status;
+}
+
 void oc_file_close(oc_file *file) {
     if (file->fd >= 0) {
         close(file->fd);
@@ -82,6 +96,15 @@ octavo_status oc_file_read(const oc_file *file, uint64_t offset, void *to, size_
         OC_FAIL(error, OCTAVO_CORRUPT, offset,
                 "%zu bytes at byte %" PRIu64 " of %s lie beyond any file", bytes, offset,
                 file->path);
+    }
+    if (file->memory && end <= file->size) {
+        memcpy(to, (const char *)file->memory + offset, bytes);
+        goto done;
+    }
+    if (file->memory) {
+        OC_FAIL(error, OCTAVO_CORRUPT, offset,
+                "%s ends at byte %" PRIu64 ", %zu bytes were expected from byte %" PRIu64,
+                file->path, file->size, bytes, offset);
     }
     for (size_t have = 0; have < bytes;) {
         size_t want = bytes - have < READ_MAX ? bytes - have : READ_MAX;

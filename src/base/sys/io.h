@@ -26,12 +26,17 @@ octavo_status oc_file_load(const char *path, uint64_t max_bytes, char **bytes, s
 /* -- parts of a file, by offset ---------------------------------------------------------------- */
 
 typedef struct oc_file {
-    int fd;
-    uint64_t size; /* when it was opened */
+    int fd;             /* -1: memory */
+    const void *memory; /* borrowed */
+    uint64_t size;      /* when it was opened */
     char *path;
 } oc_file;
 
 #define OC_FILE_CLOSED ((oc_file){.fd = -1})
+
+/* Bytes in memory, read as a file is; `name` stands for its path. */
+octavo_status oc_file_of_memory(const void *data, size_t bytes, const char *name, oc_file *out,
+                                octavo_error *error);
 
 octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error);
 /* Exactly `bytes` bytes from `offset`.  Any number of threads may read at once. */

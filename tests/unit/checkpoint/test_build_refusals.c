@@ -141,13 +141,14 @@ typedef struct cutter {
     int32_t steps;
 } cutter;
 
-static void cut(void *user, const char *what, uint64_t done, uint64_t total) {
+static int32_t cut(void *user, const char *what, uint64_t done, uint64_t total) {
     cutter *c = user;
     (void)done;
     (void)total;
     if (strcmp(what, c->what) == 0 && c->steps++ == 0) {
         oc_test_resize(c->path, c->size);
     }
+    return 0;
 }
 
 /* A checkpoint that somebody cuts short while it is read ends the build with a sentence, not the
@@ -430,16 +431,16 @@ static void full_disk(void **state) {
 
 static octavo_status open_bytes(const char *bytes, size_t size, octavo_error *error) {
     octavo_engine *engine = NULL;
-    octavo_session *session = NULL;
-    octavo_session_options options = {.struct_size = sizeof options, .threads = 1};
+    octavo_model *model = NULL;
+    octavo_model_options options = {.struct_size = sizeof options, .threads = 1};
     const char *path = oc_test_path(folder, "damaged");
     oc_test_write(path, bytes, size);
     octavo_status status = octavo_engine_open(path, &engine, error);
     assert_true((engine != NULL) == (status == OCTAVO_OK));
     if (status == OCTAVO_OK) {
-        status = octavo_session_create(engine, &options, &session, error);
+        status = octavo_model_load(engine, &options, &model, error);
     }
-    octavo_session_free(session);
+    octavo_model_free(model);
     octavo_engine_free(engine);
     if (status != OCTAVO_OK && (error->message[0] == '\0' || strcmp(error->path, path) != 0)) {
         fail_msg("'%s' is about '%s'", error->message, error->path);

@@ -320,10 +320,11 @@ static void test_writer_stream(void **state) {
     octavo_error error;
     oc_st_writer writer;
     static const octavo_argument tensors[] = {
-        {"codes", {OCTAVO_U8, 1, {3}, NULL}},
-        {"empty", {OCTAVO_F32, 2, {0, 5}, NULL}},
-        {"b", {OCTAVO_F32, 0, {0}, NULL}},
-        {"a", {OCTAVO_F32, 1, {1}, NULL}},
+        {.name = "codes", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {3}, .data = NULL}},
+        {.name = "empty",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {0, 5}, .data = NULL}},
+        {.name = "b", .tensor = {.dtype = OCTAVO_F32, .rank = 0, .shape = {0}, .data = NULL}},
+        {.name = "a", .tensor = {.dtype = OCTAVO_F32, .rank = 1, .shape = {1}, .data = NULL}},
     };
     static const oc_st_text metadata[] = {{"z", "1"}, {"a", "2"}};
     oc_test_folder(folder);
@@ -361,15 +362,27 @@ static void test_writer_stream(void **state) {
 static void test_writer_refuses(void **state) {
     (void)state;
     static const octavo_argument cases[][2] = {
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"a", {OCTAVO_U8, 1, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"", {OCTAVO_U8, 1, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b\n", {OCTAVO_U8, 1, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"__metadata__", {OCTAVO_U8, 1, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 1, {-1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 5, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {(octavo_dtype)77, 1, {1}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_F32, 2, {1L << 40, 1L << 40}, NULL}}},
-        {{"a", {OCTAVO_U8, 1, {1}, NULL}}, {"b", {OCTAVO_U8, 1, {INT64_MAX}, NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b\n", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "__metadata__",
+          .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {-1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b", .tensor = {.dtype = OCTAVO_U8, .rank = 5, .shape = {1}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b", .tensor = {.dtype = (octavo_dtype)77, .rank = 1, .shape = {1}}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b",
+          .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1L << 40, 1L << 40}, .data = NULL}}},
+        {{.name = "a", .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {1}, .data = NULL}},
+         {.name = "b",
+          .tensor = {.dtype = OCTAVO_U8, .rank = 1, .shape = {INT64_MAX}, .data = NULL}}},
     };
     char folder[OC_TEST_PATH];
     oc_test_folder(folder);

@@ -156,9 +156,9 @@ static void looking_gives_json(void **state) {
         "\"device\": \"cpu\"", "\"canary_share\"",    "\"savings\"",
         "\"merge-qkv\"",       "\"programs\"",        "\"image (values)\"",
         "\"seconds\"",         "vision.layers.0.qkv", "\"logits\""};
-    const octavo_engine *engine = oc_test_engine("modelopt-fp8");
+    octavo_engine *engine = oc_test_engine("modelopt-fp8");
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (octavo_session_options){0});
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     char *json = NULL;
     octavo_error error;
     memset(&error, 0xff, sizeof error); /* as it comes from a caller's stack */
@@ -240,9 +240,13 @@ static void embed_pixels(const char *path, float out[64]) {
     }
     assert_int_equal(octavo_engine_open(path, &engine, &error), OCTAVO_OK);
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"ref", NULL, "ref"}, (octavo_session_options){0});
-    octavo_argument in = {"pixels", {OCTAVO_U8, 4, {1, 32, 32, 3}, pixels}};
-    octavo_argument to = {"image_embeds", {OCTAVO_F32, 2, {1, 64}, out}};
+        oc_test_session(engine, (oc_test_device){"ref", NULL, "ref"}, (oc_test_options){0});
+    octavo_argument in = {
+        .name = "pixels",
+        .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, 32, 32, 3}, .data = pixels}};
+    octavo_argument to = {
+        .name = "image_embeds",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, 64}, .data = out}};
     oc_test_run(session, &in, 1, &to, 1);
     octavo_session_free(session);
     octavo_engine_free(engine);
@@ -411,7 +415,7 @@ static void memory_runs_out(void **state) {
     octavo_engine *engine = NULL;
     octavo_session *session = NULL;
     octavo_build_options options = {.struct_size = sizeof options, .threads = 1};
-    octavo_session_options run = {.struct_size = sizeof run, .threads = 1};
+    oc_test_options run = {.threads = 1};
     int64_t failed[3] = {0};
     snprintf(path, sizeof path, "%s", oc_test_path(folder, "memory"));
     octavo_status status = OCTAVO_EXHAUSTED;
@@ -450,7 +454,7 @@ static void memory_runs_out(void **state) {
     for (int64_t count = 0; status != OCTAVO_OK; count++) {
         int64_t alive = oc_allocations_alive();
         oc_allocations_fail_after(count, false);
-        status = octavo_session_create(engine, &run, &session, &error);
+        status = oc_test_open(engine, &run, &session, &error);
         oc_allocations_fail_after(-1, false);
         if (status != OCTAVO_OK) {
             if (status != OCTAVO_EXHAUSTED || session != NULL) {

@@ -23,7 +23,7 @@
 /* A copy of engine `name` in which `bytes` at `offset` of a tensor are XORed, its checksums made
  * right again; returns its path. */
 static const char *damage(const char *name, const char *tensor, size_t at, uint8_t flip) {
-    const octavo_engine *engine = oc_test_engine(name);
+    octavo_engine *engine = oc_test_engine(name);
     int32_t index = oc_engine_tensor_find(engine->file, tensor);
     size_t size;
     char *bytes = oc_test_read(oc_test_engine_path(name), &size);
@@ -48,14 +48,11 @@ static octavo_status try(const char *path, oc_test_device device, int32_t towers
                          octavo_error *error) {
     octavo_engine *engine = NULL;
     octavo_session *session = NULL;
-    octavo_session_options options = {.struct_size = sizeof options,
-                                      .device = device.device,
-                                      .tier = device.tier,
-                                      .towers = towers};
+    oc_test_options options = {.device = device.device, .tier = device.tier, .towers = towers};
     if (octavo_engine_open(path, &engine, error) != OCTAVO_OK) {
         fail_msg("%s", error->message);
     }
-    octavo_status status = octavo_session_create(engine, &options, &session, error);
+    octavo_status status = oc_test_open(engine, &options, &session, error);
     octavo_session_free(session);
     octavo_engine_free(engine);
     return status;
@@ -197,25 +194,37 @@ done:
     return status;
 }
 
+static oc_backend liar;
+
+/* A device of the honest backend whose steps are run by the liar. */
+static octavo_status open_lying(const oc_device_options *options, oc_device **out,
+                                octavo_error *error) {
+    octavo_status status = lie.honest->open(options, out, error);
+    if (status == OCTAVO_OK) {
+        (*out)->backend = &liar;
+    }
+    return status;
+}
+
 static octavo_status make_lying(const octavo_engine *engine, oc_test_device device,
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    static oc_backend liar;
-    oc_session_options options = {.savings = OC_SAVINGS_ALL,
-                                  .canaries = engine->canaries,
-                                  .canary_count = engine->canary_count};
+    oc_model_options options = {.tier = device.tier,
+                                .threads = 1,
+                                .savings = OC_SAVINGS_ALL,
+                                .canaries = engine->canaries,
+                                .canary_count = engine->canary_count};
     oc_weight_source source = oc_engine_source(engine);
-    oc_session *session = NULL;
-    oc_device_options wanted = {.tier = device.tier, .threads = 1};
+    oc_model *model = NULL;
     oc_error_clear(error);
-    OC_TRY(oc_device_open_by_name(device.device, &wanted, &options.device, error));
-    lie.honest = options.device->backend;
+    OC_TRY(oc_backend_by_name(device.device, &lie.honest, error));
     liar = *lie.honest;
+    liar.open = open_lying;
     liar.run = run_lying;
-    options.device->backend = &liar;
-    OC_TRY(oc_session_create(&engine->graph, &source, &options, &session, error));
+    options.backend = &liar;
+    OC_TRY(oc_model_load(&engine->graph, &source, &options, &model, error));
 done:
-    oc_session_free(session);
+    oc_model_release(model);
     return status;
 }
 
@@ -230,7 +239,7 @@ static void lying_kernels_are_found(void **state) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t count = oc_test_devices(devices);
     for (size_t e = 0; e < OC_COUNT(engines); e++) {
-        const octavo_engine *engine = oc_test_engine(engines[e]);
+        octavo_engine *engine = oc_test_engine(engines[e]);
         for (int32_t d = 0; d < count; d++) {
             octavo_error error;
             lie.kind = OC_STEP_COUNT;
@@ -263,7 +272,7 @@ static octavo_status run_one(const octavo_engine *engine, const oc_canary *canar
     oc_weights *weights = NULL;
     double worst;
     oc_error_clear(error);
-    OC_TRY(oc_device_open_by_name("cpu", &(oc_device_options){.threads = 1}, &device, error));
+    OC_TRY(oc_backend_cpu.open(&(oc_device_options){.threads = 1}, &device, error));
     OC_TRY(oc_weights_create(device, &source, &weights, error));
     OC_TRY(oc_canaries_run(&engine->graph, weights, OC_SAVINGS_ALL, OCTAVO_IMAGE | OCTAVO_TEXT,
                            canary, count, &worst, error));
@@ -300,19 +309,21 @@ static void odd_canaries_are_refused(void **state) {
         {"vision.hidden.7", "vision.hidden.1", 4, 128, OCTAVO_NOT_FOUND},
         {"vision.hidden.0", "vision.hidden.7", 4, 128, OCTAVO_NOT_FOUND},
     };
-    const octavo_engine *engine = oc_test_engine("modelopt-fp8");
+    octavo_engine *engine = oc_test_engine("modelopt-fp8");
     static float zeros[64 * 256];
     octavo_error error;
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         for (int32_t tower = OCTAVO_IMAGE; tower <= OCTAVO_TEXT; tower++) {
-            oc_canary canary = {
-                .kind = OC_CANARY_LAYER,
-                .tower = tower,
-                .input = cases[i].input,
-                .output = cases[i].output,
-                .limit = 1e9f,
-                .given = {OCTAVO_F32, 2, {cases[i].rows, cases[i].columns}, zeros},
-                .expected = {OCTAVO_F32, 2, {cases[i].rows, cases[i].columns}, zeros}};
+            oc_canary canary = {.kind = OC_CANARY_LAYER,
+                                .tower = tower,
+                                .input = cases[i].input,
+                                .output = cases[i].output,
+                                .limit = 1e9f,
+                                .given = {.dtype = OCTAVO_F32,
+                                          .rank = 2,
+                                          .shape = {cases[i].rows, cases[i].columns},
+                                          .data = zeros}};
+            canary.expected = canary.given;
             octavo_status status = run_one(engine, &canary, 1, &error);
             if (status != cases[i].status && status != OCTAVO_UNSUPPORTED) {
                 fail_msg("%s to %s: %d, %s", cases[i].input, cases[i].output, status,
@@ -345,13 +356,13 @@ static void sound_engines_pass(void **state) {
     devices[count++] = (oc_test_device){"ref", "f16", "ref f16"};
     devices[count++] = (oc_test_device){"ref", "bf16", "ref bf16"};
     for (size_t n = 0; n < OC_COUNT(names); n++) {
-        const octavo_engine *engine = oc_test_engine(names[n]);
+        octavo_engine *engine = oc_test_engine(names[n]);
         assert_int_equal(engine->canary_count, 4);
         for (int32_t d = 0; d < count; d++) {
             for (size_t i = 0; i < OC_COUNT(disabled); i++) {
-                octavo_session *session = oc_test_session(
-                    engine, devices[d], (octavo_session_options){.disable = disabled[i]});
-                double share = oc_session_canary_share(session->session);
+                octavo_session *session =
+                    oc_test_session(engine, devices[d], (oc_test_options){.disable = disabled[i]});
+                double share = session->model->info.canary_share;
                 if (!(share >= 0 && share < 0.65)) {
                     fail_msg("%s on %s: %g of the limit is used up", names[n], devices[d].label,
                              share);

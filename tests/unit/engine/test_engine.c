@@ -268,12 +268,13 @@ static void test_threads(void **state) {
     oc_engine_file_close(file);
 }
 
-static void count_progress(void *user, const char *what, uint64_t done, uint64_t total) {
+static int32_t count_progress(void *user, const char *what, uint64_t done, uint64_t total) {
     uint64_t *latest = user;
     assert_string_equal(what, "verify");
     assert_true(done > latest[0] && done <= total);
     latest[0] = done;
     latest[1] = total;
+    return 0;
 }
 
 /* The figures for `inspect` add up to the file, and verifying says how far it is. */

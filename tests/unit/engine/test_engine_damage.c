@@ -193,7 +193,7 @@ static void test_versions(void **state) {
     (void)state;
     uint8_t *file = copy_sample();
     front_of(file)->header.minor = OC_FORMAT_MINOR + 1;
-    expect(file, OCTAVO_UNSUPPORTED, "has format 1.1, octavo 0.1.0 reads format 1 up to 1.0");
+    expect(file, OCTAVO_UNSUPPORTED, "has format 1.1, octavo 0.2.0 reads format 1 up to 1.0");
     file = copy_sample();
     front_of(file)->header.major = 2;
     memset(file + 16, 0xee, 1000);
@@ -201,7 +201,7 @@ static void test_versions(void **state) {
     free(file);
     octavo_error error;
     assert_int_equal(check_file(&error), OCTAVO_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "has format 2.0, octavo 0.1.0 reads format 1 up to 1.0"));
+    assert_non_null(strstr(error.message, "has format 2.0, octavo 0.2.0 reads format 1 up to 1.0"));
 }
 
 /* Unknown sections: those that may be ignored are, but verified; others are UNSUPPORTED. */
@@ -220,7 +220,7 @@ static void test_unknown_sections(void **state) {
     file = copy_sample();
     section_of(file, OC_SECTION_CARD)->flags = 0;
     section_of(file, OC_SECTION_CARD)->type = 78;
-    expect(file, OCTAVO_UNSUPPORTED, "type 78 (flags 0x0) is not known to octavo 0.1.0");
+    expect(file, OCTAVO_UNSUPPORTED, "type 78 (flags 0x0) is not known to octavo 0.2.0");
 }
 
 /* A section table against the rules, sealed or not, is refused with the values that disagree. */

@@ -85,7 +85,7 @@ static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, resu
     }
     OC_TRY(oc_backend_ref.open(&(oc_device_options){.threads = 1}, &device, error));
     OC_TRY(oc_weights_create(device, &source, &weights, error));
-    OC_TRY(oc_plan_create(weights, graph, &limits, &plan, error));
+    OC_TRY(oc_plan_create(oc_weights_device(weights), weights, graph, &limits, &plan, error));
     assert_int_equal(plan.input_count, 0);
     memory = aligned_alloc(64, plan.arena_bytes + plan.scratch_bytes + 64);
     assert_non_null(memory);
@@ -192,7 +192,7 @@ static octavo_status lower(const oc_graph *graph, const oc_plan_limits *within, 
     oc_error_clear(error);
     oc_null_device_init(&device);
     OC_TRY(oc_weights_create(&device.base, &source, &weights, error));
-    OC_TRY(oc_plan_create(weights, graph, within, plan, error));
+    OC_TRY(oc_plan_create(oc_weights_device(weights), weights, graph, within, plan, error));
 done:
     oc_weights_free(weights);
     assert_int_equal(device.packed, device.unpacked);
@@ -373,8 +373,9 @@ static void refuses_bad_scales(void **state) {
             oc_error_clear(&error);
             scale_read = scales[i];
             assert_int_equal(oc_weights_create(&device.base, &source, &weights, NULL), OCTAVO_OK);
-            assert_int_equal(oc_plan_create(weights, &graph, &limits, &plan, &error),
-                             OCTAVO_CORRUPT);
+            assert_int_equal(
+                oc_plan_create(oc_weights_device(weights), weights, &graph, &limits, &plan, &error),
+                OCTAVO_CORRUPT);
             assert_non_null(strstr(error.message, "activation scale s is"));
             oc_weights_free(weights);
             oc_graph_free(&graph);
@@ -408,7 +409,9 @@ static void packs_a_weight_once(void **state) {
     oc_error_clear(&error);
     assert_int_equal(oc_weights_create(&device.base, &source, &weights, NULL), OCTAVO_OK);
     for (int32_t i = 0; i < 2; i++) {
-        assert_int_equal(oc_plan_create(weights, &graph, &limits, &plan[i], &error), OCTAVO_OK);
+        assert_int_equal(
+            oc_plan_create(oc_weights_device(weights), weights, &graph, &limits, &plan[i], &error),
+            OCTAVO_OK);
         assert_int_equal(device.packed, 2); /* w, and w times 2 */
         assert_ptr_equal(plan[i].steps[0].u.gemm.weight, plan[i].steps[1].u.gemm.weight);
         assert_null(plan[i].steps[0].u.gemm.column_scale);

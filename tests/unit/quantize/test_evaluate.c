@@ -100,8 +100,8 @@ static void vectors(void **state) {
 static const char *const labels[] = {"cat", "red bus", "\xc3\xa9glise"};
 static const char *const templates[] = {"a photo of a {}.", "{}", "no place for it", "{} and {}"};
 
-static octavo_tool_classes *make_classes(const octavo_engine *engine,
-                                         octavo_session_options options, int32_t template_count) {
+static octavo_tool_classes *make_classes(octavo_engine *engine, oc_test_options options,
+                                         int32_t template_count) {
     octavo_error error;
     octavo_tool_classes *classes = NULL;
     octavo_session *session =
@@ -117,14 +117,18 @@ static octavo_tool_classes *make_classes(const octavo_engine *engine,
 }
 
 /* One text's embedding, tokenized and padded here. */
-static void embed_text(const octavo_engine *engine, const char *text, float *out) {
+static void embed_text(octavo_engine *engine, const char *text, float *out) {
     int32_t ids[32], count = 0;
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (octavo_session_options){0});
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     assert_int_equal(octavo_tokenize(engine, text, strlen(text), ids, &count, NULL, NULL),
                      OCTAVO_OK);
-    octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {1, count}, ids}};
-    octavo_argument to = {"text_embeds", {OCTAVO_F32, 2, {1, DIM}, out}};
+    octavo_argument in = {
+        .name = "input_ids",
+        .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {1, count}, .data = ids}};
+    octavo_argument to = {
+        .name = "text_embeds",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, DIM}, .data = out}};
     oc_test_run(session, &in, 1, &to, 1);
     octavo_session_free(session);
 }
@@ -132,13 +136,13 @@ static void embed_text(const octavo_engine *engine, const char *text, float *out
 /* A class is the unit mean of its texts' unit embeddings; the session's limits do not matter. */
 static void classes_average_templates(void **state) {
     (void)state;
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     static const char *const texts[3][4] = {
         {"a photo of a cat.", "cat", "no place for it", "cat and {}"},
         {"a photo of a red bus.", "red bus", "no place for it", "red bus and {}"},
         {"a photo of a \xc3\xa9glise.", "\xc3\xa9glise", "no place for it",
          "\xc3\xa9glise and {}"}};
-    static const octavo_session_options limits[] = {
+    static const oc_test_options limits[] = {
         {.batch_max = 8},
         {.batch_max = 1},
         {.batch_max = 8, .tokens_max = 33},
@@ -176,11 +180,11 @@ static void classes_average_templates(void **state) {
 /* No labels, and more texts than anyone means, are refused. */
 static void wrong_classes(void **state) {
     (void)state;
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     octavo_tool_classes *classes = (octavo_tool_classes *)&engine;
     octavo_error error;
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (octavo_session_options){0});
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     memset(&error, 0xff, sizeof error);
     assert_int_equal(octavo_tool_classes_create(engine, session, labels, 0, NULL, 0, NULL, NULL,
                                                 &classes, &error),
@@ -234,10 +238,10 @@ static int remove_data(void **state) {
 static octavo_tool_eval evaluate(const char *name, int32_t batch_max) {
     octavo_tool_eval eval;
     octavo_error error;
-    const octavo_engine *engine = oc_test_engine(name);
+    octavo_engine *engine = oc_test_engine(name);
     octavo_session *session =
         oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"},
-                        (octavo_session_options){.batch_max = batch_max, .threads = 2});
+                        (oc_test_options){.batch_max = batch_max, .threads = 2});
     memset(&error, 0xff, sizeof error);
     if (octavo_tool_eval_run(engine, session, data, NULL, NULL, NULL, &eval, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
@@ -252,9 +256,9 @@ static void evaluates_folders(void **state) {
     (void)state;
     static const char *const files[] = {"old cars/10.png", "old cars/2.jpg", "birds/a.webp",
                                         "birds/b.png", "birds/c.png"};
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (octavo_session_options){0});
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     for (int32_t batch = 1; batch <= 8; batch += 3) {
         octavo_tool_eval eval = evaluate("f32", batch);
         int32_t right = 0;
@@ -273,8 +277,12 @@ static void evaluates_folders(void **state) {
             assert_int_equal(
                 octavo_preprocess_file(engine, oc_test_path(data, files[i]), pixels, NULL),
                 OCTAVO_OK);
-            octavo_argument in = {"pixels", {OCTAVO_U8, 4, {1, 32, 32, 3}, pixels}};
-            octavo_argument to = {"image_embeds", {OCTAVO_F32, 2, {1, DIM}, embeds}};
+            octavo_argument in = {
+                .name = "pixels",
+                .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, 32, 32, 3}, .data = pixels}};
+            octavo_argument to = {
+                .name = "image_embeds",
+                .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, DIM}, .data = embeds}};
             oc_test_run(session, &in, 1, &to, 1);
             assert_memory_equal(embeds, eval.embeds + i * DIM, sizeof embeds);
             double first = oc_cosine(embeds, eval.class_embeds, DIM);
@@ -354,9 +362,9 @@ static void many_labels(void **state) {
     }
     fprintf(file, "]}");
     fclose(file);
-    const octavo_engine *engine = oc_test_engine("quick-gelu-modelopt-fp8");
+    octavo_engine *engine = oc_test_engine("quick-gelu-modelopt-fp8");
     octavo_session *session = oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"},
-                                              (octavo_session_options){.batch_max = 16});
+                                              (oc_test_options){.batch_max = 16});
     octavo_tool_eval eval;
     octavo_error error;
     if (octavo_tool_eval_run(engine, session, folder, NULL, NULL, NULL, &eval, &error) !=
@@ -393,9 +401,9 @@ static void wrong_data(void **state) {
         {"{\"classes\": {\"birds\": \"a\"}", OCTAVO_CORRUPT, ""},
         {"{\"classes\": {\"fish\": \"a\"}}", OCTAVO_NOT_FOUND, "fish"},
     };
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     octavo_session *session =
-        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (octavo_session_options){0});
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     octavo_tool_eval eval;
     octavo_error error;
     const char *path = oc_test_path(data, "other.json");

@@ -226,7 +226,7 @@ static char *config_of(oc_fp8_layout layout, const char *config, const oc_fp8_ex
     "{\"config_groups\":{\"group_0\":{\"input_activations\":{\"dynamic\":false,\"num_bits\":8,"    \
     "\"type\":\"float\"},\"weights\":{\"dynamic\":false,\"num_bits\":8,\"type\":\"float\"},"       \
     "\"targets\":[\"Linear\"]}},\"ignore\":[\"vision_model.embeddings*\",\"visual_projection\"],"  \
-    "\"quant_algo\":\"FP8\",\"producer\":{\"name\":\"octavo\",\"version\":\"0.1.0\"},"             \
+    "\"quant_algo\":\"FP8\",\"producer\":{\"name\":\"octavo\",\"version\":\"0.2.0\"},"             \
     "\"quant_method\":\"modelopt\"}"
 
 /* config.json: the member is put in place wherever one stood, all else stays byte for byte. */

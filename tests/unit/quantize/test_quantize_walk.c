@@ -16,6 +16,7 @@
 #include "api/tool.h"
 #include "num/convert.h"
 #include "support/checkpoints.h"
+#include "support/engines.h"
 
 #define TINY   TEST_DATA "/tiny-clip"
 #define IMAGES TEST_DATA "/preprocess"
@@ -187,10 +188,10 @@ static void test_walk_to_engine(void **state) {
 
     octavo_engine *engine;
     octavo_session *session;
-    octavo_session_options options = {.struct_size = sizeof options, .device = "ref"};
+    oc_test_options options = {.device = "ref"};
     octavo_tool_tensors reference;
     assert_int_equal(octavo_engine_open(path, &engine, &error), OCTAVO_OK);
-    assert_int_equal(octavo_session_create(engine, &options, &session, &error), OCTAVO_OK);
+    assert_int_equal(oc_test_open(engine, &options, &session, &error), OCTAVO_OK);
     assert_int_equal(
         octavo_tool_tensors_load(TINY "/f32/reference.safetensors", &reference, &error), OCTAVO_OK);
     octavo_argument inputs[2];
@@ -208,8 +209,10 @@ static void test_walk_to_engine(void **state) {
     assert_non_null(expected);
     int64_t rows = expected->shape[0], columns = expected->shape[1];
     float *embeds = calloc((size_t)(rows * columns), sizeof *embeds);
-    octavo_argument output = {"image_embeds_raw", {OCTAVO_F32, 2, {rows, columns}, embeds}};
-    assert_int_equal(octavo_session_run(session, inputs, 2, &output, 1, &error), OCTAVO_OK);
+    octavo_argument output = {
+        .name = "image_embeds_raw",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, columns}, .data = embeds}};
+    assert_int_equal(octavo_session_run(session, inputs, 2, &output, 1, NULL, &error), OCTAVO_OK);
     for (int64_t r = 0; r < rows; r++) {
         double dot = 0, xx = 0, yy = 0;
         for (int64_t c = 0; c < columns; c++) {
@@ -459,10 +462,11 @@ static void test_not_finite(void **state) {
                    "inputs of module vision_model.encoder.layers.0.self_attn.q_proj");
 }
 
-static void die_while(void *user, const char *what, uint64_t done, uint64_t total) {
+static int32_t die_while(void *user, const char *what, uint64_t done, uint64_t total) {
     if (strcmp(what, user) == 0 && 2 * done >= total) {
         raise(SIGKILL);
     }
+    return 0;
 }
 
 /* Killed while it calibrates or writes, it leaves nothing under the folder's name. */

@@ -39,15 +39,31 @@ static void make_graph(const char *const (*changes)[2], size_t count, oc_graph *
     free(text);
 }
 
+/* A session for two rows that alone holds its model. */
+static octavo_status open_on(const oc_backend *backend, const oc_graph *graph, oc_savings savings,
+                             bool keep_hidden, int32_t towers, oc_session **out,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_model_options load = {.backend = backend,
+                             .threads = 1,
+                             .savings = savings,
+                             .towers = towers,
+                             .keep_hidden = keep_hidden};
+    oc_weight_source source = {oc_random_read, (void *)graph};
+    oc_model *model = NULL;
+    *out = NULL;
+    oc_error_clear(error);
+    OC_TRY(oc_model_load(graph, &source, &load, &model, error));
+    OC_TRY(
+        oc_session_create(model, &(oc_session_options){.batch_max = 2, .threads = 1}, out, error));
+done:
+    oc_model_release(model);
+    return status;
+}
+
 static octavo_status make_session(const oc_graph *graph, bool keep_hidden, int32_t towers,
                                   oc_session **out, octavo_error *error) {
-    oc_session_options options = {
-        .savings = OC_SAVINGS_ALL, .towers = towers, .batch_max = 2, .keep_hidden = keep_hidden};
-    oc_weight_source source = {oc_random_read, (void *)graph};
-    oc_error_clear(error);
-    assert_int_equal(
-        oc_backend_ref.open(&(oc_device_options){.threads = 1}, &options.device, error), OCTAVO_OK);
-    return oc_session_create(graph, &source, &options, out, error);
+    return open_on(&oc_backend_ref, graph, OC_SAVINGS_ALL, keep_hidden, towers, out, error);
 }
 
 /* Runs two images and two texts through whatever the session has; outputs lie in guarded memory of
@@ -58,13 +74,19 @@ static void run_everything(oc_session *session, int32_t image_dim, int32_t text_
     static const int32_t ids[] = {1, 2, 9, 0, 3, 9};
     float *image = malloc((size_t)(2 * image_dim) * sizeof *image);
     float *text = malloc((size_t)(2 * text_dim) * sizeof *text);
-    octavo_argument in[] = {{"pixels", {OCTAVO_U8, 4, {2, 8, 8, 3}, pixels}},
-                            {"input_ids", {OCTAVO_I32, 2, {2, 3}, (void *)ids}}};
-    octavo_argument out[] = {{"image_embeds", {OCTAVO_F32, 2, {2, image_dim}, image}},
-                             {"text_embeds", {OCTAVO_F32, 2, {2, text_dim}, text}}};
+    octavo_argument in[] = {
+        {.name = "pixels",
+         .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {2, 8, 8, 3}, .data = pixels}},
+        {.name = "input_ids",
+         .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {2, 3}, .data = (void *)ids}}};
+    octavo_argument out[] = {
+        {.name = "image_embeds",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, image_dim}, .data = image}},
+        {.name = "text_embeds",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, text_dim}, .data = text}}};
     assert_true(image != NULL && text != NULL);
     oc_error_clear(&error);
-    if (oc_session_run(session, in, 2, out, 2, &error) != OCTAVO_OK) {
+    if (oc_session_run(session, in, 2, out, 2, 0, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     for (int32_t side = 0; side < 2; side++) { /* unit vectors */
@@ -87,7 +109,7 @@ static void sound_graph(void **state) {
     octavo_error error;
     make_graph(NULL, 0, &graph);
     assert_int_equal(make_session(&graph, false, 0, &session, &error), OCTAVO_OK);
-    assert_int_equal(oc_session_savings(session), OC_SAVINGS_ALL);
+    assert_int_equal(oc_model_savings(oc_session_model(session)), OC_SAVINGS_ALL);
     run_everything(session, 3, 3);
     oc_session_free(session);
     oc_graph_free(&graph);
@@ -179,17 +201,21 @@ static void the_smaller_table_counts(void **state) {
     octavo_error error;
     make_graph(changes, OC_COUNT(changes), &graph);
     assert_int_equal(make_session(&graph, true, 0, &session, &error), OCTAVO_OK);
-    octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {1, 3}, (void *)ids}};
-    octavo_argument out = {"text.hidden.9", {OCTAVO_F32, 3, {1, 3, 4}, hidden}};
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, &error), OCTAVO_OK);
+    octavo_argument in = {
+        .name = "input_ids",
+        .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {1, 3}, .data = (void *)ids}};
+    octavo_argument out = {
+        .name = "text.hidden.9",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {1, 3, 4}, .data = hidden}};
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
     in.tensor.data = (void *)(ids + 1);
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, &error), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "token id 7 at row 0, place 2 is outside the vocabulary "
                                           "of 7"));
     in.tensor.shape[1] = 6;
     out.tensor.shape[1] = 6;
     oc_error_clear(&error);
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, &error), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "rows of 6 tokens, the model has 5 positions"));
     oc_session_free(session);
     oc_graph_free(&graph);
@@ -206,11 +232,16 @@ static void only_causal_texts_are_cut(void **state) {
     octavo_error error;
     make_graph(changes, OC_COUNT(changes), &graph);
     assert_int_equal(make_session(&graph, false, OCTAVO_TEXT, &session, &error), OCTAVO_OK);
-    assert_int_equal(oc_session_savings(session), OC_SAVINGS_ALL & ~OC_SAVING(CUT_TEXT));
+    assert_int_equal(oc_model_savings(oc_session_model(session)),
+                     OC_SAVINGS_ALL & ~OC_SAVING(CUT_TEXT));
     for (int32_t i = 0; i < 2; i++) {
-        octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {1, 4}, (void *)ids[i]}};
-        octavo_argument out = {"text_embeds", {OCTAVO_F32, 2, {1, 3}, embeds[i]}};
-        assert_int_equal(oc_session_run(session, &in, 1, &out, 1, &error), OCTAVO_OK);
+        octavo_argument in = {
+            .name = "input_ids",
+            .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {1, 4}, .data = (void *)ids[i]}};
+        octavo_argument out = {
+            .name = "text_embeds",
+            .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, 3}, .data = embeds[i]}};
+        assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
     }
     assert_memory_not_equal(embeds[0], embeds[1], sizeof embeds[0]);
     oc_session_free(session);
@@ -229,9 +260,13 @@ static void odd_hidden_states(void **state) {
     static const int32_t ids[] = {1, 2};
     make_graph(changes, OC_COUNT(changes), &graph);
     assert_int_equal(make_session(&graph, true, 0, &session, &error), OCTAVO_OK);
-    octavo_argument in = {"input_ids", {OCTAVO_I32, 2, {1, 2}, (void *)ids}};
-    octavo_argument out = {"text.hidden.7", {OCTAVO_F32, 2, {1, 3}, row}};
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, &error), OCTAVO_OK);
+    octavo_argument in = {
+        .name = "input_ids",
+        .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {1, 2}, .data = (void *)ids}};
+    octavo_argument out = {
+        .name = "text.hidden.7",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, 3}, .data = row}};
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
     run_everything(session, 3, 3);
     oc_session_free(session);
     oc_graph_free(&graph);
@@ -308,7 +343,9 @@ static octavo_status run_all(oc_session *session, octavo_error *error) {
         octavo_argument *to = binding->is_output ? &out[out_count++] : &in[in_count++];
         size_t elements = 1;
         assert_true(in_count <= 4 && out_count < 64);
-        *to = (octavo_argument){binding->name, {OCTAVO_F32, binding->rank, {0}, NULL}};
+        *to = (octavo_argument){
+            .name = binding->name,
+            .tensor = {.dtype = OCTAVO_F32, .rank = binding->rank, .shape = {0}, .data = NULL}};
         for (int32_t d = 0; d < binding->rank; d++) {
             int64_t dim = binding->shape[d];
             to->tensor.shape[d] = dim < 0 ? sizes[-dim] : dim;
@@ -328,7 +365,7 @@ static octavo_status run_all(oc_session *session, octavo_error *error) {
             in_count--;
         }
     }
-    status = oc_session_run(session, in, in_count, out, out_count, error);
+    status = oc_session_run(session, in, in_count, out, out_count, 0, error);
     for (int32_t i = 0; i < in_count; i++) {
         free(in[i].tensor.data);
     }
@@ -355,17 +392,12 @@ static void mutants_run_or_are_refused(void **state) {
         free(text);
         oc_rng_init(&rng, (uint64_t)i, 99);
         if (mutate(&graph, &rng)) {
-            oc_session_options options = {.savings = (oc_savings)oc_rng_bits(&rng) & OC_SAVINGS_ALL,
-                                          .batch_max = 2,
-                                          .keep_hidden = oc_rng_below(&rng, 2) == 0};
-            oc_weight_source source = {oc_random_read, &graph};
+            oc_savings savings = (oc_savings)oc_rng_bits(&rng) & OC_SAVINGS_ALL;
+            bool keep_hidden = oc_rng_below(&rng, 2) == 0;
             const oc_backend *backend = i % 3 == 0 ? &oc_backend_ref : &oc_backend_cpu;
             allowed++;
-            oc_error_clear(&error);
-            assert_int_equal(
-                backend->open(&(oc_device_options){.threads = 1}, &options.device, &error),
-                OCTAVO_OK);
-            octavo_status status = oc_session_create(&graph, &source, &options, &session, &error);
+            octavo_status status =
+                open_on(backend, &graph, savings, keep_hidden, 0, &session, &error);
             if (status == OCTAVO_OK) {
                 made++;
                 if (run_all(session, &error) != OCTAVO_OK && /* a table became shorter */

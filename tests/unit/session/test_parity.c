@@ -66,17 +66,18 @@ static void compare(const char *name, const octavo_tensor *want, const float *go
 }
 
 /* Runs the reference's inputs, all rows at once, and compares every output that it has. */
-static distance run_reference(const octavo_engine *engine, const octavo_tool_tensors *reference,
+static distance run_reference(octavo_engine *engine, const octavo_tool_tensors *reference,
                               oc_test_device device) {
     octavo_error error;
     distance out = {.cosine = 1};
     const octavo_tensor *mask = oc_test_tensor(reference, "attention_mask");
     int32_t batch = (int32_t)oc_test_tensor(reference, "input_ids")->shape[0];
     octavo_session *session = oc_test_session(
-        engine, device, (octavo_session_options){.batch_max = batch, .flags = OCTAVO_KEEP_HIDDEN});
-    octavo_argument in[3] = {{"pixel_values", *oc_test_tensor(reference, "pixel_values")},
-                             {"input_ids", *oc_test_tensor(reference, "input_ids")},
-                             {"attention_mask", *mask}};
+        engine, device, (oc_test_options){.batch_max = batch, .flags = OCTAVO_KEEP_HIDDEN});
+    octavo_argument in[3] = {
+        {.name = "pixel_values", .tensor = *oc_test_tensor(reference, "pixel_values")},
+        {.name = "input_ids", .tensor = *oc_test_tensor(reference, "input_ids")},
+        {.name = "attention_mask", .tensor = *mask}};
     octavo_argument *outputs =
         calloc((size_t)octavo_session_binding_count(session), sizeof *outputs);
     int32_t count = 0;
@@ -89,13 +90,13 @@ static distance run_reference(const octavo_engine *engine, const octavo_tool_ten
                 fail_msg("the reference has no %s", binding->name);
             }
             octavo_argument *to = &outputs[count++];
-            *to = (octavo_argument){binding->name, *want};
+            *to = (octavo_argument){.name = binding->name, .tensor = *want};
             to->tensor.shape[0] = batch; /* of hidden states it has the first rows only */
             to->tensor.data = malloc((size_t)oc_test_elements(&to->tensor) * sizeof(float));
             assert_non_null(to->tensor.data);
         }
     }
-    if (octavo_session_run(session, in, 3, outputs, count, &error) != OCTAVO_OK) {
+    if (octavo_session_run(session, in, 3, outputs, count, NULL, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     for (int32_t i = 0; i < count; i++) {
@@ -108,7 +109,7 @@ static distance run_reference(const octavo_engine *engine, const octavo_tool_ten
     return out;
 }
 
-static void expect_parity(const char *name, const octavo_engine *engine,
+static void expect_parity(const char *name, octavo_engine *engine,
                           const octavo_tool_tensors *reference, const char *kernel) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t count = oc_test_devices(devices);
@@ -182,13 +183,15 @@ static double run_layer(const octavo_engine *engine, oc_weights *weights, oc_sav
 
 static double run_layers(const char *name, const octavo_tool_tensors *reference,
                          oc_test_device device, oc_savings savings) {
-    const octavo_engine *engine = oc_test_engine(name);
+    octavo_engine *engine = oc_test_engine(name);
     oc_weight_source source = oc_engine_source(engine);
     oc_device_options options = {.tier = device.tier, .threads = 2};
     oc_device *opened = NULL;
     oc_weights *weights = NULL;
     double worst = 0;
-    assert_int_equal(oc_device_open_by_name(device.device, &options, &opened, NULL), OCTAVO_OK);
+    const oc_backend *backend = NULL;
+    assert_int_equal(oc_backend_by_name(device.device, &backend, NULL), OCTAVO_OK);
+    assert_int_equal(backend->open(&options, &opened, NULL), OCTAVO_OK);
     assert_int_equal(oc_weights_create(opened, &source, &weights, NULL), OCTAVO_OK);
     for (int32_t tower = 0; tower < 2; tower++) {
         for (int32_t layer = 0; layer < 2; layer++) {

@@ -102,14 +102,28 @@ static void run_rows(octavo_session *session, const inputs *in, int32_t first, i
         memcpy(pixels + r * image, in->pixels + from * image, (size_t)image);
         memcpy(ids + r * length, in->ids + from * in->length, (size_t)length * sizeof *ids);
     }
-    octavo_argument give[] = {{"pixels", {OCTAVO_U8, 4, {count, in->size, in->size, 3}, pixels}},
-                              {"input_ids", {OCTAVO_I64, 2, {count, length}, ids}}};
+    octavo_argument give[] = {
+        {.name = "pixels",
+         .tensor = {.dtype = OCTAVO_U8,
+                    .rank = 4,
+                    .shape = {count, in->size, in->size, 3},
+                    .data = pixels}},
+        {.name = "input_ids",
+         .tensor = {.dtype = OCTAVO_I64, .rank = 2, .shape = {count, length}, .data = ids}}};
     octavo_argument take[] = {
-        {"image_embeds", {OCTAVO_F32, 2, {count, in->dim}, part->image}},
-        {"text_embeds", {OCTAVO_F32, 2, {count, in->dim}, part->text}},
-        {"image_embeds_raw", {OCTAVO_F32, 2, {count, in->dim}, part->image_raw}},
-        {"text_embeds_raw", {OCTAVO_F32, 2, {count, in->dim}, part->text_raw}},
-        {"logits_per_image", {OCTAVO_F32, 2, {count, count}, part->logits}},
+        {.name = "image_embeds",
+         .tensor =
+             {.dtype = OCTAVO_F32, .rank = 2, .shape = {count, in->dim}, .data = part->image}},
+        {.name = "text_embeds",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {count, in->dim}, .data = part->text}},
+        {.name = "image_embeds_raw",
+         .tensor =
+             {.dtype = OCTAVO_F32, .rank = 2, .shape = {count, in->dim}, .data = part->image_raw}},
+        {.name = "text_embeds_raw",
+         .tensor =
+             {.dtype = OCTAVO_F32, .rank = 2, .shape = {count, in->dim}, .data = part->text_raw}},
+        {.name = "logits_per_image",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {count, count}, .data = part->logits}},
     };
     oc_test_run(session, give, 2, take, 5);
     for (int32_t r = 0; r < count; r++) {
@@ -152,19 +166,19 @@ static void savings_change_nothing(void **state) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t device_count = oc_test_devices(devices);
     for (size_t n = 0; n < (LIGHT ? 1 : OC_COUNT(names)); n++) {
-        const octavo_engine *engine = oc_test_engine(names[n]);
+        octavo_engine *engine = oc_test_engine(names[n]);
         inputs in;
         make_inputs(engine, eos_of(names[n]), &in);
         for (int32_t d = 0; d < device_count; d++) {
             octavo_session *session =
-                oc_test_session(engine, devices[d], (octavo_session_options){.batch_max = ROWS});
+                oc_test_session(engine, devices[d], (oc_test_options){.batch_max = ROWS});
             outputs all = run_all(session, &in);
             octavo_session_free(session);
             for (int32_t s = 0; s < OC_SAVING_COUNT; s++) {
                 const char *name = oc_saving_name(s);
                 session = oc_test_session(
                     engine, devices[d],
-                    (octavo_session_options){.batch_max = ROWS, .disable = name, .threads = 1});
+                    (oc_test_options){.batch_max = ROWS, .disable = name, .threads = 1});
                 outputs without = run_all(session, &in);
                 octavo_session_free(session);
                 double change = relative_rms((float *)&without, (float *)&all, floats);
@@ -192,17 +206,16 @@ static void no_savings_at_all(void **state) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t device_count = oc_test_devices(devices);
     for (size_t n = 0; n < OC_COUNT(names); n++) {
-        const octavo_engine *engine = oc_test_engine(names[n]);
+        octavo_engine *engine = oc_test_engine(names[n]);
         inputs in;
         make_inputs(engine, eos_of(names[n]), &in);
         for (int32_t d = 0; d < device_count; d++) {
             static const char *const everything =
                 "last-row,fold-scale,merge-qkv,fold-pixels,preadd,cut-text,dedup-text";
             octavo_session *with =
-                oc_test_session(engine, devices[d], (octavo_session_options){.batch_max = ROWS});
-            octavo_session *without =
-                oc_test_session(engine, devices[d],
-                                (octavo_session_options){.batch_max = ROWS, .disable = everything});
+                oc_test_session(engine, devices[d], (oc_test_options){.batch_max = ROWS});
+            octavo_session *without = oc_test_session(
+                engine, devices[d], (oc_test_options){.batch_max = ROWS, .disable = everything});
             outputs a = run_all(with, &in), b = run_all(without, &in);
             double change = relative_rms((float *)&b, (float *)&a, floats);
             if (!(change <= limits[n])) {
@@ -227,13 +240,13 @@ static void company_changes_no_bit(void **state) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t device_count = oc_test_devices(devices);
     for (size_t n = 0; n < (LIGHT ? 2 : OC_COUNT(names)); n++) {
-        const octavo_engine *engine = oc_test_engine(names[n]);
+        octavo_engine *engine = oc_test_engine(names[n]);
         inputs in;
         make_inputs(engine, eos_of(names[n]), &in);
         for (int32_t d = 0; d < device_count; d++) {
             outputs alone = {0};
             octavo_session *session = oc_test_session(
-                engine, devices[d], (octavo_session_options){.batch_max = 1, .threads = 1});
+                engine, devices[d], (oc_test_options){.batch_max = 1, .threads = 1});
             for (int32_t r = 0; r < ROWS; r++) {
                 run_rows(session, &in, r, 1, false, in.length, &alone);
             }
@@ -246,9 +259,9 @@ static void company_changes_no_bit(void **state) {
                     }
                     session = oc_test_session(
                         engine, devices[d],
-                        (octavo_session_options){.batch_max = batch,
-                                                 .threads = threads,
-                                                 .tokens_max = batch % 2 == 0 ? 0 : 12 * batch});
+                        (oc_test_options){.batch_max = batch,
+                                          .threads = threads,
+                                          .tokens_max = batch % 2 == 0 ? 0 : 12 * batch});
                     for (int32_t first = 0; first < ROWS; first += batch) {
                         int32_t count = ROWS - first < batch ? ROWS - first : batch;
                         run_rows(session, &in, first, count, batch % 2 == 0,
@@ -275,7 +288,7 @@ static void company_changes_no_bit(void **state) {
 /* Logits are the scaled products of the embeddings, asked for or not. */
 static void logits_are_products(void **state) {
     (void)state;
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     float scale = octavo_engine_describe(engine)->logit_scale, logits[ROWS * ROWS];
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t device_count = oc_test_devices(devices);
@@ -283,7 +296,7 @@ static void logits_are_products(void **state) {
     make_inputs(engine, eos_of("f32"), &in);
     for (int32_t d = 0; d < device_count; d++) {
         octavo_session *session =
-            oc_test_session(engine, devices[d], (octavo_session_options){.batch_max = ROWS});
+            oc_test_session(engine, devices[d], (oc_test_options){.batch_max = ROWS});
         outputs all = run_all(session, &in);
         for (int32_t i = 0; i < ROWS; i++) {
             for (int32_t t = 0; t < ROWS; t++) {
@@ -294,9 +307,18 @@ static void logits_are_products(void **state) {
                 assert_float_equal(all.logits[i * ROWS + t], (float)sum * scale, 1e-5f * scale);
             }
         }
-        octavo_argument give[] = {{"pixels", {OCTAVO_U8, 4, {2, in.size, in.size, 3}, in.pixels}},
-                                  {"input_ids", {OCTAVO_I64, 2, {ROWS, in.length}, in.ids}}};
-        octavo_argument take = {"logits_per_image", {OCTAVO_F32, 2, {2, ROWS}, logits}};
+        octavo_argument give[] = {
+            {.name = "pixels",
+             .tensor = {.dtype = OCTAVO_U8,
+                        .rank = 4,
+                        .shape = {2, in.size, in.size, 3},
+                        .data = in.pixels}},
+            {.name = "input_ids",
+             .tensor = {
+                 .dtype = OCTAVO_I64, .rank = 2, .shape = {ROWS, in.length}, .data = in.ids}}};
+        octavo_argument take = {
+            .name = "logits_per_image",
+            .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, ROWS}, .data = logits}};
         oc_test_run(session, give, 2, &take, 1); /* fewer images than texts, nothing else asked */
         assert_memory_equal(logits, all.logits, 2 * ROWS * sizeof(float));
         octavo_session_free(session);
@@ -313,7 +335,7 @@ static void runs_allocate_nothing(void **state) {
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t device_count = oc_test_devices(devices);
     for (size_t n = 0; n < OC_COUNT(names); n++) {
-        const octavo_engine *engine = oc_test_engine(names[n]);
+        octavo_engine *engine = oc_test_engine(names[n]);
         inputs in;
         int32_t mask[ROWS * 64];
         static float image[ROWS * 64], text[ROWS * 64], logits[ROWS * ROWS],
@@ -323,29 +345,49 @@ static void runs_allocate_nothing(void **state) {
             mask[i] = i % 3 != 1;
         }
         for (int32_t d = 0; d < device_count; d++) {
-            octavo_session *session =
-                oc_test_session(engine, devices[d],
-                                (octavo_session_options){
-                                    .batch_max = ROWS, .threads = 2, .flags = OCTAVO_KEEP_HIDDEN});
+            octavo_session *session = oc_test_session(
+                engine, devices[d],
+                (oc_test_options){.batch_max = ROWS, .threads = 2, .flags = OCTAVO_KEEP_HIDDEN});
             octavo_argument give[] = {
-                {"pixels", {OCTAVO_U8, 4, {ROWS, in.size, in.size, 3}, in.pixels}},
-                {"input_ids", {OCTAVO_I64, 2, {ROWS, in.length}, in.ids}},
-                {"attention_mask", {OCTAVO_I32, 2, {ROWS, in.length}, mask}}};
-            octavo_argument values = {"pixel_values",
-                                      {OCTAVO_F32, 4, {ROWS, 3, in.size, in.size}, in.values}};
+                {.name = "pixels",
+                 .tensor = {.dtype = OCTAVO_U8,
+                            .rank = 4,
+                            .shape = {ROWS, in.size, in.size, 3},
+                            .data = in.pixels}},
+                {.name = "input_ids",
+                 .tensor =
+                     {.dtype = OCTAVO_I64, .rank = 2, .shape = {ROWS, in.length}, .data = in.ids}},
+                {.name = "attention_mask",
+                 .tensor = {
+                     .dtype = OCTAVO_I32, .rank = 2, .shape = {ROWS, in.length}, .data = mask}}};
+            octavo_argument values = {.name = "pixel_values",
+                                      .tensor = {.dtype = OCTAVO_F32,
+                                                 .rank = 4,
+                                                 .shape = {ROWS, 3, in.size, in.size},
+                                                 .data = in.values}};
             octavo_argument take[] = {
-                {"image_embeds", {OCTAVO_F32, 2, {ROWS, in.dim}, image}},
-                {"text_embeds", {OCTAVO_F32, 2, {ROWS, in.dim}, text}},
-                {"logits_per_image", {OCTAVO_F32, 2, {ROWS, ROWS}, logits}},
-                {"text.hidden.1", {OCTAVO_F32, 3, {ROWS, in.length, 96}, hidden}}};
+                {.name = "image_embeds",
+                 .tensor =
+                     {.dtype = OCTAVO_F32, .rank = 2, .shape = {ROWS, in.dim}, .data = image}},
+                {.name = "text_embeds",
+                 .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {ROWS, in.dim}, .data = text}},
+                {.name = "logits_per_image",
+                 .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {ROWS, ROWS}, .data = logits}},
+                {.name = "text.hidden.1",
+                 .tensor = {.dtype = OCTAVO_F32,
+                            .rank = 3,
+                            .shape = {ROWS, in.length, 96},
+                            .data = hidden}}};
             int64_t before = oc_allocations();
             for (int32_t run = 0; run < 5; run++) {
-                assert_int_equal(octavo_session_run(session, give, 3, take, 4, NULL), OCTAVO_OK);
-                assert_int_equal(octavo_session_run(session, &give[1], 1, &take[1], 1, NULL),
+                assert_int_equal(octavo_session_run(session, give, 3, take, 4, NULL, NULL),
                                  OCTAVO_OK);
-                assert_int_equal(octavo_session_run(session, &values, 1, take, 1, NULL), OCTAVO_OK);
+                assert_int_equal(octavo_session_run(session, &give[1], 1, &take[1], 1, NULL, NULL),
+                                 OCTAVO_OK);
+                assert_int_equal(octavo_session_run(session, &values, 1, take, 1, NULL, NULL),
+                                 OCTAVO_OK);
                 /* refusing allocates nothing either */
-                assert_int_equal(octavo_session_run(session, &values, 1, take, 4, NULL),
+                assert_int_equal(octavo_session_run(session, &values, 1, take, 4, NULL, NULL),
                                  OCTAVO_INVALID_ARGUMENT);
             }
             assert_int_equal(oc_allocations() - before, 0);
@@ -356,7 +398,7 @@ static void runs_allocate_nothing(void **state) {
 }
 
 typedef struct worker {
-    const octavo_engine *engine;
+    octavo_engine *engine;
     const inputs *in;
     outputs out;
     bool same;
@@ -365,12 +407,11 @@ typedef struct worker {
 /* Makes a session of its own and runs it over and over. */
 static void *work(void *context) {
     worker *w = context;
-    octavo_session_options options = {
-        .struct_size = sizeof options, .batch_max = ROWS, .threads = 2};
+    oc_test_options options = {.batch_max = ROWS, .threads = 2};
     octavo_session *session = NULL;
     w->same = true;
     for (int32_t i = 0; i < 2; i++) {
-        if (octavo_session_create(w->engine, &options, &session, NULL) != OCTAVO_OK) {
+        if (oc_test_open(w->engine, &options, &session, NULL) != OCTAVO_OK) {
             w->same = false;
             break;
         }
@@ -386,13 +427,13 @@ static void *work(void *context) {
 /* Sessions of one engine are made and run on three threads at once and do not see each other. */
 static void sessions_run_side_by_side(void **state) {
     (void)state;
-    const octavo_engine *engine = oc_test_engine("modelopt-fp8");
+    octavo_engine *engine = oc_test_engine("modelopt-fp8");
     pthread_t threads[3];
     static worker workers[3];
     inputs in;
     make_inputs(engine, eos_of("modelopt-fp8"), &in);
     octavo_session *session = oc_test_session(engine, (oc_test_device){NULL, NULL, "default"},
-                                              (octavo_session_options){.batch_max = ROWS});
+                                              (oc_test_options){.batch_max = ROWS});
     for (int32_t i = 0; i < 3; i++) {
         workers[i] = (worker){.engine = engine, .in = &in, .out = run_all(session, &in)};
     }

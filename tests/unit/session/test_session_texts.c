@@ -24,9 +24,15 @@ static double relative_rms(const float *a, const float *b, size_t count) {
 /* Embeddings of `rows` texts of `length` ids; mask may be NULL. */
 static void embed(octavo_session *session, const int32_t *ids, const int32_t *mask, int32_t rows,
                   int32_t length, float *out) {
-    octavo_argument give[] = {{"input_ids", {OCTAVO_I32, 2, {rows, length}, (void *)ids}},
-                              {"attention_mask", {OCTAVO_I32, 2, {rows, length}, (void *)mask}}};
-    octavo_argument take = {"text_embeds", {OCTAVO_F32, 2, {rows, DIM}, out}};
+    octavo_argument give[] = {
+        {.name = "input_ids",
+         .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {rows, length}, .data = (void *)ids}},
+        {.name = "attention_mask",
+         .tensor = {
+             .dtype = OCTAVO_I32, .rank = 2, .shape = {rows, length}, .data = (void *)mask}}};
+    octavo_argument take = {
+        .name = "text_embeds",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, DIM}, .data = out}};
     oc_test_run(session, give, mask == NULL ? 1 : 2, &take, 1);
 }
 
@@ -41,7 +47,7 @@ static void on_every_device(const char *name,
             char where[128];
             octavo_session *session = oc_test_session(
                 oc_test_engine(name), devices[d],
-                (octavo_session_options){
+                (oc_test_options){
                     .batch_max = 4, .threads = 2, .disable = disabled[i], .towers = OCTAVO_TEXT});
             snprintf(where, sizeof where, "%s on %s without %s", name, devices[d].label,
                      disabled[i] == NULL ? "nothing" : disabled[i]);
@@ -159,7 +165,7 @@ static void hidden_words_do_not_matter(void **state) {
     int32_t a[] = {1022, 40, 41, 42, 43, 1023}, b[] = {1022, 40, 555, 42, 43, 1023};
     for (int32_t d = 0; d < count; d++) {
         octavo_session *session = oc_test_session(oc_test_engine("modelopt-fp8"), devices[d],
-                                                  (octavo_session_options){.towers = OCTAVO_TEXT});
+                                                  (oc_test_options){.towers = OCTAVO_TEXT});
         float x[DIM], y[DIM];
         embed(session, a, mask, 1, 6, x);
         embed(session, b, mask, 1, 6, y);
@@ -182,7 +188,7 @@ static void devices_agree_on_masks(void **state) {
     }
     for (int32_t d = 0; d < count; d++) {
         octavo_session *session = oc_test_session(oc_test_engine("f32"), devices[d],
-                                                  (octavo_session_options){.towers = OCTAVO_TEXT});
+                                                  (oc_test_options){.towers = OCTAVO_TEXT});
         embed(session, three_texts, mask, 3, 12, d == 0 ? want : got);
         if (d > 0 && !(relative_rms(got, want, 3 * DIM) < 4e-6)) {
             fail_msg("%s is %g from the referee", devices[d].label,
@@ -197,7 +203,7 @@ static void integers_of_both_widths(void **state) {
     (void)state;
     octavo_session *session =
         oc_test_session(oc_test_engine("f32"), (oc_test_device){"cpu", NULL, "cpu"},
-                        (octavo_session_options){.towers = OCTAVO_TEXT});
+                        (oc_test_options){.towers = OCTAVO_TEXT});
     int32_t mask[36];
     int64_t long_ids[36], long_mask[36];
     float want[3 * DIM];
@@ -208,17 +214,21 @@ static void integers_of_both_widths(void **state) {
     embed(session, three_texts, mask, 3, 12, want);
     for (int32_t way = 1; way < 4; way++) {
         float got[3 * DIM];
-        octavo_argument give[] = {{"attention_mask",
-                                   {(way & 1) != 0 ? OCTAVO_I64 : OCTAVO_I32,
-                                    2,
-                                    {3, 12},
-                                    (way & 1) != 0 ? (void *)long_mask : (void *)mask}},
-                                  {"input_ids",
-                                   {(way & 2) != 0 ? OCTAVO_I64 : OCTAVO_I32,
-                                    2,
-                                    {3, 12},
-                                    (way & 2) != 0 ? (void *)long_ids : (void *)three_texts}}};
-        octavo_argument take = {"text_embeds", {OCTAVO_F32, 2, {3, DIM}, got}};
+        bool wide_mask = (way & 1) != 0, wide_ids = (way & 2) != 0;
+        octavo_argument give[] = {
+            {.name = "attention_mask",
+             .tensor = {.dtype = wide_mask ? OCTAVO_I64 : OCTAVO_I32,
+                        .rank = 2,
+                        .shape = {3, 12},
+                        .data = wide_mask ? (void *)long_mask : (void *)mask}},
+            {.name = "input_ids",
+             .tensor = {.dtype = wide_ids ? OCTAVO_I64 : OCTAVO_I32,
+                        .rank = 2,
+                        .shape = {3, 12},
+                        .data = wide_ids ? (void *)long_ids : (void *)three_texts}}};
+        octavo_argument take = {
+            .name = "text_embeds",
+            .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {3, DIM}, .data = got}};
         oc_test_run(session, give, 2, &take, 1);
         assert_memory_equal(want, got, sizeof want);
     }
@@ -233,7 +243,7 @@ static void hidden_states_come_out(void **state) {
     (void)state;
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t count = oc_test_devices(devices);
-    const octavo_engine *engine = oc_test_engine("f32");
+    octavo_engine *engine = oc_test_engine("f32");
     static uint8_t pixels[2 * TOKENS * TOKENS * 3];
     static float vision[3][2 * 17 * WIDTH], text[3][4 * 12 * 96], one[12 * 96];
     float image[2][2 * DIM], texts[2][4 * DIM];
@@ -244,21 +254,36 @@ static void hidden_states_come_out(void **state) {
         pixels[i] = (uint8_t)(i * i / 7);
     }
     for (int32_t d = 0; d < count; d++) {
-        octavo_session *keeps =
-            oc_test_session(engine, devices[d],
-                            (octavo_session_options){.batch_max = 4, .flags = OCTAVO_KEEP_HIDDEN});
+        octavo_session *keeps = oc_test_session(
+            engine, devices[d], (oc_test_options){.batch_max = 4, .flags = OCTAVO_KEEP_HIDDEN});
         octavo_session *plain =
-            oc_test_session(engine, devices[d], (octavo_session_options){.batch_max = 4});
-        octavo_argument give[] = {{"pixels", {OCTAVO_U8, 4, {2, TOKENS, TOKENS, 3}, pixels}},
-                                  {"input_ids", {OCTAVO_I32, 2, {4, 12}, ids}}};
-        octavo_argument take[] = {{"image_embeds", {OCTAVO_F32, 2, {2, DIM}, image[0]}},
-                                  {"text_embeds", {OCTAVO_F32, 2, {4, DIM}, texts[0]}},
-                                  {"vision.hidden.0", {OCTAVO_F32, 3, {2, 17, WIDTH}, vision[0]}},
-                                  {"vision.hidden.1", {OCTAVO_F32, 3, {2, 17, WIDTH}, vision[1]}},
-                                  {"vision.hidden.2", {OCTAVO_F32, 3, {2, 17, WIDTH}, vision[2]}},
-                                  {"text.hidden.0", {OCTAVO_F32, 3, {4, 12, 96}, text[0]}},
-                                  {"text.hidden.1", {OCTAVO_F32, 3, {4, 12, 96}, text[1]}},
-                                  {"text.hidden.2", {OCTAVO_F32, 3, {4, 12, 96}, text[2]}}};
+            oc_test_session(engine, devices[d], (oc_test_options){.batch_max = 4});
+        octavo_argument give[] = {
+            {.name = "pixels",
+             .tensor =
+                 {.dtype = OCTAVO_U8, .rank = 4, .shape = {2, TOKENS, TOKENS, 3}, .data = pixels}},
+            {.name = "input_ids",
+             .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {4, 12}, .data = ids}}};
+        octavo_argument take[] = {
+            {.name = "image_embeds",
+             .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, DIM}, .data = image[0]}},
+            {.name = "text_embeds",
+             .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {4, DIM}, .data = texts[0]}},
+            {.name = "vision.hidden.0",
+             .tensor =
+                 {.dtype = OCTAVO_F32, .rank = 3, .shape = {2, 17, WIDTH}, .data = vision[0]}},
+            {.name = "vision.hidden.1",
+             .tensor =
+                 {.dtype = OCTAVO_F32, .rank = 3, .shape = {2, 17, WIDTH}, .data = vision[1]}},
+            {.name = "vision.hidden.2",
+             .tensor =
+                 {.dtype = OCTAVO_F32, .rank = 3, .shape = {2, 17, WIDTH}, .data = vision[2]}},
+            {.name = "text.hidden.0",
+             .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {4, 12, 96}, .data = text[0]}},
+            {.name = "text.hidden.1",
+             .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {4, 12, 96}, .data = text[1]}},
+            {.name = "text.hidden.2",
+             .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {4, 12, 96}, .data = text[2]}}};
         oc_test_run(keeps, give, 2, take, 8);
         take[0].tensor.data = image[1];
         take[1].tensor.data = texts[1];
@@ -271,8 +296,12 @@ static void hidden_states_come_out(void **state) {
             assert_memory_not_equal(vision[i], vision[i] + 17 * WIDTH, 17 * WIDTH * sizeof(float));
         }
         /* alone, and asked for alone, a text's rows are the same */
-        octavo_argument third = {"input_ids", {OCTAVO_I32, 2, {1, 12}, ids + 24}};
-        octavo_argument last = {"text.hidden.2", {OCTAVO_F32, 3, {1, 12, 96}, one}};
+        octavo_argument third = {
+            .name = "input_ids",
+            .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {1, 12}, .data = ids + 24}};
+        octavo_argument last = {
+            .name = "text.hidden.2",
+            .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {1, 12, 96}, .data = one}};
         oc_test_run(keeps, &third, 1, &last, 1);
         assert_memory_equal(one, text[2] + 24 * 96, sizeof one);
         octavo_session_free(keeps);
@@ -298,9 +327,9 @@ static void bindings_are_listed(void **state) {
     };
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         char names[512] = "";
-        octavo_session *session = oc_test_session(
-            oc_test_engine("f32"), (oc_test_device){"cpu", NULL, "cpu"},
-            (octavo_session_options){.towers = cases[i].towers, .flags = cases[i].flags});
+        octavo_session *session =
+            oc_test_session(oc_test_engine("f32"), (oc_test_device){"cpu", NULL, "cpu"},
+                            (oc_test_options){.towers = cases[i].towers, .flags = cases[i].flags});
         int32_t count = octavo_session_binding_count(session);
         for (int32_t b = 0; b < count; b++) {
             const octavo_binding *binding = octavo_session_binding(session, b);

@@ -1,0 +1,267 @@
+/* check.c - see check.h. */
+#include "runtime/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHAPE_TEXT = 120, DIMS = 4 };
+
+const octavo_argument *oc_argument_find(const octavo_argument *arguments, int32_t count,
+                                        const char *name) {
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(arguments[i].name, name) == 0) {
+            return &arguments[i];
+        }
+    }
+    return NULL;
+}
+
+static const octavo_binding *find_binding(const oc_session *session, const char *name,
+                                          bool is_output) {
+    for (int32_t i = 0; i < session->binding_count; i++) {
+        const octavo_binding *binding = &session->bindings[i];
+        if (binding->is_output == (int32_t)is_output && strcmp(binding->name, name) == 0) {
+            return binding;
+        }
+    }
+    return NULL;
+}
+
+/* `symbols`: of a binding, whose negative dimensions stand for the run's sizes. */
+static void shape_text(const int64_t *shape, int32_t rank, bool symbols, char *text) {
+    size_t used = (size_t)snprintf(text, SHAPE_TEXT, "[");
+    for (int32_t i = 0; i < rank && i < OCTAVO_MAX_RANK; i++) {
+        const char *symbol = !symbols                    ? NULL
+                             : shape[i] == OC_DIM_IMAGES ? "images"
+                             : shape[i] == OC_DIM_TEXTS  ? "texts"
+                             : shape[i] == OC_DIM_TOKENS ? "tokens"
+                                                         : NULL;
+        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s", i == 0 ? "" : ",");
+        used += symbol != NULL
+                    ? (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s", symbol)
+                    : (size_t)snprintf(text + used, SHAPE_TEXT - used, "%" PRId64, shape[i]);
+    }
+    snprintf(text + used, SHAPE_TEXT - used, "]");
+}
+
+/* "I32 or I64" */
+static void dtypes_text(uint32_t dtypes, char *text, size_t bytes) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int32_t d = 0; d < 32; d++) {
+        if ((dtypes >> d & 1u) != 0 && used < bytes) {
+            used += (size_t)snprintf(text + used, bytes - used, "%s%s", used == 0 ? "" : " or ",
+                                     octavo_dtype_name((octavo_dtype)d));
+        }
+    }
+}
+
+static octavo_status check_dtype(const octavo_binding *binding, const octavo_tensor *tensor,
+                                 octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *name = octavo_dtype_name(tensor->dtype), *hint = "";
+    char want[48];
+    if (name != NULL && (binding->dtypes >> tensor->dtype & 1u) != 0) {
+        goto done;
+    }
+    dtypes_text(binding->dtypes, want, sizeof want);
+    if (name == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has dtype number %d, which is none; %s is wanted", binding->name,
+                (int)tensor->dtype, want);
+    }
+    if (strcmp(binding->name, "pixels") == 0 && tensor->dtype == OCTAVO_F32) {
+        hint = " (floats go to pixel_values)";
+    } else if (strcmp(binding->name, "pixel_values") == 0 && tensor->dtype == OCTAVO_U8) {
+        hint = " (bytes go to pixels)";
+    }
+    OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s has dtype %s, %s is wanted%s",
+            binding->name, name, want, hint);
+done:
+    return status;
+}
+
+/* Where the data lie; they have `count` elements, if that fits anywhere. */
+static octavo_status check_place(const oc_session *session, const octavo_binding *binding,
+                                 const octavo_tensor *tensor, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t element = octavo_dtype_bytes(tensor->dtype);
+    int64_t dense = 1;
+    if (tensor->memory != OCTAVO_MEMORY_HOST || tensor->device != 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s lies in memory %d of device %d, the device %s takes the host's memory, which "
+                "is 0 of device 0",
+                binding->name, (int)tensor->memory, tensor->device, session->device->backend->name);
+    }
+    if (tensor->flags != 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has flags 0x%" PRIx32 ", none is known", binding->name, tensor->flags);
+    }
+    for (int32_t i = tensor->rank - 1; i >= 0; i--) {
+        if (tensor->strides[i] != 0 && tensor->strides[i] != dense && tensor->shape[i] != 1) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "%s has stride %" PRId64 " in dimension %d, dense rows have %" PRId64,
+                    binding->name, tensor->strides[i], i, dense);
+        }
+        dense *= tensor->shape[i];
+    }
+    if (tensor->const_data == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "the data of %s are NULL",
+                binding->name);
+    }
+    if ((uintptr_t)tensor->const_data % element != 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "the data of %s lie at %p, elements of %s need a multiple of %zu", binding->name,
+                tensor->const_data, octavo_dtype_name(tensor->dtype), element);
+    }
+done:
+    return status;
+}
+
+/* What the session has memory and the model positions for. */
+static octavo_status check_sizes(const oc_session *session, const int64_t dims[DIMS],
+                                 octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int64_t images = dims[-OC_DIM_IMAGES], texts = dims[-OC_DIM_TEXTS];
+    if (images > session->batch_max || texts > session->batch_max) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%" PRId64 " images and %" PRId64
+                " texts, the session was made for %d rows of each (batch_max)",
+                images, texts, session->batch_max);
+    }
+    if (dims[-OC_DIM_TOKENS] > session->model->positions_max) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "input_ids has rows of %" PRId64 " tokens, the model has %d positions",
+                dims[-OC_DIM_TOKENS], session->model->positions_max);
+    }
+done:
+    return status;
+}
+
+/* dims[-OC_DIM_...] holds what is known of the run's sizes (0: not yet) and learns from inputs. */
+static octavo_status check_tensor(const oc_session *session, const octavo_argument *argument,
+                                  bool is_output, int64_t dims[DIMS], octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const octavo_tensor *tensor = &argument->tensor;
+    const octavo_binding *binding = find_binding(session, argument->name, is_output);
+    char want[SHAPE_TEXT], have[SHAPE_TEXT];
+    if (binding == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "this session has no %s called %.64s%s", is_output ? "output" : "input",
+                argument->name,
+                is_output && strstr(argument->name, ".hidden.") != NULL
+                    ? " (hidden states need a model loaded with OCTAVO_KEEP_HIDDEN)"
+                    : "");
+    }
+    OC_TRY(check_dtype(binding, tensor, error));
+    shape_text(binding->shape, binding->rank, true, want);
+    if (tensor->rank != binding->rank) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has rank %d, it must be %d: %s", binding->name, tensor->rank, binding->rank,
+                want);
+    }
+    shape_text(tensor->shape, tensor->rank, false, have);
+    for (int32_t i = 0; i < tensor->rank; i++) {
+        int64_t expected = binding->shape[i];
+        if (expected < 0) {
+            int64_t *known = &dims[-expected];
+            if (!is_output && *known == 0) {
+                *known = tensor->shape[i];
+            }
+            expected = *known;
+        }
+        if (tensor->shape[i] < 1) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "%s has shape %s, dimension %d must be at least 1 of %s", binding->name, have,
+                    i, want);
+        }
+        if (tensor->shape[i] != expected) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "%s has shape %s, it must be %s, and dimension %d of this run %" PRId64,
+                    binding->name, have, want, i, expected);
+        }
+    }
+    OC_TRY(check_sizes(session, dims, error));
+    OC_TRY(check_place(session, binding, tensor, error));
+done:
+    return status;
+}
+
+/* Every argument has a name of its own. */
+static octavo_status check_names(const octavo_argument *arguments, int32_t count, const char *what,
+                                 octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if (count < 0 || (count > 0 && arguments == NULL)) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s_count is %d%s", what, count,
+                count < 0 ? "" : " and the list is NULL");
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (arguments[i].name == NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %d has no name", what, i);
+        }
+        if (oc_argument_find(arguments, i, arguments[i].name) != NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %.64s is given twice",
+                    what, arguments[i].name);
+        }
+    }
+done:
+    return status;
+}
+
+/* Whether everything that the output depends on is given. */
+static octavo_status check_source(const oc_session *session, const octavo_argument *output,
+                                  const int64_t dims[DIMS], octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const octavo_binding *binding = find_binding(session, output->name, true);
+    for (int32_t d = 0; binding != NULL && d < binding->rank; d++) {
+        if (binding->shape[d] < 0 && dims[-binding->shape[d]] == 0) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "output %s needs %s, which is not given", output->name,
+                    binding->shape[d] == OC_DIM_IMAGES ? "pixels or pixel_values" : "input_ids");
+        }
+    }
+done:
+    return status;
+}
+
+octavo_status oc_call_read(const oc_session *session, const octavo_argument *inputs,
+                           int32_t input_count, const octavo_argument *outputs,
+                           int32_t output_count, oc_call *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int64_t dims[DIMS] = {0}; /* -OC_DIM_IMAGES, ... */
+    OC_TRY(check_names(inputs, input_count, "input", error));
+    OC_TRY(check_names(outputs, output_count, "output", error));
+    *out = (oc_call){
+        .pixels = oc_argument_find(inputs, input_count, "pixels"),
+        .values = oc_argument_find(inputs, input_count, "pixel_values"),
+        .ids = oc_argument_find(inputs, input_count, "input_ids"),
+        .mask = oc_argument_find(inputs, input_count, "attention_mask"),
+        .logits = oc_argument_find(outputs, output_count, "logits_per_image"),
+        .outputs = outputs,
+        .output_count = output_count,
+    };
+    if (out->pixels != NULL && out->values != NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "both pixels and pixel_values are given, only one of them can be used");
+    }
+    if (out->mask != NULL && out->ids == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "attention_mask is given without input_ids");
+    }
+    if (out->ids != NULL) { /* first: what the mask is held against */
+        OC_TRY(check_tensor(session, out->ids, false, dims, error));
+    }
+    for (int32_t i = 0; i < input_count; i++) {
+        OC_TRY(check_tensor(session, &inputs[i], false, dims, error));
+    }
+    for (int32_t i = 0; i < output_count; i++) {
+        OC_TRY(check_source(session, &outputs[i], dims, error));
+        OC_TRY(check_tensor(session, &outputs[i], true, dims, error));
+    }
+    out->images = (int32_t)dims[-OC_DIM_IMAGES];
+    out->texts = (int32_t)dims[-OC_DIM_TEXTS];
+    out->tokens = (int32_t)dims[-OC_DIM_TOKENS];
+done:
+    return status;
+}

@@ -1,0 +1,215 @@
+/* model.c - packing a graph's weights for a device, and the programs that sessions run. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "runtime/layers.h"
+#include "runtime/model_fields.h"
+#include "runtime/program.h"
+
+/* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
+enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };
+
+static const char *const program_names[] = {
+#define XX(name, text) text,
+    OC_PROGRAM_MAP(XX)
+#undef XX
+};
+
+const char *oc_program_name(oc_program_kind kind) {
+    return program_names[kind];
+}
+
+/* -- programs ------------------------------------------------------------------------------ */
+
+static bool is_listed(const char *const *names, int32_t count, const char *name) {
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The outputs of a tower that the graph has, hidden states with keep_hidden, observed values. */
+static octavo_status tower_outputs(const oc_model *model, bool text, const char *const *observed,
+                                   int32_t observed_count, const char **names, int32_t *count,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_graph *graph = model->graph;
+    const char *prefix = text ? "text." : "vision.";
+    const char *hidden = text ? "text.hidden." : "vision.hidden.";
+    const char *embeds = text ? "text_embeds" : "image_embeds";
+    *count = 0;
+    for (oc_value v = 0; v < graph->node_count; v++) {
+        const char *name = graph->nodes[v].name;
+        bool wanted = strncmp(name, embeds, strlen(embeds)) == 0 ||
+                      (model->keep_hidden && strncmp(name, hidden, strlen(hidden)) == 0) ||
+                      (strncmp(name, prefix, strlen(prefix)) == 0 &&
+                       is_listed(observed, observed_count, name));
+        if (wanted && *count == PROGRAM_OUTPUTS_MAX) {
+            OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                    "more than %d outputs of one tower", PROGRAM_OUTPUTS_MAX);
+        }
+        if (wanted) {
+            names[(*count)++] = name;
+        }
+    }
+done:
+    return status;
+}
+
+bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers) {
+    const int32_t both = OCTAVO_IMAGE | OCTAVO_TEXT;
+    switch (kind) {
+    case OC_PROGRAM_IMAGE_BYTES:
+    case OC_PROGRAM_IMAGE_VALUES:
+        return (towers & OCTAVO_IMAGE) != 0;
+    case OC_PROGRAM_TEXT:
+        return (towers & OCTAVO_TEXT) != 0;
+    case OC_PROGRAM_LOGITS:
+        return (towers & both) == both && oc_graph_find(model->graph, "logits_per_image") >= 0;
+    case OC_PROGRAM_COUNT:
+        break;
+    }
+    return false;
+}
+
+octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, oc_device *device,
+                            const oc_plan_limits *limits, const char *const *observed,
+                            int32_t observed_count, oc_plan *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    static const char *const values = "pixel_values", *const embeds[] = {"image_embeds",
+                                                                         "text_embeds"};
+    static const char *const logits = "logits_per_image";
+    const char *outputs[PROGRAM_OUTPUTS_MAX];
+    oc_program program = {.device = device, .weights = model->weights, .savings = model->savings};
+    bool text = kind == OC_PROGRAM_TEXT;
+    pthread_mutex_lock(&model->lock);
+    if (kind == OC_PROGRAM_LOGITS) {
+        program.inputs = embeds;
+        program.input_count = 2;
+        program.outputs = &logits;
+        program.output_count = 1;
+    } else {
+        OC_TRY(tower_outputs(model, text, observed, observed_count, outputs, &program.output_count,
+                             error));
+        program.inputs = &values;
+        program.input_count = kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0;
+        program.outputs = outputs;
+    }
+    OC_TRY(oc_program_create(model->graph, &program, limits, out, error));
+    if (out->takes_pixels != (kind == OC_PROGRAM_IMAGE_BYTES) ||
+        out->takes_values != (kind == OC_PROGRAM_IMAGE_VALUES) || out->takes_ids != text ||
+        out->input_count != (kind == OC_PROGRAM_LOGITS ? 2 : 0)) {
+        oc_plan_free(out);
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "the %s outputs of the graph do not depend on what they should",
+                program_names[kind]);
+    }
+done:
+    pthread_mutex_unlock(&model->lock);
+    return status;
+}
+
+oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tokens) {
+    return (oc_plan_limits){.rows_max = {batch * model->image_tokens, batch, tokens, batch},
+                            .sequence_max = {model->image_tokens, 1, model->positions_max, 1},
+                            .image_size = model->image_size};
+}
+
+octavo_status oc_model_open_device(const oc_model *model, int32_t threads, oc_device **out,
+                                   octavo_error *error) {
+    oc_device_options options = {.tier = model->tier, .threads = threads};
+    return model->device->backend->open(&options, out, error);
+}
+
+/* -- load and release ------------------------------------------------------------------------ */
+
+/* Lowers every program once, for a single row: what a session will need is packed then. */
+static octavo_status pack_all(oc_model *model, const oc_model_options *options,
+                              octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_plan_limits limits = oc_model_limits(model, 1, model->positions_max);
+    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
+        oc_plan plan = {0};
+        OC_TRY(oc_progress(options->progress, options->progress_user, "packing weights",
+                           (uint64_t)kind, OC_PROGRAM_COUNT, error));
+        if (oc_model_has(model, (oc_program_kind)kind, model->towers)) {
+            OC_TRY(oc_model_plan(model, (oc_program_kind)kind, model->device, &limits, NULL, 0,
+                                 &plan, error));
+            oc_plan_free(&plan);
+        }
+    }
+done:
+    return status;
+}
+
+octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *source,
+                            const oc_model_options *options, oc_model **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_device_options device = {.tier = options->tier, .threads = options->threads};
+    oc_model *model = calloc(1, sizeof *model);
+    *out = NULL;
+    if (model == NULL) {
+        OC_NO_MEMORY(error, sizeof *model);
+    }
+    atomic_init(&model->holders, 1);
+    pthread_mutex_init(&model->lock, NULL);
+    model->graph = graph;
+    model->savings = options->savings;
+    model->keep_hidden = options->keep_hidden;
+    if (options->keep_hidden) { /* whoever wants every row gets every row */
+        model->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
+    }
+    if (options->tier != NULL && (model->tier = strdup(options->tier)) == NULL) {
+        OC_NO_MEMORY(error, strlen(options->tier) + 1);
+    }
+    OC_TRY(options->backend->open(&device, &model->device, error));
+    OC_TRY(oc_model_read_graph(model, options->towers, error));
+    if (!model->causal) {
+        model->savings &= ~OC_SAVING(CUT_TEXT);
+    }
+    OC_TRY(oc_weights_create(model->device, source, &model->weights, error));
+    OC_TRY(pack_all(model, options, error));
+    OC_TRY(oc_canaries_run(graph, model->weights, model->savings, model->towers, options->canaries,
+                           options->canary_count, &model->canary_share, error));
+    *out = model;
+    model = NULL;
+done:
+    oc_model_release(model);
+    return status;
+}
+
+void oc_model_release(oc_model *model) {
+    if (model == NULL || atomic_fetch_sub(&model->holders, 1) > 1) {
+        return;
+    }
+    oc_weights_free(model->weights);
+    if (model->device != NULL) {
+        model->device->backend->close(model->device);
+    }
+    pthread_mutex_destroy(&model->lock);
+    free(model->tier);
+    free(model);
+}
+
+int32_t oc_model_towers(const oc_model *model) {
+    return model->towers;
+}
+
+oc_savings oc_model_savings(const oc_model *model) {
+    return model->savings;
+}
+
+size_t oc_model_weight_bytes(const oc_model *model) {
+    return oc_weights_bytes(model->weights);
+}
+
+double oc_model_canary_share(const oc_model *model) {
+    return model->canary_share;
+}
+
+oc_device *oc_model_device(const oc_model *model) {
+    return model->device;
+}
