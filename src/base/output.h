@@ -2,7 +2,7 @@
  *
  * Data goes to a temporary neighbour (".NAME.XXXXXXXX.tmp", exclusive), is synced, and takes its
  * final name by rename; the folder is synced too.  A process that is killed leaves at most the
- * temporary behind, never a part under the final name.
+ * temporary behind, never a part under the final name; who writes there next removes that.
  *
  *     oc_output output = OC_OUTPUT_CLOSED;
  *     OC_TRY(oc_output_open(path, &output, error));
@@ -17,6 +17,8 @@
  */
 #ifndef OC_BASE_OUTPUT_H
 #define OC_BASE_OUTPUT_H
+
+#include <dirent.h>
 
 #include "base/status.h"
 
@@ -45,6 +47,7 @@ octavo_status oc_file_save(const char *path, const void *bytes, size_t size, oct
 /* A folder of files.  Files are written into `temporary` by their names, each through oc_output. */
 typedef struct oc_output_folder {
     char *path, *temporary;
+    DIR *held; /* the temporary, locked: base/temporary.h */
 } oc_output_folder;
 
 /* CANNOT_CREATE also where `path` is there and is not an empty folder. */

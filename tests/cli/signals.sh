@@ -21,6 +21,13 @@ PYTHON
     }
     stop SIGINT 130
     stop SIGTERM 143
+    # What nobody could clean up, the next run does; what another one is still writing stays.
+    "$python" stop.py "$octavo" SIGKILL bench --preset ViT-B-32 --tower image --duration 60 --work tmp \
+        >"$work/out" 2>"$work/err"
+    last="bench, killed"
+    assert "nothing was left: the test is none" test -n "$(ls -A tmp)"
+    try 0 bench --preset ViT-B-32 --tower image --duration 0.05 --warmup 0 --work tmp --quiet
+    assert "what the killed run left is still there" test -z "$(ls -A tmp)"
 fi
 "$octavo" help 2>"$work/err" | head -1 >"$work/out"
 last="help | head -1"

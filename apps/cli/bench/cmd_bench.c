@@ -128,7 +128,7 @@ done:
 
 octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_cli_preset preset = {NULL, NULL};
+    oc_cli_preset preset = {.engine = NULL};
     int32_t tower = oc_cli_tower(options);
     oc_cli_bench_run *of = calloc(1, sizeof *of);
     if (!of) {

@@ -21,19 +21,14 @@ octavo_status oc_cli_preset_make(const oc_cli_options *options, oc_cli_preset *o
                                   .threads = options->threads,
                                   .progress = oc_cli_progress_step,
                                   .progress_user = options->progress};
-    *out = (oc_cli_preset){NULL, NULL};
-    char *folder = oc_path_join(given ? given : "/tmp", "octavo-bench-XXXXXX");
-    if (!folder) {
+    *out = (oc_cli_preset){.engine = NULL};
+    char *place = oc_path_join(given ? given : "/tmp", "octavo-bench");
+    if (!place) {
         OC_NO_MEMORY(error, 32);
     }
-    if (!mkdtemp(folder)) {
-        status = oc_fail(error, OCTAVO_CANNOT_CREATE, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
-                         "cannot create a temporary folder %s: %m", folder);
-        free(folder);
-        goto done;
-    }
-    out->folder = folder;
-    oc_cli_guard_folder(folder);
+    OC_TRY(oc_output_folder_open(place, &out->folder, error));
+    oc_cli_guard_output(out->folder.path);
+    const char *folder = out->folder.temporary;
     out->engine = oc_path_join(folder, "preset.octavo");
     checkpoint = options->save_checkpoint ? strdup(options->save_checkpoint)
                                           : oc_path_join(folder, "checkpoint");
@@ -46,15 +41,13 @@ octavo_status oc_cli_preset_make(const oc_cli_options *options, oc_cli_preset *o
     malloc_trim(0); /* what building held is not the engine's */
 done:
     free(checkpoint);
+    free(place);
     return status;
 }
 
 void oc_cli_preset_remove(oc_cli_preset *preset) {
-    if (preset->folder) {
-        oc_cli_remove_folder(preset->folder);
-    }
+    oc_output_folder_abort(&preset->folder);
     oc_cli_guard_nothing();
-    free(preset->folder);
     free(preset->engine);
-    *preset = (oc_cli_preset){NULL, NULL};
+    preset->engine = NULL;
 }

@@ -2,11 +2,12 @@
 #ifndef OC_CLI_PRESET_ENGINE_H
 #define OC_CLI_PRESET_ENGINE_H
 
+#include "base/output.h"
 #include "cli/line/options.h"
 
 typedef struct oc_cli_preset {
-    char *folder; /* temporary, with all that was made */
-    char *engine; /* within */
+    oc_output_folder folder; /* never committed: all that was made goes with it */
+    char *engine;            /* within */
 } oc_cli_preset;
 
 /* Makes the checkpoint of --preset (in --save-checkpoint where given) and builds its engine. */

@@ -17,13 +17,9 @@ octavo_status oc_cli_signals_start(octavo_error *error);
 /* From now on errors are told as this command's.  Texts are borrowed for good. */
 void oc_cli_signals_about(const char *what, const char *where, bool json);
 
-/* An output file or folder whose temporary neighbours (base/output.h) must go; or a folder of
- * temporary files that must go with all it holds.  Borrowed until oc_cli_guard_nothing. */
+/* An output file or folder whose temporary neighbours (base/output.h) must go.  Borrowed until
+ * oc_cli_guard_nothing. */
 void oc_cli_guard_output(const char *path);
-void oc_cli_guard_folder(const char *path);
 void oc_cli_guard_nothing(void);
-
-/* Removes a folder with all it holds; links are not followed. */
-void oc_cli_remove_folder(const char *path);
 
 #endif

@@ -190,3 +190,11 @@ const char *oc_path_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+char *oc_path_parent(const char *path) {
+    size_t length = (size_t)(oc_path_name(path) - path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    return length ? strndup(path, length) : strdup(".");
+}

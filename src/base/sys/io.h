@@ -70,5 +70,7 @@ void oc_listing_free(oc_listing *listing); /* a zeroed one is accepted */
 char *oc_path_join(const char *folder, const char *name);
 /* The part behind the last '/'; within `path`. */
 const char *oc_path_name(const char *path);
+/* The folder that `path` lies in, "." where it names none; NULL when memory is out: free() it. */
+char *oc_path_parent(const char *path);
 
 #endif

@@ -11,32 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/size.h"
 #include "base/sys/io.h"
+#include "base/temporary.h"
 
 enum {
     NAME_TRIES = 100, /* 64 random bits make even a second one unlikely */
     WRITE_MAX = 1 << 30
 };
-
-/* The folder that `path` lies in; NULL when memory is out: free() it. */
-static char *parent_of(const char *path) {
-    size_t length = (size_t)(oc_path_name(path) - path);
-    while (length > 1 && path[length - 1] == '/') {
-        length--;
-    }
-    return length ? strndup(path, length) : strdup(".");
-}
-
-/* ".NAME.XXXXXXXXXXXXXXXX.tmp" beside `path`; long names are cut so that it stays a legal name. */
-static char *temporary_of(const char *path) {
-    char *text = NULL;
-    const char *name = oc_path_name(path);
-    int length = asprintf(&text, "%.*s.%.200s.%016" PRIx64 ".tmp", (int)(name - path), path, name,
-                          oc_hash_key());
-    return length < 0 ? NULL : text;
-}
 
 /* So that the names in a folder survive a power cut.  Some file systems cannot: that is no error.
  */
@@ -55,7 +37,7 @@ done:
 
 static octavo_status sync_parent(const char *path, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    char *parent = parent_of(path);
+    char *parent = oc_path_parent(path);
     if (!parent) {
         OC_NO_MEMORY(error, strlen(path) + 1);
     }
@@ -82,15 +64,20 @@ octavo_status oc_output_open(const char *path, oc_output *out, octavo_error *err
                 "cannot create %s: it is there and is %s", path,
                 S_ISDIR(info.st_mode) ? "a folder" : "no regular file");
     }
+    oc_temporary_sweep(path);
     for (int i = 0; i < NAME_TRIES && out->fd < 0; i++) {
         free(out->temporary);
-        out->temporary = temporary_of(path);
+        out->temporary = oc_temporary_name(path);
         if (!out->temporary) {
             OC_NO_MEMORY(error, strlen(path) + 32);
         }
         out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (out->fd < 0 && errno != EEXIST) {
             break;
+        }
+        if (out->fd >= 0 && !oc_temporary_hold(out->fd, out->temporary)) {
+            close(out->fd);
+            out->fd = -1;
         }
     }
     if (out->fd < 0) {
@@ -154,9 +141,11 @@ octavo_status oc_output_append(oc_output *output, const void *bytes, size_t size
 
 octavo_status oc_output_commit(oc_output *output, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    int held = -1;
     if (fsync(output->fd) != 0 && errno != EINVAL) {
         OC_FAIL(error, OCTAVO_IO, OCTAVO_NO_OFFSET, "cannot write %s to disk: %m", output->path);
     }
+    held = dup(output->fd); /* keeps the lock until the file has its name */
     /* After close, whatever happens, the file is no longer ours to close. */
     int closed = close(output->fd);
     output->fd = -1;
@@ -171,6 +160,9 @@ octavo_status oc_output_commit(oc_output *output, octavo_error *error) {
     output->temporary = NULL;
     OC_TRY(sync_parent(output->path, error));
 done:
+    if (held >= 0) {
+        close(held);
+    }
     if (status) {
         oc_error_path(error, output->path);
     }
@@ -218,7 +210,6 @@ done:
 
 octavo_status oc_output_folder_open(const char *path, oc_output_folder *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    bool made = false;
     size_t length = strlen(path);
     *out = (oc_output_folder){0};
     while (length > 1 && path[length - 1] == '/') {
@@ -234,18 +225,30 @@ octavo_status oc_output_folder_open(const char *path, oc_output_folder *out, oct
                 "cannot create a folder at \"%s\": give it a name", path);
     }
     OC_TRY(check_vacant(out->path, error));
-    for (int i = 0; i < NAME_TRIES && !made; i++) {
+    oc_temporary_sweep(out->path);
+    for (int i = 0; i < NAME_TRIES && !out->held; i++) {
         free(out->temporary);
-        out->temporary = temporary_of(out->path);
+        out->temporary = oc_temporary_name(out->path);
         if (!out->temporary) {
             OC_NO_MEMORY(error, length + 32);
         }
-        made = mkdir(out->temporary, 0777) == 0;
-        if (!made && errno != EEXIST) {
+        if (mkdir(out->temporary, 0777) != 0) {
+            if (errno != EEXIST) {
+                break;
+            }
+            continue;
+        }
+        out->held = opendir(out->temporary);
+        if (!out->held) {
+            rmdir(out->temporary);
             break;
         }
+        if (!oc_temporary_hold(dirfd(out->held), out->temporary)) {
+            closedir(out->held);
+            out->held = NULL;
+        }
     }
-    if (!made) {
+    if (!out->held) {
         OC_FAIL(error, OCTAVO_CANNOT_CREATE, OCTAVO_NO_OFFSET, "cannot create folder %s: %m",
                 out->path);
     }
@@ -278,15 +281,11 @@ done:
 }
 
 void oc_output_folder_abort(oc_output_folder *output) {
-    DIR *folder = output->temporary ? opendir(output->temporary) : NULL;
-    if (folder) {
-        for (const struct dirent *entry; (entry = readdir(folder));) {
-            unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-        closedir(folder);
-    }
     if (output->temporary) {
-        rmdir(output->temporary);
+        oc_temporary_remove(output->temporary);
+    }
+    if (output->held) {
+        closedir(output->held);
     }
     free(output->path);
     free(output->temporary);
