@@ -262,3 +262,14 @@ done:
     oc_buffer_free(&value);
     return status;
 }
+
+octavo_status oc_plain_config(oc_slice config, oc_buffer *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_slice space, rest;
+    bool any;
+    OC_TRY(copy_members(config, out, &space, &rest, &any, error));
+    oc_buffer_append(out, rest.data, rest.length);
+    OC_TRY(oc_buffer_status(out, error));
+done:
+    return status;
+}

@@ -47,6 +47,9 @@ typedef struct oc_fp8_excluded {
 octavo_status oc_fp8_config(oc_fp8_layout layout, oc_slice config, const oc_fp8_excluded *excluded,
                             oc_buffer *out, octavo_error *error);
 
+/* The same of a checkpoint that is not quantized: without a quantization_config. */
+octavo_status oc_plain_config(oc_slice config, oc_buffer *out, octavo_error *error);
+
 /* Appends hf_quant_config.json; nothing for a layout without. */
 octavo_status oc_fp8_hf_config(oc_fp8_layout layout, const oc_fp8_excluded *excluded,
                                oc_buffer *out, octavo_error *error);

@@ -7,7 +7,7 @@
 #include "base/size.h"
 #include "base/sys/io.h"
 #include "checkpoint/files/safetensors_write.h"
-#include "checkpoint/quant/glob.h"
+#include "quantize/folder.h"
 
 enum { PIECE = 1 << 14 }; /* codes or bytes that are written at a time */
 
@@ -26,19 +26,6 @@ typedef struct tensor_list {
     int32_t count;
     oc_arena names;
 } tensor_list;
-
-static const char *const companions[] = {
-    "tokenizer*",
-    "vocab.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "README*",
-    "LICENSE*",
-    "NOTICE*",
-};
 
 /* -- which tensors ------------------------------------------------------------------------------
  */
@@ -210,19 +197,6 @@ done:
 /* -- other files --------------------------------------------------------------------------------
  */
 
-static octavo_status save(const char *folder, const char *name, const void *bytes, size_t size,
-                          octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char *path = oc_path_join(folder, name);
-    if (path == NULL) {
-        OC_NO_MEMORY(error, strlen(folder) + strlen(name));
-    }
-    OC_TRY(oc_file_save(path, bytes, size, error));
-done:
-    free(path);
-    return status;
-}
-
 static octavo_status write_configs(const oc_fp8_output *output, const char *folder,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -234,11 +208,11 @@ static octavo_status write_configs(const oc_fp8_output *output, const char *fold
                               &size, error));
     OC_TRY(
         oc_fp8_config(output->layout, (oc_slice){config, size}, &output->excluded, &text, error));
-    OC_TRY(save(folder, "config.json", text.data, text.size, error));
+    OC_TRY(oc_folder_save(folder, "config.json", text.data, text.size, error));
     oc_buffer_free(&text);
     OC_TRY(oc_fp8_hf_config(output->layout, &output->excluded, &text, error));
     if (text.size != 0) {
-        OC_TRY(save(folder, "hf_quant_config.json", text.data, text.size, error));
+        OC_TRY(oc_folder_save(folder, "hf_quant_config.json", text.data, text.size, error));
     }
 done:
     oc_buffer_free(&text);
@@ -246,42 +220,12 @@ done:
     return status;
 }
 
-static bool is_companion(const char *name) {
-    for (size_t i = 0; i < OC_COUNT(companions); i++) {
-        if (oc_glob_match(companions[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static octavo_status copy_companions(const oc_checkpoint *checkpoint, const char *folder,
-                                     octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_listing listing = {0};
-    char *bytes = NULL;
-    size_t size = 0;
-    OC_TRY(oc_folder_list(checkpoint->folder, false, OC_LIMIT_FOLDER_FILES, &listing, error));
-    for (uint32_t i = 0; i < listing.count; i++) {
-        if (is_companion(listing.paths[i])) {
-            free(bytes);
-            bytes = NULL;
-            OC_TRY(oc_checkpoint_load(checkpoint, listing.paths[i], OC_LIMIT_TOKENIZER_BYTES,
-                                      &bytes, &size, error));
-            OC_TRY(save(folder, listing.paths[i], bytes, size, error));
-        }
-    }
-done:
-    free(bytes);
-    oc_listing_free(&listing);
-    return status;
-}
-
 octavo_status oc_fp8_write(const oc_fp8_output *output, const char *folder, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     OC_TRY(write_configs(output, folder, error));
-    OC_TRY(copy_companions(output->checkpoint, folder, error));
-    OC_TRY(save(folder, output->record_name, output->record.data, output->record.length, error));
+    OC_TRY(oc_folder_companions(output->checkpoint, folder, error));
+    OC_TRY(oc_folder_save(folder, output->record_name, output->record.data, output->record.length,
+                          error));
     OC_TRY(write_weights(output, folder, error));
 done:
     return status;

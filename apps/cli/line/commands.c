@@ -73,6 +73,12 @@ static const oc_cli_flag quantize_flags[] = {
     END,
 };
 
+static const oc_cli_flag widen_flags[] = {
+    OUTPUT("DIR", "the 16-bit checkpoint folder to write"),
+    CHOICE("precision", precision, "f16|bf16", "of what was FP8; default: f16"),
+    END,
+};
+
 static const oc_cli_flag run_flags[] = {
     MUST("inputs", inputs, "IN.safetensors", "pixels or pixel_values, input_ids, attention_mask"),
     MUST("outputs", outputs, "OUT.safetensors", "the file to write"),
@@ -178,6 +184,10 @@ const oc_cli_command oc_cli_commands[] = {
      "layer's input, and writes an FP8 folder with these scales, which other tools read too.",
      "octavo quantize clip/ --images photos/ --texts captions.txt -o clip-fp8/\n", quantize_flags,
      false, oc_cli_quantize},
+    {"widen", "CKPT", 1, 1, "write a 16-bit checkpoint from an FP8 one", "cannot widen",
+     "FP8 weights become code times scale, rounded once; all other tensors stay as they are. For "
+     "tools that read no FP8, and for quantizing anew.",
+     "octavo widen models/clip-mini-fp8 -o clip-mini-f16\n", widen_flags, false, oc_cli_widen},
     {"run", "E.octavo", 1, 1, "run an engine on tensors from a file", "cannot run",
      "Inputs: pixel_values F32 [B,3,H,W] or pixels U8 [B,H,W,3], already resized; input_ids I64 "
      "or I32 [B,L]; attention_mask, optional. Tensors of other names are ignored with a notice.\n\n"

@@ -59,6 +59,7 @@ void oc_cli_usage(const oc_cli_command *command, oc_buffer *out);
 #define OC_CLI_COMMAND_MAP(XX)                                                                     \
     XX(build)                                                                                      \
     XX(quantize)                                                                                   \
+    XX(widen)                                                                                      \
     XX(run)                                                                                        \
     XX(embed)                                                                                      \
     XX(classify)                                                                                   \

@@ -1,0 +1,34 @@
+/* widen.c - an FP8 checkpoint to a 16-bit folder. */
+#include "quantize/widen.h"
+#include "api/source.h"
+#include "api/tool.h"
+#include "base/output.h"
+
+octavo_status octavo_tool_widen(const char *checkpoint, const char *out, octavo_precision precision,
+                                octavo_progress progress, void *user, int32_t *modules,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_source source = {.checkpoint = NULL};
+    oc_output_folder folder = {0};
+    oc_error_clear(error);
+    *modules = 0;
+    if (precision != OCTAVO_PRECISION_F16 && precision != OCTAVO_PRECISION_BF16) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "FP8 is widened to f16 or bf16, not to precision %d", (int)precision);
+    }
+    OC_TRY(oc_source_open(checkpoint, precision, NULL, &source, error));
+    if (source.fp8_modules == 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "there is nothing to widen: none of its %d linear modules is FP8",
+                source.recipe.module_count);
+    }
+    OC_TRY(oc_output_folder_open(out, &folder, error));
+    OC_TRY(oc_widen(source.checkpoint, precision == OCTAVO_PRECISION_F16 ? OCTAVO_F16 : OCTAVO_BF16,
+                    folder.temporary, progress, user, error));
+    OC_TRY(oc_output_folder_commit(&folder, error));
+    *modules = source.fp8_modules;
+done:
+    oc_output_folder_abort(&folder);
+    oc_source_close(&source);
+    return status;
+}
