@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,11 +108,14 @@ void oc_cli_notice(const oc_cli_options *options, const char *format, ...) {
         return;
     }
     va_list args;
-    char line[1024];
+    char *line = NULL;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    int length = vasprintf(&line, format, args);
     va_end(args);
-    oc_cli_clean(line, false);
-    oc_cli_progress_clear(options->progress);
-    fprintf(stderr, "octavo: %s\n", line);
+    if (length >= 0) {
+        oc_cli_clean(line, false);
+        oc_cli_progress_clear(options->progress);
+        fprintf(stderr, "octavo: %s\n", line);
+        free(line);
+    }
 }
