@@ -85,9 +85,9 @@ int oc_cli_line_bytes(const char *text, int width) {
     while (at > 0 && text[at] != ' ') {
         at--;
     }
-    if (at == 0) { /* a name: behind a folder's, if need be anywhere */
+    if (at == 0) { /* a name: behind one of its parts, if need be anywhere */
         at = most;
-        while (at > 0 && text[at - 1] != '/') {
+        while (at > 0 && !strchr("/.,_-", text[at - 1])) {
             at--;
         }
     }

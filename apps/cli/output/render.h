@@ -29,8 +29,8 @@ void oc_cli_clean(char *text, bool keep_lines);
 
 /* Characters, each taken as one column wide. */
 int oc_cli_text_width(const char *text);
-/* Bytes of the first line of text that is wrapped at so many characters: up to a space or behind a
- * slash where there is one.  1 at least, unless the text is empty. */
+/* Bytes of the first line of text that is wrapped at so many characters: up to a space, or behind
+ * a part of a name, where there is one.  1 at least, unless the text is empty. */
 int oc_cli_line_bytes(const char *text, int width);
 
 /* A table, filled row by row.
