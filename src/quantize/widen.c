@@ -60,7 +60,7 @@ static octavo_status list_tensors(const oc_checkpoint *checkpoint, octavo_dtype 
             shape.dtype = dtype;
         }
         list->from[list->count] = tensor;
-        list->items[list->count++] = (octavo_argument){tensor->name, shape};
+        list->items[list->count++] = (octavo_argument){.name = tensor->name, .tensor = shape};
     }
 done:
     return status;
