@@ -184,7 +184,7 @@ typedef int32_t (*octavo_progress)(void *user, const char *what, uint64_t done, 
 typedef struct octavo_build_options {
     size_t struct_size; /* sizeof(octavo_build_options) */
     octavo_precision precision;
-    int32_t strict;   /* 1: anything that falls back is UNSUPPORTED */
+    int32_t strict;   /* 1: anything that falls back, or is not read, is UNSUPPORTED */
     int32_t threads;  /* 0: one for each usable core */
     int32_t verify;   /* 1: add whole-model canaries and run every canary on the written file */
     const char *keep; /* "GLOB=f16[,GLOB=f16...]": linear layers pinned to 16 bit; NULL: none */

@@ -218,6 +218,12 @@ static octavo_status check_strict(const builder *b) {
                 "product; --strict makes that an error",
                 b->source.recipe.unmerged);
     }
+    if (b->options.strict && b->source.recipe.unread_count != 0) {
+        OC_FAIL(b->error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%d of the checkpoint's tensors are not read, such as %s; --strict makes that an "
+                "error",
+                b->source.recipe.unread_count, b->source.recipe.unread[0]);
+    }
 done:
     return status;
 }

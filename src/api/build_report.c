@@ -34,7 +34,7 @@ void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source) {
 }
 
 /* Modules of one tower by operand types. */
-static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const char *tower) {
+static void write_operands(oc_json_writer *json, const oc_recipe *recipe, int32_t tower) {
     static const octavo_dtype dtypes[] = {OCTAVO_F8_E4M3, OCTAVO_F16, OCTAVO_BF16, OCTAVO_F32};
     oc_json_write_key(json, "operands");
     oc_json_write_array(json);
@@ -45,8 +45,7 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const 
             int64_t parameters = 0;
             for (int32_t i = 0; i < recipe->module_count; i++) {
                 const oc_recipe_module *module = &recipe->modules[i];
-                if (strncmp(module->name, tower, strlen(tower)) == 0 &&
-                    module->weight == dtypes[w] && module->acts == acts) {
+                if (module->tower == tower && module->weight == dtypes[w] && module->acts == acts) {
                     modules++;
                     parameters += module->parameters;
                 }
@@ -68,12 +67,12 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, const 
     oc_json_write_end(json);
 }
 
-static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const char *name,
-                        const char *prefix, const oc_tower_config *tower) {
+static void write_tower(oc_json_writer *json, const oc_recipe *recipe, int32_t which,
+                        const char *name, const oc_tower_config *tower) {
     int64_t parameters = 0, bytes = 0;
     for (int32_t i = 0; i < recipe->module_count; i++) {
         const oc_recipe_module *module = &recipe->modules[i];
-        if (strncmp(module->name, prefix, strlen(prefix)) == 0) {
+        if (module->tower == which) {
             parameters += module->parameters;
             bytes += module->parameters * (int64_t)oc_dtype_bytes(module->weight);
         }
@@ -91,7 +90,7 @@ static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const cha
     oc_json_write_int(json, parameters);
     oc_json_write_key(json, "weight_bytes");
     oc_json_write_int(json, bytes);
-    write_operands(json, recipe, prefix);
+    write_operands(json, recipe, which);
     oc_json_write_end(json);
 }
 
@@ -112,6 +111,12 @@ static void write_widened(oc_json_writer *json, const oc_source *source) {
     oc_json_write_end(json);
     oc_json_write_key(json, "unmerged");
     oc_json_write_int(json, recipe->unmerged);
+    oc_json_write_key(json, "unread");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < recipe->unread_count; i++) {
+        oc_json_write_text(json, recipe->unread[i]);
+    }
+    oc_json_write_end(json);
     oc_json_write_key(json, "notices");
     oc_json_write_array(json);
     for (int32_t i = 0; i < source->checkpoint->notices.count; i++) {
@@ -174,10 +179,10 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
     oc_json_write_key(&json, "towers");
     oc_json_write_array(&json);
     if ((config->towers & OCTAVO_IMAGE) != 0) {
-        write_tower(&json, &source->recipe, "image", "vis", &config->vision.tower);
+        write_tower(&json, &source->recipe, OCTAVO_IMAGE, "image", &config->vision.tower);
     }
     if ((config->towers & OCTAVO_TEXT) != 0) {
-        write_tower(&json, &source->recipe, "text", "text", &config->text.tower);
+        write_tower(&json, &source->recipe, OCTAVO_TEXT, "text", &config->text.tower);
     }
     oc_json_write_end(&json);
     write_widened(&json, source);

@@ -17,7 +17,7 @@ void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source);
 
 /* {"checkpoint","engine","name","precision","seconds","checkpoint_bytes","tensor_bytes",
  *  "engine_bytes","towers":[{"name","layers","width","heads","parameters","weight_bytes","operands":[{"weight",
- *  "acts","modules","parameters"}...]}...],"widened":[{"module","why"}...],"unmerged","notices":[],
+ *  "acts","modules","parameters"}...]}...],"widened":[{"module","why"}...],"unmerged","unread":[],"notices":[],
  *  "canaries":{"layer","model"},"sections":[{"name","bytes"}...]} */
 octavo_status oc_build_report(const oc_source *source, const oc_build_facts *facts,
                               const char *checkpoint, const char *engine, char **out,

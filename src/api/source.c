@@ -90,8 +90,8 @@ octavo_status oc_source_open(const char *path, octavo_precision precision, const
         OC_TRY(oc_preprocessor_load(out->checkpoint, out->config.vision.image_size,
                                     &out->preprocessor, error));
     }
-    OC_TRY(oc_recipe_clip(out->checkpoint, &out->config, &out->preprocessor, &options, &out->recipe,
-                          error));
+    OC_TRY(oc_recipe_build(out->checkpoint, &out->config, &out->preprocessor, &options,
+                           &out->recipe, error));
 done:
     if (status != OCTAVO_OK) {
         oc_source_close(out);

@@ -24,6 +24,28 @@ oc_value oc_build_node(oc_builder *b, const oc_node *node, const char *name) {
     return b->status == OCTAVO_OK ? value : -1;
 }
 
+oc_value oc_build_input(oc_builder *b, const char *name, octavo_dtype dtype, int32_t rank,
+                        int64_t d0, int64_t d1, int64_t d2, int64_t d3) {
+    oc_node node = {.op = OC_OP_INPUT, .type = {dtype, rank, {d0, d1, d2, d3}}};
+    return oc_build_node(b, &node, name);
+}
+
+oc_value oc_build_unary(oc_builder *b, oc_op op, oc_value x, int64_t attribute, const char *name) {
+    oc_node node = {.op = op, .input_count = 1, .inputs = {x}, .i = {attribute}};
+    return oc_build_node(b, &node, name);
+}
+
+oc_value oc_build_binary(oc_builder *b, oc_op op, oc_value x, oc_value y, const char *name) {
+    oc_node node = {.op = op, .input_count = 2, .inputs = {x, y}};
+    return oc_build_node(b, &node, name);
+}
+
+void oc_build_output(oc_builder *b, oc_value value) {
+    if (b->status == OCTAVO_OK) {
+        b->status = oc_graph_add_output(&b->recipe->graph, value, b->error);
+    }
+}
+
 /* Adds `tensor` to the table under `name` and a constant for it. */
 static oc_value add_tensor(oc_builder *b, const char *name, int32_t rank, const int64_t *shape,
                            const oc_recipe_tensor *tensor) {
@@ -137,7 +159,7 @@ static void note_module(oc_builder *b, const char *module, octavo_dtype weight, 
         return;
     }
     recipe->modules[recipe->module_count++] =
-        (oc_recipe_module){name, weight, acts, parameters, why};
+        (oc_recipe_module){name, b->tower, weight, acts, parameters, why};
 }
 
 /* One F32 value as a constant. */
@@ -169,6 +191,23 @@ static oc_value quantize(oc_builder *b, const char *module, oc_value x, float sc
         *quantized = (oc_quantized){value, scale};
     }
     return value;
+}
+
+/* The scale of an FP8 module's input. */
+static float input_scale(oc_builder *b, const char *module, const oc_linear_layout *layout) {
+    float scale = 1.0f;
+    if (b->status == OCTAVO_OK && layout->input_kind == OC_INPUT_STATIC) {
+        b->status = oc_scale_value(layout->input_scale, &scale, b->error);
+    } else if (b->status == OCTAVO_OK) {
+        oc_error_path(b->error, layout->weight->file->path);
+        b->status = oc_fail(
+            b->error, OCTAVO_UNSUPPORTED, layout->weight->offset, __FILE__, __LINE__,
+            "weight %s is FP8, but has no input_scale, as where calibration never reached its "
+            "tower: calibrate with images and texts and export again, or widen the weights with "
+            "--precision f16 (or --keep '%s=f16')",
+            layout->weight->name, module);
+    }
+    return scale;
 }
 
 oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t n, int64_t k,
@@ -205,14 +244,8 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
                           .inputs = {linear.inputs[1], build_scalar(b, tensor, weight.scale)},
                           .f = {1.0f}};
         linear.inputs[1] = oc_build_node(b, &scaled, NULL);
-        if (layout.input_kind == OC_INPUT_STATIC) {
-            float scale = 1.0f;
-            acts = OCTAVO_F8_E4M3;
-            if (b->status == OCTAVO_OK) {
-                b->status = oc_scale_value(layout.input_scale, &scale, b->error);
-            }
-            x = quantize(b, module, x, scale, quantized);
-        }
+        acts = OCTAVO_F8_E4M3;
+        x = quantize(b, module, x, input_scale(b, module, &layout), quantized);
     }
     linear.inputs[0] = x;
     if (bias) {

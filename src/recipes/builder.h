@@ -11,12 +11,27 @@ typedef struct oc_builder {
     oc_recipe *recipe;
     const oc_checkpoint *checkpoint;
     oc_recipe_options options;
+    int32_t tower; /* OCTAVO_IMAGE, OCTAVO_TEXT: that the modules belong to which are added now */
     octavo_status status;
     octavo_error *error;
 } oc_builder;
 
+/* What a file of an architecture has: writes down the graph of a model of this config. */
+typedef void (*oc_recipe_writer)(oc_builder *b, const oc_model_config *config,
+                                 const oc_preprocessor *preprocessor);
+
+/* clip.c */
+void oc_clip_write(oc_builder *b, const oc_model_config *config,
+                   const oc_preprocessor *preprocessor);
+
 /* A node of `op` on `inputs` (-1: left out); name NULL for none. */
 oc_value oc_build_node(oc_builder *b, const oc_node *node, const char *name);
+
+oc_value oc_build_input(oc_builder *b, const char *name, octavo_dtype dtype, int32_t rank,
+                        int64_t d0, int64_t d1, int64_t d2, int64_t d3);
+oc_value oc_build_unary(oc_builder *b, oc_op op, oc_value x, int64_t attribute, const char *name);
+oc_value oc_build_binary(oc_builder *b, oc_op op, oc_value x, oc_value y, const char *name);
+void oc_build_output(oc_builder *b, oc_value value);
 
 /* The checkpoint's tensor `name`, which must have this shape. */
 oc_value oc_build_tensor(oc_builder *b, const char *name, int32_t rank, const int64_t *shape);

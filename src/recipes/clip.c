@@ -9,25 +9,8 @@
 #include <stdio.h>
 
 #include "recipes/builder.h"
-#include "recipes/keep.h"
 
 enum { NAME_BYTES = 160 };
-
-static oc_value input(oc_builder *b, const char *name, octavo_dtype dtype, int32_t rank, int64_t d0,
-                      int64_t d1, int64_t d2, int64_t d3) {
-    oc_node node = {.op = OC_OP_INPUT, .type = {dtype, rank, {d0, d1, d2, d3}}};
-    return oc_build_node(b, &node, name);
-}
-
-static oc_value unary(oc_builder *b, oc_op op, oc_value x, int64_t attribute, const char *name) {
-    oc_node node = {.op = op, .input_count = 1, .inputs = {x}, .i = {attribute}};
-    return oc_build_node(b, &node, name);
-}
-
-static oc_value binary(oc_builder *b, oc_op op, oc_value x, oc_value y, const char *name) {
-    oc_node node = {.op = op, .input_count = 2, .inputs = {x, y}};
-    return oc_build_node(b, &node, name);
-}
 
 /* A tower's name in modules ("vision_model") and in values ("vision"), and what is its own. */
 typedef struct tower {
@@ -60,17 +43,17 @@ static oc_value layer(oc_builder *b, const tower *t, int32_t number, oc_value x)
     mixed = oc_build_node(b, &attention, VALUE("attention"));
     mixed = oc_build_linear(b, MODULE("self_attn.out_proj"), mixed, s->width, s->width, true, NULL,
                             VALUE("out"));
-    x = binary(b, OC_OP_ADD, x, mixed, VALUE("attended"));
+    x = oc_build_binary(b, OC_OP_ADD, x, mixed, VALUE("attended"));
     normed = oc_build_norm(b, MODULE("layer_norm2"), x, s->width, s->eps, VALUE("layer_norm2"));
     mixed =
         oc_build_linear(b, MODULE("mlp.fc1"), normed, s->mlp, s->width, true, NULL, VALUE("fc1"));
-    mixed = unary(b, OC_OP_GELU, mixed, (int64_t)s->act, VALUE("gelu"));
+    mixed = oc_build_unary(b, OC_OP_GELU, mixed, (int64_t)s->act, VALUE("gelu"));
     mixed =
         oc_build_linear(b, MODULE("mlp.fc2"), mixed, s->width, s->mlp, true, NULL, VALUE("fc2"));
 #undef MODULE
 #undef VALUE
     snprintf(value, sizeof value, "%s.hidden.%d", t->value, number + 1);
-    return binary(b, OC_OP_ADD, x, mixed, value);
+    return oc_build_binary(b, OC_OP_ADD, x, mixed, value);
 }
 
 static oc_value image_tower(oc_builder *b, const oc_vision_config *c, const oc_preprocessor *p) {
@@ -80,19 +63,20 @@ static oc_value image_tower(oc_builder *b, const oc_vision_config *c, const oc_p
     int64_t patch_shape[] = {s->width, 3, c->patch, c->patch};
     int64_t class_shape[] = {s->width}, position_shape[] = {tokens, s->width};
     oc_value pixels =
-        input(b, "pixels", OCTAVO_U8, 4, OC_DIM_IMAGES, c->image_size, c->image_size, 3);
+        oc_build_input(b, "pixels", OCTAVO_U8, 4, OC_DIM_IMAGES, c->image_size, c->image_size, 3);
     oc_node normalize = {.op = OC_OP_NORMALIZE_PIXELS,
                          .input_count = 3,
                          .inputs = {pixels, oc_build_values(b, "preprocessor.mean", p->mean, 3),
                                     oc_build_values(b, "preprocessor.std", p->std, 3)}};
     oc_value x = oc_build_node(b, &normalize, "pixel_values");
-    x = binary(b, OC_OP_PATCH_EMBED, x,
-               oc_build_tensor(b, "vision_model.embeddings.patch_embedding.weight", 4, patch_shape),
-               "vision.patch_embedding");
-    x = binary(b, OC_OP_PREPEND,
-               oc_build_tensor(b, "vision_model.embeddings.class_embedding", 1, class_shape), x,
-               NULL);
-    x = binary(
+    x = oc_build_binary(
+        b, OC_OP_PATCH_EMBED, x,
+        oc_build_tensor(b, "vision_model.embeddings.patch_embedding.weight", 4, patch_shape),
+        "vision.patch_embedding");
+    x = oc_build_binary(
+        b, OC_OP_PREPEND,
+        oc_build_tensor(b, "vision_model.embeddings.class_embedding", 1, class_shape), x, NULL);
+    x = oc_build_binary(
         b, OC_OP_ADD_ROWS, x,
         oc_build_tensor(b, "vision_model.embeddings.position_embedding.weight", 2, position_shape),
         "vision.embeddings");
@@ -100,29 +84,30 @@ static oc_value image_tower(oc_builder *b, const oc_vision_config *c, const oc_p
     for (int32_t i = 0; i < s->layers; i++) {
         x = layer(b, &t, i, x);
     }
-    x = unary(b, OC_OP_ROW_AT, x, 0, NULL);
+    x = oc_build_unary(b, OC_OP_ROW_AT, x, 0, NULL);
     x = oc_build_norm(b, "vision_model.post_layernorm", x, s->width, s->eps,
                       "vision.post_layernorm");
     x = oc_build_linear(b, "visual_projection", x, s->projection, s->width, false, NULL,
                         "image_embeds_raw");
-    return unary(b, OC_OP_L2_NORMALIZE, x, 0, "image_embeds");
+    return oc_build_unary(b, OC_OP_L2_NORMALIZE, x, 0, "image_embeds");
 }
 
 static oc_value text_tower(oc_builder *b, const oc_text_config *c) {
     const oc_tower_config *s = &c->tower;
     int64_t token_shape[] = {c->vocabulary, s->width}, position_shape[] = {c->positions, s->width};
-    oc_value ids = input(b, "input_ids", OCTAVO_I32, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0);
-    tower t = {"text_model", "text", s,
-               input(b, "attention_mask", OCTAVO_I32, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0)};
+    oc_value ids = oc_build_input(b, "input_ids", OCTAVO_I32, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0);
+    tower t = {
+        "text_model", "text", s,
+        oc_build_input(b, "attention_mask", OCTAVO_I32, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0)};
     oc_node find_end = {.op = OC_OP_END_OF_TEXT,
                         .input_count = 1,
                         .inputs = {ids},
                         .i = {c->eos_id == 2, c->eos_id}};
     oc_value end = oc_build_node(b, &find_end, "text.end");
-    oc_value x = binary(
+    oc_value x = oc_build_binary(
         b, OC_OP_EMBED_TOKENS, ids,
         oc_build_tensor(b, "text_model.embeddings.token_embedding.weight", 2, token_shape), NULL);
-    x = binary(
+    x = oc_build_binary(
         b, OC_OP_ADD_ROWS, x,
         oc_build_tensor(b, "text_model.embeddings.position_embedding.weight", 2, position_shape),
         "text.hidden.0");
@@ -131,46 +116,30 @@ static oc_value text_tower(oc_builder *b, const oc_text_config *c) {
     }
     x = oc_build_norm(b, "text_model.final_layer_norm", x, s->width, s->eps,
                       "text.final_layer_norm");
-    x = binary(b, OC_OP_ROW_AT, x, end, NULL);
+    x = oc_build_binary(b, OC_OP_ROW_AT, x, end, NULL);
     x = oc_build_linear(b, "text_projection", x, s->projection, s->width, false, NULL,
                         "text_embeds_raw");
-    return unary(b, OC_OP_L2_NORMALIZE, x, 0, "text_embeds");
+    return oc_build_unary(b, OC_OP_L2_NORMALIZE, x, 0, "text_embeds");
 }
 
-octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_model_config *config,
-                             const oc_preprocessor *preprocessor, const oc_recipe_options *options,
-                             oc_recipe *out, octavo_error *error) {
-    oc_builder b = {out, checkpoint, *options, OCTAVO_OK, error};
-    octavo_status status = OCTAVO_OK;
-    oc_value outputs[3] = {-1, -1, -1};
+void oc_clip_write(oc_builder *b, const oc_model_config *config,
+                   const oc_preprocessor *preprocessor) {
     static const int64_t scalar[1] = {0};
-    *out = (oc_recipe){0};
-    oc_graph_init(&out->graph);
-    OC_TRY(oc_keep_check(options->keep, error));
+    oc_value image = -1, text = -1;
     if ((config->towers & OCTAVO_IMAGE) != 0) {
-        outputs[0] = image_tower(&b, &config->vision, preprocessor);
+        b->tower = OCTAVO_IMAGE;
+        image = image_tower(b, &config->vision, preprocessor);
+        oc_build_output(b, image);
     }
     if ((config->towers & OCTAVO_TEXT) != 0) {
-        outputs[1] = text_tower(&b, &config->text);
+        b->tower = OCTAVO_TEXT;
+        text = text_tower(b, &config->text);
+        oc_build_output(b, text);
     }
     if (config->towers == (OCTAVO_IMAGE | OCTAVO_TEXT)) {
-        oc_node logits = {
-            .op = OC_OP_LOGITS,
-            .input_count = 3,
-            .inputs = {outputs[0], outputs[1], oc_build_tensor(&b, "logit_scale", 0, scalar)}};
-        outputs[2] = oc_build_node(&b, &logits, "logits_per_image");
+        oc_node logits = {.op = OC_OP_LOGITS,
+                          .input_count = 3,
+                          .inputs = {image, text, oc_build_tensor(b, "logit_scale", 0, scalar)}};
+        oc_build_output(b, oc_build_node(b, &logits, "logits_per_image"));
     }
-    OC_TRY(b.status);
-    OC_TRY(oc_keep_check_used(options->keep, out->modules, out->module_count, error));
-    for (size_t i = 0; i < OC_COUNT(outputs); i++) {
-        if (outputs[i] >= 0) {
-            OC_TRY(oc_graph_add_output(&out->graph, outputs[i], error));
-        }
-    }
-    OC_TRY(oc_verify(&out->graph, error));
-done:
-    if (status != OCTAVO_OK) {
-        oc_recipe_free(out);
-    }
-    return status;
 }

@@ -30,6 +30,7 @@ typedef struct oc_recipe_tensor {
 /* One linear module, for the build report. */
 typedef struct oc_recipe_module {
     const char *name;
+    int32_t tower;             /* OCTAVO_IMAGE or OCTAVO_TEXT */
     octavo_dtype weight, acts; /* acts: F8_E4M3 or F16, which stands for "float" */
     int64_t parameters;
     const char *why; /* NULL, or why it is not what the checkpoint's scheme says */
@@ -41,6 +42,8 @@ typedef struct oc_recipe {
     int32_t tensor_capacity;
     oc_recipe_module *modules;
     int32_t module_count, module_capacity;
+    const char **unread; /* tensors of the checkpoint that the graph has no use for, by file name */
+    int32_t unread_count;
     int32_t unmerged; /* attentions whose q, k and v have different activation scales */
     oc_arena arena;
 } oc_recipe;
@@ -50,13 +53,13 @@ typedef struct oc_recipe_options {
     const char *keep; /* as octavo_build_options.keep */
 } oc_recipe_options;
 
-/* Builds the graph of a CLIP.  checkpoint has passed oc_quant_check, is borrowed and must outlive
- * the recipe.
+/* Builds the graph of a model; the table of architectures is in recipes.c.  checkpoint has passed
+ * oc_quant_check, gets the notices, and must outlive the recipe.
  *   NOT_FOUND, CORRUPT, UNSUPPORTED  a tensor is missing, has another shape or an unusable scale
  *   INVALID_ARGUMENT  options->keep is malformed or names no module */
-octavo_status oc_recipe_clip(const oc_checkpoint *checkpoint, const oc_model_config *config,
-                             const oc_preprocessor *preprocessor, const oc_recipe_options *options,
-                             oc_recipe *out, octavo_error *error);
+octavo_status oc_recipe_build(oc_checkpoint *checkpoint, const oc_model_config *config,
+                              const oc_preprocessor *preprocessor, const oc_recipe_options *options,
+                              oc_recipe *out, octavo_error *error);
 void oc_recipe_free(oc_recipe *recipe);
 
 /* Rows first .. first + count - 1 of tensor `index` as it is to be stored.  Safe from many threads.

@@ -59,6 +59,7 @@ void oc_recipe_free(oc_recipe *recipe) {
     oc_graph_free(&recipe->graph);
     free(recipe->tensors);
     free(recipe->modules);
+    free(recipe->unread);
     oc_arena_free(&recipe->arena);
     memset(recipe, 0, sizeof *recipe);
 }

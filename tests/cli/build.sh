@@ -52,6 +52,23 @@ fails 65 CORRUPT build pointer -o d.octavo
 err 'git lfs pull'
 rm pointer/model.safetensors
 ln -s ../../blobs/gone pointer/model.safetensors
-fails 66 NOT_FOUND build pointer -o d.octavo
+fails 65 CORRUPT build pointer -o d.octavo
 err 'a link to ../../blobs/gone, which is not there'
+mkdir unfetched
+cp "$tiny"/* unfetched/
+ln -sf ../../blobs/gone unfetched/tokenizer.json
+fails 65 CORRUPT build unfetched -o d.octavo # and is not an engine that takes token ids only
+err 'unfetched/tokenizer.json.*a link to'
 no_file d.octavo
+
+# What the model has no part for is noted; --strict refuses it.
+mkdir surplus
+cp "$tiny"/* surplus/
+sed 's/"num_hidden_layers": 2/"num_hidden_layers": 1/' "$tiny/config.json" >surplus/config.json
+try 0 build surplus -o s.octavo
+out '^note: [0-9]+ tensors are not read, as the model has no such part:'
+try 0 build surplus -o s.octavo --json
+json "it['unread'] and all('layers.1.' in name for name in it['unread'])"
+fails 65 UNSUPPORTED build surplus -o t.octavo --strict
+err 'not read, such as .*--strict makes that an error'
+no_file t.octavo

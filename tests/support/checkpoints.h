@@ -6,6 +6,7 @@
 #include <dirent.h>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/files/safetensors_write.h"
 #include "support/files.h"
 
 /* Copies checkpoint `name`, without its reference, into folder `to`, which is made. */
@@ -102,6 +103,39 @@ static inline void *oc_test_bytes_of(const oc_ckpt_tensor *tensor) {
         fail_msg("%s", error.message);
     }
     return bytes;
+}
+
+/* Adds F32 tensors of one element, 1, to model.safetensors. */
+static inline void oc_test_add_tensors(const char *folder, const char *const *names,
+                                       int32_t count) {
+    octavo_error error;
+    oc_checkpoint *checkpoint = NULL;
+    const char *path = oc_test_path(folder, "model.safetensors");
+    float one = 1;
+    oc_error_clear(&error);
+    assert_int_equal(oc_checkpoint_open(path, &checkpoint, &error), OCTAVO_OK);
+    int32_t old = checkpoint->tensor_count;
+    octavo_argument *tensors = calloc((size_t)(old + count), sizeof *tensors);
+    assert_non_null(tensors);
+    for (int32_t i = 0; i < old; i++) {
+        const oc_ckpt_tensor *from = &checkpoint->tensors[i];
+        tensors[i].name = from->file_name;
+        tensors[i].tensor = (octavo_tensor){
+            .dtype = from->dtype, .rank = from->rank, .data = oc_test_bytes_of(from)};
+        memcpy(tensors[i].tensor.shape, from->shape, sizeof tensors[i].tensor.shape);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        tensors[old + i].name = names[i];
+        tensors[old + i].tensor = (octavo_tensor){.dtype = OCTAVO_F32, .rank = 0, .data = &one};
+    }
+    if (oc_safetensors_save(path, tensors, old + count, NULL, 0, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    for (int32_t i = 0; i < old; i++) {
+        free(tensors[i].tensor.data);
+    }
+    free(tensors);
+    oc_checkpoint_free(checkpoint);
 }
 
 /* How many files and folders there are in a folder, and how many of them are temporaries. */

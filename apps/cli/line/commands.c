@@ -55,7 +55,8 @@ static const oc_cli_flag build_flags[] = {
          "as-checkpoint, the default, keeps the type of each tensor; bf16 and f16 widen FP8; what "
          "makes FP8 is octavo quantize"),
     WORDS("keep", keep, "GLOB=f16[,...]", "pin the linear layers of these names to 16 bit"),
-    SWITCH("strict", strict, "fail where anything would fall back to another precision"),
+    SWITCH("strict", strict,
+           "fail where anything falls back to another precision, or a tensor is not read"),
     SWITCH("verify", verify, "add whole-model canaries and run every canary on the written file"),
     TEXT("report", report, "FILE.json", "write the build report there too"),
     END,

@@ -45,7 +45,7 @@ octavo_status oc_file_open(const char *path, oc_file *out, octavo_error *error) 
         char target[TARGET_MAX];
         int code = errno;
         if (is_dead_link(path, target)) {
-            OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                     "cannot open %s: it is a link to %s, which is not there; a download or "
                     "checkout that did not fetch it left it so",
                     path, target);

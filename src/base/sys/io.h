@@ -7,7 +7,8 @@
  *   IO           the system refuses; its own text is in the sentence.  Not a regular file.  Cut
  *                short since it was opened
  *   UNSUPPORTED  larger than the caller's cap; both sizes are in the sentence
- *   CORRUPT      shorter than asked for; error->offset says where the reading began
+ *   CORRUPT      shorter than asked for; error->offset says where the reading began.  A link to
+ *                nothing, which is not the same as no file
  *   EXHAUSTED    memory is out
  */
 #ifndef OC_BASE_IO_H

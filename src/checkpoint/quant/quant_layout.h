@@ -29,6 +29,7 @@ typedef enum oc_weight_scale {
 
 typedef enum oc_input_scale {
     OC_INPUT_PLAIN = 0, /* the input is not quantized */
+    OC_INPUT_UNKNOWN,   /* the weight is, but no scale says how the input is */
     OC_INPUT_STATIC,    /* one scale, known beforehand */
     OC_INPUT_DYNAMIC    /* a scale for each row, from the row itself */
 } oc_input_scale;
@@ -38,7 +39,7 @@ typedef struct oc_linear_layout {
     oc_weight_scale weight_kind;
     const oc_ckpt_tensor *weight_scale; /* NULL: plain */
     oc_input_scale input_kind;
-    const oc_ckpt_tensor *input_scale; /* NULL: plain or dynamic */
+    const oc_ckpt_tensor *input_scale; /* NULL but for static ones */
 } oc_linear_layout;
 
 /* Checks the quantization of the whole checkpoint, but for the weights' codes: config.json and

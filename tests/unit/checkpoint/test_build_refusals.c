@@ -193,7 +193,10 @@ static void wrong_values(void **state) {
         float value;
         const char *sentence;
     } scales[] = {
-        {"vision_model.encoder.layers.0.mlp.fc1.weight_scale", 0.0f, "0"},
+        {"vision_model.encoder.layers.0.mlp.fc1.weight_scale", 0.0f,
+         "is 0; a scale must be finite, positive and not denormal"},
+        {"vision_model.encoder.layers.0.mlp.fc1.weight_scale", 0.0f,
+         "with that module excluded, or quantize the 16-bit model with `octavo quantize`"},
         {"vision_model.encoder.layers.0.mlp.fc1.weight_scale", -0.5f, "-0.5"},
         {"text_model.encoder.layers.1.mlp.fc2.weight_scale", NAN, "nan"},
         {"text_model.encoder.layers.1.mlp.fc2.input_scale", INFINITY, "inf"},
@@ -227,6 +230,100 @@ static void values_too_large_to_widen(void **state) {
     if (octavo_build(oc_test_path(folder, "c"), oc_test_path(folder, "e.octavo"), NULL, NULL,
                      &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
+    }
+}
+
+/* -- tensors that are more, or less, than the model has ---------------------------------------- */
+
+static const octavo_build_options strict_options = {.struct_size = sizeof strict_options,
+                                                    .strict = 1};
+
+/* Builds folder/c, whose report has all of the parts; strictly it is refused by naming `tensor`,
+ * unless that is NULL. */
+static void expect_noted(const char *const parts[3], const char *tensor) {
+    octavo_error error;
+    char *report = NULL;
+    const char *path = oc_test_path(folder, "e.octavo");
+    if (octavo_build(oc_test_path(folder, "c"), path, NULL, &report, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    for (int32_t i = 0; i < 3 && parts[i] != NULL; i++) {
+        if (strstr(report, parts[i]) == NULL) {
+            fail_msg("no '%s' in\n%s", parts[i], report);
+        }
+    }
+    octavo_free(report);
+    assert_int_equal(unlink(path), 0);
+    if (tensor != NULL) {
+        expect_refused(&strict_options, OCTAVO_UNSUPPORTED,
+                       (const char *const[3]){"tensors are not read, such as", tensor});
+        return;
+    }
+    assert_int_equal(octavo_build(oc_test_path(folder, "c"), path, &strict_options, NULL, &error),
+                     OCTAVO_OK);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Tensors that no part of the model reads are noted with number and names, and refused by `strict`:
+ * layers beyond the config's, adapters that were not merged, a stray scale.  Buffers that every
+ * model makes itself pass, and so does the other tower of a whole model. */
+static void unread_tensors(void **state) {
+    (void)state;
+    char checkpoint[OC_TEST_PATH + 8];
+    snprintf(checkpoint, sizeof checkpoint, "%s/c", folder);
+    start_from("f32");
+    oc_test_edit(checkpoint, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+    expect_noted((const char *const[3]){"16 tensors are not read, as the model has no such part: ",
+                                        "_model.encoder.layers.*.layer_norm1.bias, ",
+                                        "_model.encoder.layers.1.mlp.fc2.weight\""},
+                 "_model.encoder.layers.1.");
+    start_from("f32");
+    oc_test_add_tensors(checkpoint,
+                        (const char *const[]){"text_model.lora_A.default.weight",
+                                              "text_model.1.lora_B.weight",
+                                              "text_model.2.lora_B.weight"},
+                        3);
+    expect_noted((const char *const[3]){"3 tensors are not read", "text_model.*.lora_B.weight (2)",
+                                        "merge_and_unload"},
+                 "lora_");
+    start_from("modelopt-fp8");
+    oc_test_add_tensors(checkpoint, (const char *const[]){"criterion.logit_scale"}, 1);
+    expect_noted((const char *const[3]){"1 tensor is not read, as the model has no such part: "
+                                        "criterion.logit_scale",
+                                        "\"unread\": ["},
+                 "criterion.logit_scale");
+    start_from("f32");
+    oc_test_add_tensors(checkpoint, (const char *const[]){"text_model.embeddings.position_ids"}, 1);
+    expect_noted((const char *const[3]){"\"unread\": []", "\"notices\": []"}, NULL);
+    oc_test_edit(checkpoint, "config.json", "\"CLIPModel\"", "\"CLIPVisionModelWithProjection\"");
+    expect_noted(
+        (const char *const[3]){"38 tensors belong to another part of the model", "\"unread\": []"},
+        NULL);
+}
+
+/* A tower that calibration never reached has FP8 weights and no input_scale: refused with what to
+ * do, and read where the weights are widened. */
+static void uncalibrated_towers(void **state) {
+    (void)state;
+    static const octavo_build_options ways[] = {
+        {.struct_size = sizeof ways[0], .precision = OCTAVO_PRECISION_F16},
+        {.struct_size = sizeof ways[0], .precision = OCTAVO_PRECISION_BF16},
+        {.struct_size = sizeof ways[0], .keep = "text_model.*=f16"}};
+    octavo_error error;
+    start_from("modelopt-fp8");
+    const char *checkpoint = oc_test_path(folder, "c");
+    oc_test_edit_header(checkpoint, "text_model.encoder.layers.0.mlp.fc1.input_scale",
+                        "text_model.encoder.layers.0.mlp.fc1.elsewhere__");
+    expect_refused(NULL, OCTAVO_UNSUPPORTED,
+                   (const char *const[3]){"text_model.encoder.layers.0.mlp.fc1.weight is FP8, but "
+                                          "has no input_scale",
+                                          "calibrate with images and texts and export again",
+                                          "--precision f16"});
+    for (size_t i = 0; i < OC_COUNT(ways); i++) {
+        if (octavo_build(checkpoint, oc_test_path(folder, "e.octavo"), &ways[i], NULL, &error) !=
+            OCTAVO_OK) {
+            fail_msg("way %zu: %s", i, error.message);
+        }
     }
 }
 
@@ -528,6 +625,8 @@ int main(void) {
         TEST(wrong_headers),
         TEST(cut_files),
         TEST(files_cut_while_read),
+        TEST(unread_tensors),
+        TEST(uncalibrated_towers),
         TEST(wrong_values),
         TEST(values_too_large_to_widen),
         TEST(wrong_configs),

@@ -424,12 +424,12 @@ static void test_dead_links(void **state) {
     oc_test_folder(folder);
     const char *path = oc_test_path(folder, "model.safetensors");
     assert_int_equal(symlink("../../blobs/gone", path), 0);
-    expect_refused(folder, OCTAVO_NOT_FOUND,
+    expect_refused(folder, OCTAVO_CORRUPT,
                    "model.safetensors: it is a link to ../../blobs/gone, which is not there");
-    expect_refused(path, OCTAVO_NOT_FOUND, "which is not there");
+    expect_refused(path, OCTAVO_CORRUPT, "which is not there");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("gone", oc_test_path(folder, "model.safetensors.index.json")), 0);
-    expect_refused(folder, OCTAVO_NOT_FOUND, "it is a link to gone, which is not there");
+    expect_refused(folder, OCTAVO_CORRUPT, "it is a link to gone, which is not there");
     oc_test_copy(TINY "/f16/model.safetensors", path);
     assert_int_equal(symlink("gone", oc_test_path(folder, "hf_quant_config.json")), 0);
     expect_opens(folder, &checkpoint);
@@ -437,7 +437,7 @@ static void test_dead_links(void **state) {
     oc_error_clear(&error);
     assert_int_equal(
         oc_checkpoint_load(checkpoint, "hf_quant_config.json", 99, &bytes, &size, &error),
-        OCTAVO_NOT_FOUND);
+        OCTAVO_CORRUPT);
     assert_non_null(strstr(error.message, "which is not there"));
     oc_checkpoint_free(checkpoint);
     oc_test_folder_remove(folder);
