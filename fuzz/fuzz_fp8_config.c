@@ -50,7 +50,7 @@ static void compare(oc_slice before, oc_slice after) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const modules[] = {"visual_projection"};
-    const oc_fp8_excluded excluded = {modules, 1, OCTAVO_IMAGE | OCTAVO_TEXT};
+    const oc_fp8_excluded excluded = {modules, 1, {"text_model", "vision_model"}};
     oc_slice config = {(const char *)data, size};
     for (int layout = OC_FP8_MODELOPT; layout <= OC_FP8_COMPRESSED_TENSORS; layout++) {
         oc_buffer out;

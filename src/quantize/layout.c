@@ -53,11 +53,12 @@ static void write_excluded(oc_json_writer *json, const char *key, const oc_fp8_e
                            bool embeddings) {
     oc_json_write_key(json, key);
     oc_json_write_array(json);
-    if (embeddings && (excluded->towers & OCTAVO_TEXT) != 0) {
-        oc_json_write_text(json, "text_model.embeddings*");
-    }
-    if (embeddings && (excluded->towers & OCTAVO_IMAGE) != 0) {
-        oc_json_write_text(json, "vision_model.embeddings*");
+    for (size_t i = 0; i < OC_COUNT(excluded->roots); i++) {
+        if (embeddings && excluded->roots[i] != NULL) {
+            char glob[OC_LIMIT_TENSOR_NAME + 32];
+            snprintf(glob, sizeof glob, "%s.embeddings*", excluded->roots[i]);
+            oc_json_write_text(json, glob);
+        }
     }
     for (int32_t i = 0; i < excluded->count; i++) {
         oc_json_write_text(json, excluded->modules[i]);

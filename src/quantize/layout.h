@@ -38,7 +38,7 @@ int32_t oc_fp8_scale_rank(oc_fp8_layout layout);
 typedef struct oc_fp8_excluded {
     const char *const *modules; /* linear modules, by path */
     int32_t count;
-    int32_t towers; /* OCTAVO_IMAGE, OCTAVO_TEXT: their embeddings are excluded too */
+    const char *roots[2]; /* paths of towers, whose embeddings are excluded too; NULL: none */
 } oc_fp8_excluded;
 
 /* Appends `config`, the bytes of a config.json, with this layout's quantization_config as its last

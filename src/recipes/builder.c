@@ -40,6 +40,11 @@ oc_value oc_build_binary(oc_builder *b, oc_op op, oc_value x, oc_value y, const 
     return oc_build_node(b, &node, name);
 }
 
+void oc_build_tower(oc_builder *b, int32_t tower, const char *root) {
+    b->tower = tower;
+    b->recipe->roots[tower] = root;
+}
+
 void oc_build_output(oc_builder *b, oc_value value) {
     if (b->status == OCTAVO_OK) {
         b->status = oc_graph_add_output(&b->recipe->graph, value, b->error);

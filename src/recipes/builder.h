@@ -11,7 +11,7 @@ typedef struct oc_builder {
     oc_recipe *recipe;
     const oc_checkpoint *checkpoint;
     oc_recipe_options options;
-    int32_t tower; /* OCTAVO_IMAGE, OCTAVO_TEXT: that the modules belong to which are added now */
+    int32_t tower; /* that the modules belong to which are added now */
     octavo_status status;
     octavo_error *error;
 } oc_builder;
@@ -23,6 +23,9 @@ typedef void (*oc_recipe_writer)(oc_builder *b, const oc_model_config *config,
 /* clip.c */
 void oc_clip_write(oc_builder *b, const oc_model_config *config,
                    const oc_preprocessor *preprocessor);
+
+/* From here on modules are those of a tower; `root` is the path of most of them, static. */
+void oc_build_tower(oc_builder *b, int32_t tower, const char *root);
 
 /* A node of `op` on `inputs` (-1: left out); name NULL for none. */
 oc_value oc_build_node(oc_builder *b, const oc_node *node, const char *name);

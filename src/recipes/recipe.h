@@ -42,6 +42,8 @@ typedef struct oc_recipe {
     int32_t tensor_capacity;
     oc_recipe_module *modules;
     int32_t module_count, module_capacity;
+    const char
+        *roots[3]; /* of towers, by OCTAVO_IMAGE and OCTAVO_TEXT: "vision_model"; NULL: none */
     const char **unread; /* tensors of the checkpoint that the graph has no use for, by file name */
     int32_t unread_count;
     int32_t unmerged; /* attentions whose q, k and v have different activation scales */

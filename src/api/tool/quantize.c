@@ -168,10 +168,10 @@ static octavo_status calibrate_tower(quantizer *q, int32_t tower, const char *da
     bool needed = oc_calibration_needs(&q->calibration, tower);
     if (needed && data == NULL) {
         OC_FAIL(q->error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "the %s tower is to be quantized, but there are no %s to calibrate it on (%s)",
+                "the %s tower is to be quantized, but there are no %s to calibrate it on (%s, or "
+                "--skip '%s*')",
                 image ? "image" : "text", image ? "images" : "texts",
-                image ? "--images DIR, or --skip 'vision_model*'"
-                      : "--texts FILE, or --skip 'text_model*'");
+                image ? "--images DIR" : "--texts FILE", q->source.recipe.roots[tower]);
     }
     if (!needed && data != NULL) {
         oc_notice(&q->source.checkpoint->notices,
@@ -208,6 +208,7 @@ done:
 static octavo_status write_folder(quantizer *q, const char *folder) {
     octavo_status status = OCTAVO_OK;
     oc_calibration_facts facts = {q->method, q->calibration.images, q->calibration.texts};
+    const char *const *roots = q->source.recipe.roots;
     oc_buffer record;
     oc_buffer_init(&record);
     OC_TRY(oc_calibration_write(&facts, q->modules, q->module_count, &record, q->error));
@@ -216,7 +217,7 @@ static octavo_status write_folder(quantizer *q, const char *folder) {
         .layout = q->layout,
         .modules = q->modules,
         .module_count = q->module_count,
-        .excluded = {q->excluded, q->excluded_count, q->source.config.towers},
+        .excluded = {q->excluded, q->excluded_count, {roots[OCTAVO_TEXT], roots[OCTAVO_IMAGE]}},
         .record_name = OC_CALIBRATION_FILE,
         .record = {record.data, record.size},
         .progress = q->options->progress,

@@ -233,7 +233,7 @@ static char *config_of(oc_fp8_layout layout, const char *config, const oc_fp8_ex
 static void test_config(void **state) {
     (void)state;
     const char *modules[] = {"visual_projection"};
-    oc_fp8_excluded excluded = {modules, 1, OCTAVO_IMAGE};
+    oc_fp8_excluded excluded = {modules, 1, {NULL, "vision_model"}};
     static const struct {
         const char *before, *after;
     } cases[] = {
@@ -267,7 +267,7 @@ static void test_config(void **state) {
 static void test_config_is_read(void **state) {
     (void)state;
     const char *modules[] = {"text_projection", "text_model.encoder.layers.1.mlp.fc2"};
-    oc_fp8_excluded excluded = {modules, 2, OCTAVO_IMAGE | OCTAVO_TEXT};
+    oc_fp8_excluded excluded = {modules, 2, {"text_model", "vision_model"}};
     oc_quant_config read = {0};
     octavo_error error = {0};
     oc_buffer hf;
