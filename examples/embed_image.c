@@ -79,7 +79,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "embed_image: %s: %s\n", octavo_status_name(status), error.message);
     }
     free(embedding);
-    octavo_session_free(session); /* before its engine */
+    octavo_session_free(session);
+    octavo_model_free(model);
     octavo_engine_free(engine);
     return status == OCTAVO_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

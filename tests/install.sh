@@ -82,6 +82,20 @@ for by in . by_cmake; do
         fail "the embedding has another length"
 done
 
+say "the C of the README"
+{
+    echo '#include <octavo.h>'
+    echo '#include <stdio.h>'
+    echo 'int main(void) { octavo_engine *engine; octavo_model *model; octavo_session *session;'
+    echo 'octavo_error error; static uint8_t pixels[64 * 64 * 3]; static float embedding[256];'
+    sed -n '/^```c$/,/^```$/p' "$source/README.md" | grep -v '^```'
+    echo 'printf("%+.4f", (double)embedding[0]); }'
+} >readme.c
+cp "$photo" koala.jpg
+# shellcheck disable=SC2046
+gcc -Wno-unused-result readme.c $(pkg-config --cflags --libs octavo) -o readme || fail "it does not compile"
+./embed_image clip.octavo koala.jpg | grep -qF -- "$(./readme) " || fail "it computes something else"
+
 say "errors end in a sentence and a failure"
 if ./embed_image /nowhere "$photo" 2>said; then fail "a missing engine was accepted"; fi
 grep -q 'NOT_FOUND: .*/nowhere' said || { cat said; fail "the sentence does not name the file"; }
