@@ -36,6 +36,8 @@ PYTHON
         done
         assert "the name is not whole" sh -c "awk '/^[^ ]/ {printf \"%s\", \$1}' '$work/out' | grep -q '$name'"
     done
+    wide 80 "$octavo" doctor
+    out '^  tier      here$' # where there is room, there is a gap
     TERM=dumb COLUMNS=60
     export TERM COLUMNS
     wide 60 "$octavo" explain e.octavo

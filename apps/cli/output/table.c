@@ -101,7 +101,8 @@ static bool fit(oc_cli_table *table, int indent, int room) {
         table->columns[c].left_out =
             table->columns[c].mark == '~' && total_of(table, indent) > room;
     }
-    if (total_of(table, indent) - room <= (GAP - 1) * (table->column_count - 1)) {
+    int over = total_of(table, indent) - room;
+    if (over > 0 && over <= (GAP - 1) * (table->column_count - 1)) {
         table->gap = 1; /* rather than a wrapped name */
     }
     while (total_of(table, indent) > room) {
