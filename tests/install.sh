@@ -17,7 +17,8 @@ for file in bin/octavo include/octavo.h lib/liboctavo.so.0 lib/liboctavo.a share
     [ -s "$root/$file" ] || fail "$file is not there"
 done
 say "no file names the folder it was built in; debug information has files of its own"
-named=$(grep -rlF -e "$build" -e "$source" "$root" || true)
+folders=$(printf '%s|%s' "$build" "$source" | sed 's/[].[*^$()+?{}\\]/\\&/g') # "./src/" is no folder "/src"
+named=$(LC_ALL=C grep -arlE "(^|[^.A-Za-z0-9_-])($folders)/" "$root" || true)
 [ -z "$named" ] || fail "names of build folders in" $named
 for file in bin/octavo lib/liboctavo.so.0; do
     path=$(readlink -f "$root/$file")
