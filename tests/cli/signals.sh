@@ -4,7 +4,10 @@ if [ -n "$python" ]; then
 import os, signal, subprocess, sys, time
 octavo, number = sys.argv[1], getattr(signal, sys.argv[2])
 p = subprocess.Popen([octavo, *sys.argv[3:]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-time.sleep(0.4)
+until = time.monotonic() + 60
+while not os.listdir("tmp") and p.poll() is None and time.monotonic() < until:
+    time.sleep(0.02)
+time.sleep(0.3)  # in the midst of it
 p.send_signal(number)
 out, err = p.communicate(timeout=60)
 print(p.returncode, out.decode(), err.decode(), sep="\n")

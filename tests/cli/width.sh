@@ -13,7 +13,8 @@ try:
         out += more
 except OSError:  # so a terminal tells that nobody writes any more
     pass
-sys.stdout.buffer.write(out.replace(b"\r\n", b"\n"))
+out = out.replace(b"\r\n", b"\n").replace(b"\x1b[K", b"")
+sys.stdout.buffer.write(out.replace(b"\r", b"\n"))  # bars are lines too
 sys.exit(child.wait())
 PYTHON
     longest() { awk '{ if (length > n) n = length } END { print n }' "$work/out"; }
