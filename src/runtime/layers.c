@@ -106,6 +106,23 @@ static bool is_last_layer(const oc_graph *graph, const char *output) {
     return false;
 }
 
+/* Rows that one sequence of the value can have: an image's tokens, a text's places. */
+static int64_t rows_most(const oc_graph *graph, const char *name) {
+    oc_value value = oc_graph_find(graph, name);
+    int64_t most = OC_LIMIT_TOKENS;
+    if (value >= 0 && graph->nodes[value].type.rank == 3 && graph->nodes[value].type.dims[1] > 0) {
+        most = graph->nodes[value].type.dims[1];
+    }
+    for (oc_value v = 0; v < value && graph->nodes[value].type.dims[0] == OC_DIM_TEXTS; v++) {
+        const oc_node *node = &graph->nodes[v];
+        if (node->op == OC_OP_ADD_ROWS && node->type.dims[0] == OC_DIM_TEXTS &&
+            graph->nodes[node->inputs[1]].type.dims[0] < most) {
+            most = graph->nodes[node->inputs[1]].type.dims[0];
+        }
+    }
+    return most;
+}
+
 octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
                               int32_t towers, const oc_canary *canaries, int32_t count,
                               double *worst, octavo_error *error) {
@@ -120,10 +137,16 @@ octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_sav
     for (int32_t i = 0; i < count; i++) {
         const oc_canary *canary = &canaries[i];
         const float *want = canary->expected.data;
+        int64_t most = rows_most(graph, canary->input);
         int32_t rows = (int32_t)canary->given.shape[0];
         int32_t columns = (int32_t)canary->given.shape[1], row = -1;
         if (canary->kind != OC_CANARY_LAYER || (canary->tower & towers) == 0) {
             continue;
+        }
+        if (canary->given.shape[0] > most) {
+            OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                    "the canary of %s has %lld rows, the graph allows %lld", canary->output,
+                    (long long)canary->given.shape[0], (long long)most);
         }
         if ((savings & OC_SAVING(LAST_ROW)) != 0 && is_last_layer(graph, canary->output)) {
             row = canary->tower == OCTAVO_TEXT ? rows - 1 : 0;

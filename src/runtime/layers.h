@@ -15,6 +15,7 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_saving
 
 /* Runs every layer canary of the towers; *worst receives the largest deviation as a share of its
  * limit.
+ *   CORRUPT                a canary that does not fit the graph, by its values or its rows
  *   CORRUPT, cause CANARY  a deviation over its limit: layer, deviation, limit and device named */
 octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
                               int32_t towers, const oc_canary *canaries, int32_t count,

@@ -47,6 +47,8 @@ static const attention listed[] = {
      .what = "end row"},
     {2, 16, 2, {20, 11}, .values = OC_VALUES_EQUAL, .what = "equal scores"},
     {2, 16, 2, {20, 11}, .scale = 20, .what = "scores of hundreds"},
+    {2, 16, 2, {20, 11}, .values = OC_VALUES_NAN, .what = "a NaN"},
+    {2, 16, 2, {2, 41}, .masked = 1, .hidden = 7, .values = OC_VALUES_NAN, .what = "a NaN"},
     {2, 40, 2, {20, 11}, .out_scale = 0.0051f, .pad = 3, .what = "out codes"},
     {2, 40, 2, {20, 11}, .in_scale = 0.013f, .merged = 1, .what = "codes in"},
     {2, 40, 2, {20, 11}, .in_scale = 0.013f, .out_scale = 0.0051f, .what = "codes in and out"},

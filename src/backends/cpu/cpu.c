@@ -7,6 +7,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/pack.h"
+#include "base/limits.h"
 #include "base/size.h"
 #include "base/sys/clock.h"
 #include "base/sys/threads.h"
@@ -216,6 +217,11 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                 "step %s has E4M3 codes where %s on the CPU takes or gives floats", step->name,
                 kernel->name);
+    }
+    if (step->kind == OC_STEP_ATTENTION && keys_max > OC_LIMIT_TOKENS) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "step %s may have sequences of %d rows, the limit is %d", step->name, keys_max,
+                OC_LIMIT_TOKENS);
     }
     step->why[0] = '\0';
     if (step->kind == OC_STEP_GEMM) {

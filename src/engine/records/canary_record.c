@@ -32,7 +32,8 @@ static bool is_type(const octavo_tensor *tensor, octavo_dtype dtype, int32_t ran
 
 static bool is_layer(const oc_canary *canary) {
     return is_type(&canary->given, OCTAVO_F32, 2) && is_type(&canary->expected, OCTAVO_F32, 2) &&
-           canary->given.shape[0] == canary->expected.shape[0];
+           canary->given.shape[0] == canary->expected.shape[0] &&
+           canary->given.shape[1] == canary->expected.shape[1];
 }
 
 static bool is_model(const oc_canary *canary) {

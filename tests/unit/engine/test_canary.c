@@ -338,6 +338,48 @@ static void odd_canaries_are_refused(void **state) {
     assert_non_null(strstr(error.message, "the limit is 1024"));
 }
 
+/* A canary of more rows than an image has tokens, or a text places, is refused before memory is
+ * asked for; one of just so many is run. */
+static void long_canaries_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *input, *output, *message;
+        int32_t tower, rows, columns, most;
+    } cases[] = {
+        {"vision.hidden.0", "vision.hidden.1",
+         "the canary of vision.hidden.1 has 20000 rows, the graph allows 17", OCTAVO_IMAGE, 20000,
+         128, 17},
+        {"text.hidden.1", "text.hidden.2",
+         "the canary of text.hidden.2 has 20000 rows, the graph allows 32", OCTAVO_TEXT, 20000, 96,
+         32},
+    };
+    octavo_engine *engine = oc_test_engine("modelopt-fp8");
+    octavo_error error;
+    for (size_t i = 0; i < OC_COUNT(cases); i++) {
+        float *zeros = calloc((size_t)cases[i].rows * (size_t)cases[i].columns, sizeof *zeros);
+        oc_canary canary = {.kind = OC_CANARY_LAYER,
+                            .tower = cases[i].tower,
+                            .input = cases[i].input,
+                            .output = cases[i].output,
+                            .limit = 1e9f,
+                            .given = {.dtype = OCTAVO_F32,
+                                      .rank = 2,
+                                      .shape = {cases[i].rows, cases[i].columns},
+                                      .data = zeros}};
+        canary.expected = canary.given;
+        assert_non_null(zeros);
+        assert_int_equal(run_one(engine, &canary, 1, &error), OCTAVO_CORRUPT);
+        assert_string_equal(error.message, cases[i].message);
+        assert_int_equal(error.cause, OCTAVO_CAUSE_NONE);
+        for (int32_t rows = cases[i].most; rows <= cases[i].most + 1; rows++) {
+            canary.given.shape[0] = canary.expected.shape[0] = rows;
+            run_one(engine, &canary, 1, &error);
+            assert_int_equal(error.cause == OCTAVO_CAUSE_CANARY, rows == cases[i].most);
+        }
+        free(zeros);
+    }
+}
+
 /* Every real canary passes everywhere with room to spare, whatever savings are on, also where 16
  * bit are stored between operations; the share that was used is told. */
 static void sound_engines_pass(void **state) {
@@ -375,9 +417,10 @@ static void sound_engines_pass(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sound_engines_pass),       cmocka_unit_test(damaged_weights_are_found),
-        cmocka_unit_test(damaged_scales_are_named), cmocka_unit_test(whole_models_are_verified),
-        cmocka_unit_test(lying_kernels_are_found),  cmocka_unit_test(odd_canaries_are_refused),
+        cmocka_unit_test(sound_engines_pass),        cmocka_unit_test(damaged_weights_are_found),
+        cmocka_unit_test(damaged_scales_are_named),  cmocka_unit_test(whole_models_are_verified),
+        cmocka_unit_test(lying_kernels_are_found),   cmocka_unit_test(odd_canaries_are_refused),
+        cmocka_unit_test(long_canaries_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, oc_test_engines_free);
 }

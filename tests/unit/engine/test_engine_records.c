@@ -118,7 +118,7 @@ static void test_damaged_canaries(void **state) {
 static void test_wrong_canaries(void **state) {
     (void)state;
     float infinite[8] = {0, 0, INFINITY, 0, 0, 0, 0, 0};
-    oc_canary wrong[10];
+    oc_canary wrong[11];
     for (size_t i = 0; i < OC_COUNT(wrong); i++) {
         wrong[i] = canaries[0];
     }
@@ -133,7 +133,8 @@ static void test_wrong_canaries(void **state) {
     wrong[8] = canaries[1];
     wrong[8].tower = OCTAVO_TEXT; /* pixels for the text tower */
     wrong[9] = canaries[1];
-    wrong[9].given.shape[0] = 1; /* not square */
+    wrong[9].given.shape[0] = 1;     /* not square */
+    wrong[10].expected.shape[1] = 1; /* columns that are not the given ones */
     for (size_t i = 0; i < OC_COUNT(wrong); i++) {
         octavo_error error = {0};
         oc_buffer bytes;

@@ -3,6 +3,9 @@
  * head sizes, masks, ragged batches, one query a sequence, and bits that depend on nothing else. */
 #include "unit/kernels/kernel_tools.h"
 
+#include "backends/cpu/cpu.h"
+#include "base/limits.h"
+
 enum { HEADS = 3, SEQUENCES_MAX = 8 };
 
 /* One call of the kernel and everything it reads. */
@@ -266,12 +269,80 @@ static void test_extreme_scores(void **state) {
     EACH_TIER(attention, extreme_cases);
 }
 
+static void nan_cases(const oc_cpu_kernel *kernel) {
+    static const int32_t lengths[] = {3, 8, 9, 24, 41};
+    for (size_t i = 0; i < OC_COUNT(lengths); i++) {
+        for (int32_t key = 0; key < 3; key++) {
+            setup s;
+            setup_init(&s, &lengths[i], 1, 16, kinds[2]);
+            matrix out = matrix_new(lengths[i], HEADS * 16, 0, false);
+            memset(s.mask, 0, (size_t)lengths[i]);
+            s.mask[key] = 1;
+            row(&s.kv, key)[5] = NAN; /* of the one visible key, in head 0 */
+            setup_run(&s, kernel, &out, false);
+            for (int32_t r = 0; r < lengths[i]; r++) {
+                assert_true(isnan(row(&out, r)[0]) && isnan(row(&out, r)[15]));
+                assert_memory_equal(row(&out, r) + 16, row(&s.kv, key) + HEADS * 16 + 16,
+                                    2 * 16 * sizeof(float));
+            }
+            s.mask[key] = 0; /* hidden, it does not show */
+            s.mask[(key + 1) % 3] = 1;
+            setup_run(&s, kernel, &out, false);
+            for (int32_t r = 0; r < lengths[i]; r++) {
+                assert_memory_equal(row(&out, r), row(&s.kv, (key + 1) % 3) + HEADS * 16,
+                                    HEADS * 16 * sizeof(float));
+            }
+            matrix_free(&out);
+            setup_free(&s);
+        }
+    }
+}
+
+/* A score that is NaN makes its row NaN, also where only hidden keys follow it; that of a hidden
+ * key does not. */
+static void test_nan(void **state) {
+    (void)state;
+    EACH_TIER(attention, nan_cases);
+}
+
+static void size_cases(const oc_cpu_kernel *kernel) {
+    const oc_step step = {.u.attention = {.heads = 1, .head_dim = 64}};
+    size_t at_limit = kernel->local_bytes(&step, 1, OC_LIMIT_TOKENS);
+    assert_true(kernel->local_bytes(&step, 1, 2 * OC_LIMIT_TOKENS) > at_limit);
+}
+
+/* Memory is asked for all keys, never for fewer. */
+static void test_memory(void **state) {
+    (void)state;
+    EACH_TIER(attention, size_cases);
+}
+
+/* Sequences beyond the limit are refused when the kernel is chosen, those of the limit are not. */
+static void test_too_long(void **state) {
+    (void)state;
+    oc_device *device = NULL;
+    octavo_error error = {0};
+    oc_step step = {.kind = OC_STEP_ATTENTION,
+                    .name = "vision.layers.0.attention",
+                    .u.attention = {.heads = 1, .head_dim = 64}};
+    size_t scratch = 0;
+    assert_int_equal(oc_backend_cpu.open(&(oc_device_options){.threads = 1}, &device, &error),
+                     OCTAVO_OK);
+    assert_int_equal(oc_backend_cpu.choose(device, &step, 1, OC_LIMIT_TOKENS, &scratch, &error),
+                     OCTAVO_OK);
+    assert_int_equal(oc_backend_cpu.choose(device, &step, 1, OC_LIMIT_TOKENS + 1, &scratch, &error),
+                     OCTAVO_UNSUPPORTED);
+    assert_string_equal(error.message, "step vision.layers.0.attention may have sequences of 8193 "
+                                       "rows, the limit is 8192");
+    oc_backend_cpu.close(device);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_ragged),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_extreme_scores),
+        cmocka_unit_test(test_shapes),   cmocka_unit_test(test_ragged),
+        cmocka_unit_test(test_pieces),   cmocka_unit_test(test_extreme_scores),
+        cmocka_unit_test(test_nan),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,6 @@
 #include "backends/cpu/avx2/math.h"
 #include "backends/cpu/avx2/quantize.h"
 #include "backends/cpu/cut.h"
-#include "base/limits.h"
 #include "base/size.h"
 #include "device/device.h"
 
@@ -165,7 +164,8 @@ static void hide(const uint8_t *mask, int32_t keys, float *hidden) {
 }
 
 /* Scores of `visible` keys become weights, not yet divided by their sum, which is returned; those
- * up to `end` become 0.  hidden is what hide() made, or NULL. */
+ * up to `end` become 0.  hidden is what hide() made, or NULL.  NaN stays NaN, but that of a hidden
+ * key is not seen. */
 OC_AVX2 static float weigh(float *scores, int32_t visible, int32_t end, const float *hidden) {
     __m256 lowest = _mm256_set1_ps(-INFINITY);
     int32_t up = (int32_t)oc_round_up((size_t)visible, 8);
@@ -178,7 +178,8 @@ OC_AVX2 static float weigh(float *scores, int32_t visible, int32_t end, const fl
     if (hidden != NULL) {
         for (int32_t j = 0; j < up; j += 8) {
             __m256 s = _mm256_loadu_ps(scores + j);
-            _mm256_storeu_ps(scores + j, _mm256_add_ps(s, _mm256_loadu_ps(hidden + j)));
+            __m256 h = _mm256_loadu_ps(hidden + j);
+            _mm256_storeu_ps(scores + j, _mm256_blendv_ps(s, h, h)); /* by the sign */
         }
     }
     __m256 highs = lowest;
@@ -187,11 +188,12 @@ OC_AVX2 static float weigh(float *scores, int32_t visible, int32_t end, const fl
     }
     float high = oc_avx2_highest(highs);
     float sum;
-    if (high == -INFINITY) {
+    if (high == -INFINITY) { /* max forgets a NaN that numbers follow: it may be among them */
+        sum = 0;
         for (int32_t j = 0; j < up; j++) {
-            scores[j] = j < visible ? 1.0f : 0.0f;
+            scores[j] = j >= visible ? 0.0f : scores[j] == -INFINITY ? 1.0f : NAN;
+            sum += scores[j];
         }
-        sum = (float)visible;
     } else {
         __m256 top = _mm256_set1_ps(high);
         __m256 sums = _mm256_setzero_ps();
@@ -278,8 +280,7 @@ OC_AVX2 static void attention_task(const oc_cpu_job *job, int32_t index, void *l
 
 static size_t attention_local(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)rows_max;
-    int32_t longest = keys_max < OC_LIMIT_TOKENS ? keys_max : OC_LIMIT_TOKENS;
-    return (size_t)layout_of(longest, step->u.attention.head_dim).end * sizeof(float);
+    return (size_t)layout_of(keys_max, step->u.attention.head_dim).end * sizeof(float);
 }
 
 const oc_cpu_kernel oc_avx2_attention = {

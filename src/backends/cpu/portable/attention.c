@@ -8,9 +8,9 @@
 #include "backends/cpu/cut.h"
 #include "backends/cpu/portable/portable.h"
 #include "backends/cpu/portable/store.h"
-#include "base/limits.h"
 
-/* Scores of `keys` keys become weights, not yet divided by their sum, which is returned. */
+/* Scores of `keys` keys become weights, not yet divided by their sum, which is returned.  NaN stays
+ * NaN, but that of a hidden key is not seen. */
 static double weigh(float *scores, int32_t keys, const uint8_t *mask) {
     float highest = -INFINITY;
     for (int32_t j = 0; j < keys; j++) {
@@ -21,7 +21,8 @@ static double weigh(float *scores, int32_t keys, const uint8_t *mask) {
     }
     double sum = 0;
     for (int32_t j = 0; j < keys; j++) {
-        scores[j] = highest == -INFINITY ? 1.0f : expf(scores[j] - highest);
+        scores[j] =
+            scores[j] == -INFINITY && highest == -INFINITY ? 1.0f : expf(scores[j] - highest);
         sum += (double)scores[j];
     }
     return sum;
@@ -69,8 +70,7 @@ static void attention_task(const oc_cpu_job *job, int32_t index, void *local) {
 
 static size_t attention_local(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)rows_max;
-    size_t longest = (size_t)(keys_max < OC_LIMIT_TOKENS ? keys_max : OC_LIMIT_TOKENS);
-    return (size_t)step->u.attention.head_dim * sizeof(double) + longest * sizeof(float);
+    return (size_t)step->u.attention.head_dim * sizeof(double) + (size_t)keys_max * sizeof(float);
 }
 
 const oc_cpu_kernel oc_portable_attention = {
