@@ -204,7 +204,8 @@ typedef struct octavo_build_options {
  *   UNSUPPORTED    an architecture, layout or dtype that is not read here, named
  *   CANNOT_CREATE  the engine file cannot be created
  *   CANCELLED      progress said so
- *   IO             reading or writing failed (disk full included) */
+ *   IO             reading or writing failed (disk full included; a file that is cut short
+ * meanwhile) */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_build(const char *checkpoint, const char *engine,
                                                    const octavo_build_options *options,
                                                    char **report, octavo_error *error);

@@ -208,8 +208,9 @@ static float input_scale(oc_builder *b, const char *module, const oc_linear_layo
         b->status = oc_fail(
             b->error, OCTAVO_UNSUPPORTED, layout->weight->offset, __FILE__, __LINE__,
             "weight %s is FP8, but has no input_scale, as where calibration never reached its "
-            "tower: calibrate with images and texts and export again, or widen the weights with "
-            "--precision f16 (or --keep '%s=f16')",
+            "tower: calibrate with images and texts and export again, or build with --precision "
+            "f16 "
+            "(or --keep '%s=f16')",
             layout->weight->name, module);
     }
     return scale;

@@ -130,7 +130,8 @@ static octavo_status read_offsets(reader *r, oc_st_tensor *tensor, octavo_error 
     }
     if ((uint64_t)at[1] > r->data_bytes) {
         OC_JSON_FAIL(&r->json, error, OCTAVO_CORRUPT,
-                     "tensor %s ends at byte %" PRId64 " of the data, which has %" PRIu64 " bytes",
+                     "tensor %s ends at byte %" PRId64 " of the data, which has %" PRIu64
+                     " bytes: the file was cut short, or is another one's beginning",
                      tensor->name, at[1], r->data_bytes);
     }
     tensor->offset = r->data_begin + (uint64_t)at[0];
@@ -317,6 +318,15 @@ done:
     return status;
 }
 
+static bool is_text(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if ((bytes[i] < ' ' && !strchr("\t\r\n", bytes[i])) || bytes[i] == 0 || bytes[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Bytes of the header, by the file's first PREFIX bytes. */
 static uint64_t header_bytes(const unsigned char *prefix) {
     uint64_t bytes = 0;
@@ -336,12 +346,17 @@ octavo_status oc_safetensors_read(const void *bytes, size_t size, uint64_t file_
     oc_arena_init(&out->arena);
     if (size < PREFIX) {
         OC_FAIL(error, OCTAVO_CORRUPT, 0,
-                "a .safetensors file begins with 8 bytes of length, this one has %zu bytes", size);
+                size ? "a .safetensors file begins with 8 bytes of length, this one has %zu bytes"
+                     : "the file is empty: it has %zu bytes",
+                size);
     }
     uint64_t header = header_bytes(file);
     const char *kind = header > file_size - PREFIX || header > OC_LIMIT_SAFETENSORS_HEADER
                            ? oc_file_kind(file, size)
                            : NULL;
+    if (!kind && header > file_size - PREFIX && is_text(file, size)) {
+        kind = "a text, such as a server's message in place of the file: look at it";
+    }
     if (kind) {
         OC_FAIL(error, OCTAVO_CORRUPT, 0, "this is not a .safetensors file but %s", kind);
     }

@@ -193,6 +193,7 @@ static void test_names_other_kinds(void **state) {
         {"\x93NUMPY\001\002{'descr'", "a NumPy array"},
         {"GGUF\003\001\001\001\001\001\001", "a GGUF file"},
         {"{\"metadata\": {}}", "a JSON text"},
+        {"Invalid username or password.\n", "a text, such as a server's message"},
     };
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         expect_refused(cases[i].begins, strlen(cases[i].begins), OCTAVO_CORRUPT, cases[i].part);
@@ -208,9 +209,10 @@ static void test_refuses_header_length(void **state) {
     expect_refused(bytes, 16, OCTAVO_CORRUPT, "should have 9 bytes, but the file has 8");
     memset(bytes, 0xff, 8);
     expect_refused(bytes, 16, OCTAVO_CORRUPT, "18446744073709551615 bytes");
-    for (size_t size = 0; size < 8; size++) {
+    for (size_t size = 1; size < 8; size++) {
         expect_refused(bytes, size, OCTAVO_CORRUPT, "begins with 8 bytes of length");
     }
+    expect_refused(bytes, 0, OCTAVO_CORRUPT, "the file is empty");
     size_t large = (size_t)OC_LIMIT_SAFETENSORS_HEADER + 1;
     char *file = calloc(1, large + 8); /* untouched pages cost nothing */
     assert_non_null(file);
