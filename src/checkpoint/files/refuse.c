@@ -32,6 +32,10 @@ static const struct {
     {"*.ckpt", SAVE},
     {"*.pkl", SAVE},
     {"*.onnx", "an ONNX file, a kind that is not read yet; " ACCEPTED},
+    {"tf_model.h5", "for TensorFlow: load the model with transformers and save it with PyTorch"},
+    {"flax_model.msgpack", "for Flax: load the model with transformers and save it with PyTorch"},
+    {"modules.json", "sentence-transformers' list of parts: name the part that is the CLIP, such "
+                     "as its folder 0_CLIPModel"},
 };
 
 /* Index in strangers of what a file of this name is; their number: none of them. */

@@ -395,6 +395,11 @@ static void test_refuses_other_files(void **state) {
         expect_refused(folder, cases[i].as_folder, cases[i].part);
         assert_int_equal(unlink(path), 0);
     }
+    const char *parts = oc_test_path(folder, "modules.json");
+    oc_test_write(parts, "[]", 2);
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "name the part that is the CLIP");
+    oc_test_write(oc_test_path(folder, "tf_model.h5"), "x", 1);
+    expect_refused(folder, OCTAVO_UNSUPPORTED, "its tf_model.h5 is for TensorFlow");
     /* the more telling one is named; exporters put ONNX files into a folder of their own */
     const char *onnx = oc_test_path(oc_test_folders(folder, "onnx"), "model.onnx");
     oc_test_write(onnx, "x", 1);
