@@ -74,13 +74,13 @@ static void check_values(const uint8_t *data, const oc_ckpt_tensor *tensor) {
 static void check_quantized(const uint8_t *data, size_t size) {
     oc_checkpoint *checkpoint = NULL;
     octavo_error error = {0};
-    int32_t fp8_count = 0;
+    oc_quant_facts facts;
     write_file(model_path, data, size);
     if (oc_checkpoint_open(folder, &checkpoint, &error) != OCTAVO_OK) {
         check(checkpoint == NULL && error.message[0]); /* one tensor in two spellings */
         return;
     }
-    octavo_status status = oc_quant_check(checkpoint, &fp8_count, &error);
+    octavo_status status = oc_quant_check(checkpoint, &facts, &error);
     check(status == OCTAVO_OK || error.message[0]);
     for (int32_t i = 0; i < checkpoint->tensor_count && status == OCTAVO_OK; i++) {
         const oc_ckpt_tensor *tensor = &checkpoint->tensors[i];
@@ -98,12 +98,12 @@ static void check_quantized(const uint8_t *data, size_t size) {
                 check(oc_scale_value(linear.weight_scale, &scale, NULL) == OCTAVO_OK && scale > 0);
                 check(linear.input_kind == OC_INPUT_UNKNOWN ||
                       (oc_scale_value(linear.input_scale, &scale, NULL) == OCTAVO_OK && scale > 0));
-                fp8_count--;
+                facts.fp8_count--;
             }
         }
         check_values(data, tensor);
     }
-    check(status != OCTAVO_OK || fp8_count == 0);
+    check(status != OCTAVO_OK || facts.fp8_count == 0);
     oc_checkpoint_free(checkpoint);
 }
 

@@ -94,7 +94,7 @@ static octavo_status write_meta(builder *b) {
                            .precision = b->facts.precision,
                            .towers = b->source.config.towers,
                            .architecture = b->source.config.architecture,
-                           .producer = b->source.producer,
+                           .producer = b->source.quantization.producer,
                            .source_tensors = b->source.checkpoint->tensor_count,
                            .source_tensor_bytes = (int64_t)b->facts.checkpoint_bytes};
     oc_buffer_init(&bytes);

@@ -167,7 +167,7 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
     oc_json_write_key(&json, "name");
     oc_json_write_text(&json, source->checkpoint->title);
     oc_json_write_key(&json, "producer");
-    oc_json_write_text(&json, source->producer);
+    oc_json_write_text(&json, source->quantization.producer);
     oc_json_write_key(&json, "precision");
     oc_json_write_text(&json, facts->precision);
     oc_json_write_key(&json, "seconds");

@@ -1,81 +1,7 @@
 /* source.c - see source.h. */
 #include "api/source.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/json/json.h"
-#include "base/limits.h"
 #include "text/bpe.h"
-
-/* A member that is text, or nothing of one that is not. */
-static octavo_status read_text(oc_json *json, oc_slice *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_json_type type;
-    OC_TRY(oc_json_peek(json, &type, error));
-    OC_TRY(type == OC_JSON_STRING ? oc_json_string(json, out, error)
-                                  : oc_json_skip(json, NULL, error));
-done:
-    return status;
-}
-
-/* {"name": "modelopt", "version": "0.47.0"} to "modelopt 0.47.0" */
-static octavo_status read_name_and_version(oc_json *json, oc_source *source, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_slice key, name = {"", 0}, version = {"", 0};
-    OC_TRY(oc_json_object(json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(json, &key, error));
-        if (key.data == NULL) {
-            break;
-        }
-        oc_slice other;
-        OC_TRY(read_text(json,
-                         oc_slice_is(key, "name")      ? &name
-                         : oc_slice_is(key, "version") ? &version
-                                                       : &other,
-                         error));
-    }
-    if (name.length != 0) {
-        snprintf(source->producer, sizeof source->producer, "%.*s %.*s", oc_slice_width(name),
-                 name.data, oc_slice_width(version), version.data);
-    }
-done:
-    return status;
-}
-
-/* "producer" of hf_quant_config.json, as far as it is there. */
-static octavo_status read_producer(oc_source *source, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char *bytes = NULL;
-    size_t size = 0;
-    oc_json json = {0};
-    oc_slice key;
-    oc_json_type type;
-    if (source->fp8_modules == 0 ||
-        !oc_checkpoint_has(source->checkpoint, "hf_quant_config.json")) {
-        goto done;
-    }
-    OC_TRY(oc_checkpoint_load(source->checkpoint, "hf_quant_config.json", OC_LIMIT_CONFIG_BYTES,
-                              &bytes, &size, error));
-    oc_json_open(&json, bytes, size, 0, 0);
-    OC_TRY(oc_json_object(&json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(&json, &key, error));
-        if (key.data == NULL) {
-            break;
-        }
-        OC_TRY(oc_json_peek(&json, &type, error));
-        OC_TRY(oc_slice_is(key, "producer") && type == OC_JSON_OBJECT_BEGIN
-                   ? read_name_and_version(&json, source, error)
-                   : oc_json_skip(&json, NULL, error));
-    }
-done:
-    oc_json_close(&json);
-    free(bytes);
-    return status;
-}
 
 octavo_status oc_source_open(const char *path, octavo_precision precision, const char *keep,
                              oc_source *out, octavo_error *error) {
@@ -84,8 +10,7 @@ octavo_status oc_source_open(const char *path, octavo_precision precision, const
     *out = (oc_source){0};
     OC_TRY(oc_checkpoint_open(path, &out->checkpoint, error));
     OC_TRY(oc_model_config_load(out->checkpoint, &out->config, error));
-    OC_TRY(oc_quant_check(out->checkpoint, &out->fp8_modules, error));
-    OC_TRY(read_producer(out, error));
+    OC_TRY(oc_quant_check(out->checkpoint, &out->quantization, error));
     if ((out->config.towers & OCTAVO_IMAGE) != 0) {
         OC_TRY(oc_preprocessor_load(out->checkpoint, out->config.vision.image_size,
                                     &out->preprocessor, error));

@@ -15,8 +15,7 @@ typedef struct oc_source {
     oc_model_config config;
     oc_preprocessor preprocessor;
     oc_recipe recipe;
-    int32_t fp8_modules; /* of the checkpoint */
-    char producer[64];   /* of its quantization: "modelopt 0.47.0"; "" without one */
+    oc_quant_facts quantization; /* of the checkpoint */
 } oc_source;
 
 /* Errors: octavo_build's. */

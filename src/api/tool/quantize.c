@@ -148,11 +148,11 @@ static octavo_status list_modules(quantizer *q) {
         OC_FAIL(q->error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "there is nothing to quantize: of %d linear modules %d are FP8 already and %d stay "
                 "in 16 bit",
-                q->source.recipe.module_count, q->source.fp8_modules, q->excluded_count);
+                q->source.recipe.module_count, q->source.quantization.fp8_count, q->excluded_count);
     }
-    if (q->source.fp8_modules != 0) {
+    if (q->source.quantization.fp8_count != 0) {
         oc_notice(&q->source.checkpoint->notices, "%d modules are FP8 already and stay as they are",
-                  q->source.fp8_modules);
+                  q->source.quantization.fp8_count);
     }
 done:
     return status;

@@ -1,11 +1,16 @@
 /* quant_config.c - see quant_config.h. */
 #include "checkpoint/quant/quant_config.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/json/json.h"
+#include "checkpoint/quant/quant_groups.h"
 
-#define READ_HERE "what Model Optimizer's export_hf_checkpoint writes as FP8 is read here"
+#define READ_HERE                                                                                  \
+    "FP8 with static scales for whole tensors is read here, as Model Optimizer and "               \
+    "llm-compressor "                                                                              \
+    "write it"
 
 enum { WORD_MAX = 256 };
 
@@ -14,8 +19,24 @@ typedef struct settings {
     const char *method, *algorithm, *format; /* NULL: absent or null */
     oc_slice groups;                         /* text of config_groups; data NULL: absent */
     uint64_t groups_at;
-    bool has_cache; /* asks for a quantized key-value cache */
+    const char *altered; /* how weights were changed besides; NULL: in no way */
+    const char *version; /* of compressed-tensors */
+    bool has_cache;      /* asks for a quantized key-value cache */
 } settings;
+
+/* compressed-tensors' formats that are not read. */
+static const struct {
+    const char *format, *what;
+} formats[] = {{"mxfp8-quantized", ", MXFP8: a power of two for each 32 values"},
+               {"mxfp6-pack-quantized", ", MXFP6"},
+               {"mxfp4-pack-quantized", ", MXFP4"},
+               {"nvfp4-pack-quantized", ", NVFP4"},
+               {"int-quantized", ", integers"},
+               {"pack-quantized", ", packed integers"},
+               {"marlin-24", ", packed integers with half of them left out"},
+               {"mixed-precision", ", several formats in one file"},
+               {"sparse-24-bitmask", ", sparse weights"},
+               {"sparse-bitmask", ", sparse weights"}};
 
 static octavo_status read_word(oc_json *json, oc_arena *arena, const char **out,
                                octavo_error *error) {
@@ -65,6 +86,104 @@ done:
     return status;
 }
 
+/* {"name": "modelopt", "version": "0.47.0"}; what has another form says nothing. */
+static octavo_status read_producer(oc_json *json, oc_quant_config *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_slice key, name = {"", 0}, version = {"", 0};
+    oc_json_type type;
+    OC_TRY(oc_json_peek(json, &type, error));
+    if (type != OC_JSON_OBJECT_BEGIN) {
+        OC_TRY(oc_json_skip(json, NULL, error));
+        goto done;
+    }
+    OC_TRY(oc_json_object(json, error));
+    for (;;) {
+        OC_TRY(oc_json_member(json, &key, error));
+        if (!key.data) {
+            break;
+        }
+        OC_TRY(oc_json_peek(json, &type, error));
+        oc_slice *to = type != OC_JSON_STRING        ? NULL
+                       : oc_slice_is(key, "name")    ? &name
+                       : oc_slice_is(key, "version") ? &version
+                                                     : NULL;
+        OC_TRY(to ? oc_json_string(json, to, error) : oc_json_skip(json, NULL, error));
+    }
+    if (name.length != 0) {
+        snprintf(out->producer, sizeof out->producer, "%.*s %.*s", oc_slice_width(name), name.data,
+                 oc_slice_width(version), version.data);
+    }
+done:
+    return status;
+}
+
+/* sparsity_config, transform_config: null, empty, or saying that nothing was done. */
+static octavo_status read_alteration(oc_json *json, const char *what, settings *s,
+                                     octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_slice key, format = {0};
+    oc_json_type type;
+    bool is_null, any = false;
+    OC_TRY(oc_json_null(json, &is_null, error));
+    if (is_null) {
+        goto done;
+    }
+    OC_TRY(oc_json_object(json, error));
+    for (;;) {
+        OC_TRY(oc_json_member(json, &key, error));
+        if (!key.data) {
+            break;
+        }
+        any = true;
+        OC_TRY(oc_json_peek(json, &type, error));
+        OC_TRY(oc_slice_is(key, "format") && type == OC_JSON_STRING
+                   ? oc_json_string(json, &format, error)
+                   : oc_json_skip(json, NULL, error));
+    }
+    if (any && !oc_slice_is(format, "dense")) {
+        s->altered = what;
+    }
+done:
+    return status;
+}
+
+static octavo_status read_setting(oc_json *json, oc_slice key, settings *s, oc_quant_config *out,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_json_type type;
+    bool is_null;
+    OC_TRY(oc_json_peek(json, &type, error));
+    if (oc_slice_is(key, "quant_method")) {
+        OC_TRY(read_word(json, &out->arena, &s->method, error));
+    } else if (oc_slice_is(key, "quant_algo")) {
+        OC_TRY(read_word(json, &out->arena, &s->algorithm, error));
+    } else if (oc_slice_is(key, "format")) {
+        OC_TRY(read_word(json, &out->arena, &s->format, error));
+    } else if (oc_slice_is(key, "exclude_modules") || oc_slice_is(key, "ignore")) {
+        OC_TRY(read_patterns(json, out, error));
+    } else if (oc_slice_is(key, "kv_cache_quant_algo") || oc_slice_is(key, "kv_cache_scheme")) {
+        OC_TRY(oc_json_null(json, &is_null, error));
+        OC_TRY(is_null ? OCTAVO_OK : oc_json_skip(json, NULL, error));
+        s->has_cache |= !is_null;
+    } else if (oc_slice_is(key, "config_groups")) {
+        OC_TRY(oc_json_null(json, &is_null, error));
+        OC_TRY(is_null ? OCTAVO_OK : oc_json_skip(json, &s->groups, error));
+        s->groups_at = json->base + (is_null ? 0 : (uint64_t)(s->groups.data - json->bytes));
+    } else if (oc_slice_is(key, "sparsity_config")) {
+        OC_TRY(read_alteration(json, "sparsity", s, error));
+    } else if (oc_slice_is(key, "transform_config")) {
+        OC_TRY(read_alteration(json, "transforms", s, error));
+    } else if (oc_slice_is(key, "producer")) {
+        OC_TRY(read_producer(json, out, error));
+    } else if (oc_slice_is(key, "version") && type == OC_JSON_STRING) {
+        OC_TRY(read_word(json, &out->arena, &s->version, error));
+    } else {
+        OC_TRY(oc_json_skip(json, NULL, error));
+    }
+done:
+    return status;
+}
+
 /* hf_quant_config.json keeps it all in an object "quantization" within the object. */
 static octavo_status read_settings(oc_json *json, settings *s, oc_quant_config *out,
                                    octavo_error *error) {
@@ -78,112 +197,50 @@ static octavo_status read_settings(oc_json *json, settings *s, oc_quant_config *
             break;
         } else if (!key.data) {
             inner = false;
-        } else if (oc_slice_is(key, "quant_method")) {
-            OC_TRY(read_word(json, &out->arena, &s->method, error));
-        } else if (oc_slice_is(key, "quant_algo")) {
-            OC_TRY(read_word(json, &out->arena, &s->algorithm, error));
-        } else if (oc_slice_is(key, "format")) {
-            OC_TRY(read_word(json, &out->arena, &s->format, error));
-        } else if (oc_slice_is(key, "exclude_modules") || oc_slice_is(key, "ignore")) {
-            OC_TRY(read_patterns(json, out, error));
-        } else if (oc_slice_is(key, "kv_cache_quant_algo") || oc_slice_is(key, "kv_cache_scheme")) {
-            bool is_null;
-            OC_TRY(oc_json_null(json, &is_null, error));
-            if (!is_null) {
-                OC_TRY(oc_json_skip(json, NULL, error));
-                s->has_cache = true;
-            }
-        } else if (oc_slice_is(key, "config_groups")) {
-            bool is_null;
-            OC_TRY(oc_json_null(json, &is_null, error));
-            if (!is_null) {
-                OC_TRY(oc_json_skip(json, &s->groups, error));
-                s->groups_at = json->base + (uint64_t)(s->groups.data - json->bytes);
-            }
         } else if (oc_slice_is(key, "quantization") && !inner) {
             OC_TRY(oc_json_object(json, error));
             inner = true;
         } else {
-            OC_TRY(oc_json_skip(json, NULL, error));
+            OC_TRY(read_setting(json, key, s, out, error));
         }
     }
 done:
     return status;
 }
 
-/* One of a group's halves: weights or input_activations. */
-static octavo_status check_half(oc_json *json, const char *half, octavo_error *error) {
+static octavo_status settle_modelopt(const settings *s, const char *place, oc_quant_config *out,
+                                     octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_slice key, text;
-    OC_TRY(oc_json_object(json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(json, &key, error));
-        if (!key.data) {
-            break;
-        } else if (oc_slice_is(key, "dynamic")) {
-            bool dynamic;
-            OC_TRY(oc_json_bool(json, &dynamic, error));
-            if (dynamic) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED,
-                             "%s with dynamic scales are not read yet", half);
-            }
-        } else if (oc_slice_is(key, "num_bits")) {
-            int32_t bits;
-            OC_TRY(oc_json_int32(json, 1, 64, &bits, error));
-            if (bits != 8) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "%s of %d bits are not read here",
-                             half, bits);
-            }
-        } else if (oc_slice_is(key, "type") || oc_slice_is(key, "strategy")) {
-            const char *wanted = oc_slice_is(key, "type") ? "float" : "tensor";
-            OC_TRY(oc_json_string(json, &text, error));
-            if (!oc_slice_is(text, wanted)) {
-                OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED,
-                             "%s of kind \"%.*s\" are not read yet, \"%s\" is", half,
-                             oc_slice_width(text), text.data, wanted);
-            }
-        } else {
-            OC_TRY(oc_json_skip(json, NULL, error));
-        }
+    if (s->algorithm && strcasecmp(s->algorithm, "FP8") != 0) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%s has quant_algo \"%s\", which is not read yet; " READ_HERE, place, s->algorithm);
     }
+    if (s->groups.data) {
+        OC_TRY(oc_quant_groups_check(s->groups, s->groups_at, false, error));
+    }
+    out->algorithm = s->algorithm;
 done:
     return status;
 }
 
-/* Every group is 8-bit floats with static scales for the whole tensor. */
-static octavo_status check_groups(oc_slice groups, uint64_t base, octavo_error *error) {
+static octavo_status settle_compressed(const settings *s, const char *place, oc_quant_config *out,
+                                       octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_json json = {0};
-    oc_slice group, key;
-    oc_json_open(&json, groups.data, groups.length, base, 0);
-    OC_TRY(oc_json_object(&json, error));
-    for (;;) {
-        OC_TRY(oc_json_member(&json, &group, error));
-        if (!group.data) {
-            break;
-        }
-        OC_TRY(oc_json_object(&json, error));
-        for (;;) {
-            OC_TRY(oc_json_member(&json, &key, error));
-            bool is_weights = key.data && oc_slice_is(key, "weights");
-            if (!key.data) {
-                break;
-            } else if (is_weights || oc_slice_is(key, "input_activations")) {
-                OC_TRY(check_half(&json, is_weights ? "weights" : "activations", error));
-            } else if (oc_slice_is(key, "output_activations")) {
-                bool is_null;
-                OC_TRY(oc_json_null(&json, &is_null, error));
-                if (!is_null) {
-                    OC_JSON_FAIL(&json, error, OCTAVO_UNSUPPORTED,
-                                 "quantized outputs are not read here");
-                }
-            } else {
-                OC_TRY(oc_json_skip(&json, NULL, error));
-            }
-        }
+    if (s->altered) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "%s has quant_method \"compressed-tensors\" with %s, which is not read here", place,
+                s->altered);
+    }
+    if (!s->groups.data) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "%s has quant_method \"compressed-tensors\", but no config_groups", place);
+    }
+    OC_TRY(oc_quant_groups_check(s->groups, s->groups_at, true, error));
+    out->algorithm = s->format;
+    if (s->version) {
+        snprintf(out->producer, sizeof out->producer, "compressed-tensors %s", s->version);
     }
 done:
-    oc_json_close(&json);
     return status;
 }
 
@@ -191,24 +248,25 @@ done:
 static octavo_status settle(const settings *s, const char *place, oc_quant_config *out,
                             oc_notices *notices, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    if (s->method && strcmp(s->method, "modelopt") != 0) {
+    if (!s->method || strcmp(s->method, "modelopt") == 0) {
+        OC_TRY(settle_modelopt(s, place, out, error));
+    } else if (strcmp(s->method, "compressed-tensors") == 0 && s->format &&
+               strcmp(s->format, OC_QUANT_FORMAT) == 0) {
+        OC_TRY(settle_compressed(s, place, out, error));
+    } else {
+        const char *what = "";
+        for (size_t i = 0; i < OC_COUNT(formats) && s->format; i++) {
+            what = strcmp(s->format, formats[i].format) == 0 ? formats[i].what : what;
+        }
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "%s has quant_method \"%s\"%s%s%s, which is not read yet; " READ_HERE, place,
+                "%s has quant_method \"%s\"%s%s%s%s, which is not read yet; " READ_HERE, place,
                 s->method, s->format ? " (format \"" : "", s->format ? s->format : "",
-                s->format ? "\")" : "");
+                s->format ? "\")" : "", what);
     }
-    if (s->algorithm && strcasecmp(s->algorithm, "FP8") != 0) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "%s has quant_algo \"%s\", which is not read yet; " READ_HERE, place, s->algorithm);
-    }
-    if (s->groups.data) {
-        OC_TRY(check_groups(s->groups, s->groups_at, error));
-    }
-    if (s->has_cache && notices) {
+    if (s->has_cache) {
         oc_notice(notices, "%s asks for a quantized key-value cache, which an encoder has not",
                   place);
     }
-    out->algorithm = s->algorithm;
 done:
     return status;
 }
@@ -257,14 +315,17 @@ octavo_status oc_quant_config_read_hf(const char *bytes, size_t size, oc_quant_c
     octavo_status status = OCTAVO_OK;
     oc_json json = {0};
     settings s = {0};
+    const char *before = out->algorithm;
     oc_json_open(&json, bytes, size, 0, 0);
     OC_TRY(read_settings(&json, &s, out, error));
     OC_TRY(oc_json_finish(&json, error));
-    if (out->algorithm && !s.algorithm) {
-        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                "config.json has quant_algo \"%s\", hf_quant_config.json has none", out->algorithm);
-    }
     OC_TRY(settle(&s, "hf_quant_config.json", out, notices, error));
+    if (before && (!s.algorithm || strcasecmp(before, s.algorithm) != 0)) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "config.json says \"%s\", hf_quant_config.json has %s%s%s", before,
+                s.algorithm ? "quant_algo \"" : "none", s.algorithm ? s.algorithm : "",
+                s.algorithm ? "\"" : "");
+    }
 done:
     oc_json_close(&json);
     return status;

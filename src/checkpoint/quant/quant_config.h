@@ -4,8 +4,10 @@
  * NVIDIA Model Optimizer's export_hf_checkpoint writes both.  Where both are there they must name
  * the same algorithm.
  *
- * Read here: quant_method "modelopt" with quant_algo "FP8" in any case.  Every other method and
- * algorithm is UNSUPPORTED by its name.
+ * Read here: quant_method "modelopt" with quant_algo "FP8" in any case; and "compressed-tensors"
+ * with format "float-quantized", symmetric, static and per tensor, weights and inputs alike
+ * (llm-compressor's FP8).  Every other method, algorithm, format and scheme is UNSUPPORTED by its
+ * name.
  */
 #ifndef OC_CHECKPOINT_QUANT_CONFIG_H
 #define OC_CHECKPOINT_QUANT_CONFIG_H
@@ -14,9 +16,11 @@
 #include "checkpoint/notices.h"
 
 typedef struct oc_quant_config {
-    const char *algorithm; /* "FP8" as the file spells it; NULL: nothing is said */
-    const char **patterns; /* globs over modules that stay as they were: exclude_modules, ignore */
+    const char *algorithm; /* "FP8" as the file spells it, or the format; NULL: nothing is said */
+    const char **patterns; /* globs over modules that stay as they were: exclude_modules, ignore;
+                            * "re:" in front of one: a regular expression of Python's */
     int32_t pattern_count;
+    char producer[64]; /* "modelopt 0.47.0"; "" where no file says it */
     oc_arena arena;
 } oc_quant_config;
 

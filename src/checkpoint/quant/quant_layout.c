@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "checkpoint/quant/glob.h"
+#include "num/convert.h"
 
 enum { PATH_MAX_BYTES = OC_LIMIT_TENSOR_NAME + 32 };
 
@@ -94,8 +95,10 @@ static oc_weight_scale kind_of(const oc_ckpt_tensor *weight, const oc_ckpt_tenso
 
 octavo_status oc_scale_value(const oc_ckpt_tensor *scale, float *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    unsigned char bytes[sizeof(float)];
     float value;
-    OC_TRY(oc_checkpoint_read_bytes(scale, 0, sizeof value, &value, error));
+    OC_TRY(oc_checkpoint_read_bytes(scale, 0, scale->bytes, bytes, error));
+    oc_convert_to_f32(scale->dtype, bytes, &value, 1);
     if (!isfinite(value) || value < FLT_MIN) {
         FAIL_AT(scale, error, OCTAVO_CORRUPT,
                 "scale %s is %g; a scale must be finite, positive and not denormal (byte %" PRIu64
@@ -114,10 +117,10 @@ static octavo_status check_scale(const oc_ckpt_tensor *scale, octavo_error *erro
     octavo_status status = OCTAVO_OK;
     char shape[OC_SHAPE_TEXT];
     float value;
-    if (scale->dtype != OCTAVO_F32 || !is_one_element(scale)) {
+    if (!is_float(scale->dtype) || !is_one_element(scale)) {
         FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
-                "scale %s is %s %s; only F32 scales of one element are read yet", scale->name,
-                scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape));
+                "scale %s is %s %s; only F32, F16 and BF16 scales of one element are read yet",
+                scale->name, scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape));
     }
     OC_TRY(oc_scale_value(scale, &value, error));
 done:
@@ -236,6 +239,9 @@ static octavo_status check_excluded(const oc_checkpoint *checkpoint, const oc_qu
             size_t length = leaf > names[n] ? (size_t)(leaf - names[n]) - 1 : 0;
             snprintf(module, sizeof module, "%.*s", (int)length, names[n]);
             for (int32_t p = 0; p < config->pattern_count; p++) {
+                if (strncmp(config->patterns[p], "re:", 3) == 0) {
+                    continue; /* what Python makes of it decides; the tensors show the outcome */
+                }
                 work += strlen(config->patterns[p]) * length;
                 if (work > OC_LIMIT_PATTERN_WORK) {
                     oc_error_path(error, checkpoint->folder);
@@ -294,11 +300,11 @@ done:
     return status;
 }
 
-octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octavo_error *error) {
+octavo_status oc_quant_check(oc_checkpoint *checkpoint, oc_quant_facts *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_quant_config config = {0};
     int32_t found = 0, cache_count = 0;
-    *fp8_count = 0;
+    *out = (oc_quant_facts){0};
     OC_TRY(load_config(checkpoint, "config.json", oc_quant_config_read, &config, error));
     OC_TRY(
         load_config(checkpoint, "hf_quant_config.json", oc_quant_config_read_hf, &config, error));
@@ -309,9 +315,11 @@ octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octa
     }
     OC_TRY(check_excluded(checkpoint, &config, error));
     if (config.algorithm && found == 0) {
-        oc_notice(&checkpoint->notices,
-                  "quant_algo is %s, but the file holds no FP8 weight: it is read as it stands",
-                  config.algorithm);
+        oc_notice(
+            &checkpoint->notices,
+            "quantization is said to be %s, but the file holds no FP8 weight: it is read as it "
+            "stands",
+            config.algorithm);
     }
     if (cache_count) {
         oc_notice(
@@ -319,7 +327,8 @@ octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octa
             "k_scale and v_scale tensors (%d) are left out: an encoder has no key-value cache",
             cache_count);
     }
-    *fp8_count = found;
+    out->fp8_count = found;
+    memcpy(out->producer, config.producer, found ? sizeof out->producer : 0);
 done:
     oc_quant_config_free(&config);
     return status;

@@ -7,8 +7,9 @@
  *     x ~ f32(e4m3(x / scale)) * scale the scale of the layer's input
  *
  * Read now: weights in F32, F16 and BF16; and X.weight F8_E4M3 with X.weight_scale and
- * X.input_scale, F32 of one element each (Model Optimizer's unified FP8 export), in any mixture
- * with 16-bit layers.  Every other layout is UNSUPPORTED by its name, here and nowhere else.
+ * X.input_scale of one element each, F32, F16 or BF16 (Model Optimizer's unified FP8 export has
+ * them in F32 [], compressed-tensors in the model's dtype [1]), in any mixture with 16-bit layers.
+ * Every other layout is UNSUPPORTED by its name, here and nowhere else.
  *
  * Layouts: NVIDIA Model Optimizer, modelopt/torch/export; vllm-project/compressed-tensors; and
  * what transformers, torchao and ComfyUI write.
@@ -42,13 +43,18 @@ typedef struct oc_linear_layout {
     const oc_ckpt_tensor *input_scale; /* NULL but for static ones */
 } oc_linear_layout;
 
+typedef struct oc_quant_facts {
+    int32_t fp8_count; /* FP8 layers */
+    char producer[64]; /* "modelopt 0.47.0"; "" where no file says it */
+} oc_quant_facts;
+
 /* Checks the quantization of the whole checkpoint, but for the weights' codes: config.json and
  * hf_quant_config.json against the tensors, every tensor's part in a layout that is read, every
  * scale finite, positive and not denormal.  Exclude lists are heeded: an excluded module that is
- * FP8 all the same is an error.  *fp8_count receives the number of FP8 layers.
+ * FP8 all the same is an error.
  *   CORRUPT      the file contradicts itself or its config
  *   UNSUPPORTED  a layout that is not read, named */
-octavo_status oc_quant_check(oc_checkpoint *checkpoint, int32_t *fp8_count, octavo_error *error);
+octavo_status oc_quant_check(oc_checkpoint *checkpoint, oc_quant_facts *out, octavo_error *error);
 
 /* The normal form of module `path`, of a checkpoint that oc_quant_check has passed.
  *   NOT_FOUND, CORRUPT, UNSUPPORTED  as oc_checkpoint_require; a weight neither float nor FP8 */

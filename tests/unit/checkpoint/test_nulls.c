@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "checkpoint/config.h"
 #include "checkpoint/preprocessor.h"
+#include "checkpoint/quant/quant_config.h"
 
 typedef enum meaning {
     ABSENT,  /* as if the key were not there */
@@ -276,8 +277,128 @@ static void test_models(void **state) {
     }
 }
 
+/* -- quantization_config and hf_quant_config.json ---------------------------------------------- */
+
+static void keep_quantization(oc_quant_config *config, result *out) {
+    if (out->status == OCTAVO_OK) {
+        oc_buffer_printf(&out->bytes, "%s, %s, %d patterns",
+                         config->algorithm ? config->algorithm : "none", config->producer,
+                         config->pattern_count);
+    }
+    oc_quant_config_free(config);
+}
+
+static void read_quantization(oc_slice text, result *out) {
+    oc_quant_config config = {0};
+    out->status = oc_quant_config_read(text.data, text.length, &config, &out->notices, &out->error);
+    keep_quantization(&config, out);
+}
+
+static void read_hf(oc_slice text, result *out) {
+    oc_quant_config config = {0};
+    out->status =
+        oc_quant_config_read_hf(text.data, text.length, &config, &out->notices, &out->error);
+    keep_quantization(&config, out);
+}
+
+#define HALF  "{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"tensor\",\"dynamic\":false}"
+#define GROUP "{\"weights\":" HALF ",\"input_activations\":" HALF "}"
+
+static const member modelopt_members[] = {{"quant_method", "\"modelopt\""},
+                                          {"quant_algo", "\"FP8\""},
+                                          {"ignore", "[\"a\"]"},
+                                          {"producer", "{\"name\":\"modelopt\"}"},
+                                          {"config_groups", "{\"group_0\":" GROUP "}"},
+                                          {NULL, NULL}};
+static const kind modelopt = {"Model Optimizer's quantization_config", "{\"quantization_config\":{",
+                              "}}", modelopt_members, read_quantization};
+static const kind hf = {"hf_quant_config.json", "{\"quantization\":{", "}}", modelopt_members,
+                        read_hf};
+
+/* No transformers reads these: a null is what an absent key is. */
+static const row modelopt_rows[] = {
+    {"quant_method", ABSENT, NULL, NULL},    {"quant_algo", ABSENT, NULL, NULL},
+    {"ignore", ABSENT, NULL, NULL},          {"exclude_modules", ABSENT, NULL, NULL},
+    {"producer", ABSENT, NULL, NULL},        {"config_groups", ABSENT, NULL, NULL},
+    {"kv_cache_scheme", ABSENT, NULL, NULL}, {"kv_cache_quant_algo", ABSENT, NULL, NULL},
+};
+
+static const member compressed_members[] = {{"quant_method", "\"compressed-tensors\""},
+                                            {"format", "\"float-quantized\""},
+                                            {"ignore", "[\"a\"]"},
+                                            {"version", "\"0.20.0\""},
+                                            {"config_groups", "{\"group_0\":" GROUP "}"},
+                                            {NULL, NULL}};
+static const kind compressed = {"compressed-tensors' quantization_config",
+                                "{\"quantization_config\":{", "}}", compressed_members,
+                                read_quantization};
+
+/* As compressed-tensors 0.20.0 reads them, under either transformers. */
+static const row compressed_rows[] = {
+    {"quant_method", REFUSED, "refused", "refused"},
+    {"format", ABSENT, "refused", "refused"}, /* and so is its absence here */
+    {"ignore", ABSENT, "nothing is left out", "the same"},
+    {"version", ABSENT, "not said", "not said"},
+    {"config_groups", REFUSED, "refused", "refused"},
+    {"kv_cache_scheme", ABSENT, "none", "none"},
+    {"sparsity_config", ABSENT, "none", "none"},
+    {"transform_config", ABSENT, "none", "none"},
+    {"global_compression_ratio", ABSENT, "not read", "not read"},
+};
+
+static const member half_members[] = {{"num_bits", "8"},          {"type", "\"float\""},
+                                      {"strategy", "\"tensor\""}, {"dynamic", "false"},
+                                      {"symmetric", "true"},      {NULL, NULL}};
+static const kind weights = {"weights",
+                             "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                             "\"format\":\"float-quantized\",\"config_groups\":{\"group_0\":{"
+                             "\"input_activations\":" HALF ",\"weights\":{",
+                             "}}}}}", half_members, read_quantization};
+
+static const row half_rows[] = {
+    {"num_bits", REFUSED, "refused", "refused"},  {"type", REFUSED, "refused", "refused"},
+    {"dynamic", REFUSED, "refused", "refused"},   {"symmetric", REFUSED, "refused", "refused"},
+    {"strategy", ABSENT, "tensor", "tensor"},     {"group_size", ABSENT, "tensor", "tensor"},
+    {"observer", ABSENT, "not read", "not read"},
+};
+
+static const member group_members[] = {{"weights", HALF},
+                                       {"input_activations", HALF},
+                                       {"format", "\"float-quantized\""},
+                                       {"targets", "[\"Linear\"]"},
+                                       {NULL, NULL}};
+static const kind group = {"group_0",
+                           "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                           "\"format\":\"float-quantized\",\"config_groups\":{\"group_0\":{",
+                           "}}}}", group_members, read_quantization};
+
+static const row group_rows[] = {
+    {"weights", ABSENT, "as they are", "as they are"},
+    {"input_activations", ABSENT, "as they are", "as they are"}, /* weights alone: not read here */
+    {"output_activations", ABSENT, "as they are", "as they are"},
+    {"format", ABSENT, "the whole's", "the whole's"},
+};
+
+static void test_quantization(void **state) {
+    (void)state;
+    for (size_t i = 0; i < OC_COUNT(modelopt_rows); i++) {
+        check_row(&modelopt, &modelopt_rows[i]);
+        check_row(&hf, &modelopt_rows[i]);
+    }
+    for (size_t i = 0; i < OC_COUNT(compressed_rows); i++) {
+        check_row(&compressed, &compressed_rows[i]);
+    }
+    for (size_t i = 0; i < OC_COUNT(half_rows); i++) {
+        check_row(&weights, &half_rows[i]);
+    }
+    for (size_t i = 0; i < OC_COUNT(group_rows); i++) {
+        check_row(&group, &group_rows[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quantization),
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_models),
     };

@@ -21,7 +21,8 @@
 
 typedef struct checked {
     octavo_status status;
-    int32_t fp8_count, notices;
+    oc_quant_facts facts;
+    int32_t notices;
     octavo_error error;
     char notice[500]; /* the first */
 } checked;
@@ -33,7 +34,7 @@ static checked check_folder(const char *folder) {
     if (oc_checkpoint_open(folder, &checkpoint, &result.error)) {
         fail_msg("%s: %s", folder, result.error.message);
     }
-    result.status = oc_quant_check(checkpoint, &result.fp8_count, &result.error);
+    result.status = oc_quant_check(checkpoint, &result.facts, &result.error);
     result.notices = checkpoint->notices.count;
     if (result.notices) {
         snprintf(result.notice, sizeof result.notice, "%s", checkpoint->notices.texts[0]);
@@ -48,7 +49,7 @@ static void expect_refused(const char *folder, octavo_status wanted, const char 
         fail_msg("%s: expected status %d and \"%s\", got %d: %s", folder, wanted, part,
                  result.status, result.error.message);
     }
-    assert_int_equal(result.fp8_count, 0);
+    assert_int_equal(result.facts.fp8_count, 0);
     assert_true(result.error.path[0] != 0);
 }
 
@@ -58,21 +59,24 @@ static void test_accepts_fixtures(void **state) {
     static const struct {
         const char *name;
         int32_t fp8_count;
-    } folders[] = {{"f32", 0},
-                   {"f16", 0},
-                   {"bf16", 0},
-                   {"modelopt-fp8", 24},
-                   {"modelopt-fp8-mixed", 11},
-                   {"quick-gelu-modelopt-fp8", 24},
-                   {"geometry-modelopt-fp8", 24},
-                   {"legacy-eos-modelopt-fp8", 24},
-                   {"extra-tokens-modelopt-fp8", 24}};
+        const char *producer;
+    } folders[] = {{"f32", 0, ""},
+                   {"f16", 0, ""},
+                   {"bf16", 0, ""},
+                   {"modelopt-fp8", 24, "modelopt 0.47.0"},
+                   {"modelopt-fp8-mixed", 11, "modelopt 0.47.0"},
+                   {"quick-gelu-modelopt-fp8", 24, "modelopt 0.47.0"},
+                   {"geometry-modelopt-fp8", 24, "modelopt 0.47.0"},
+                   {"legacy-eos-modelopt-fp8", 24, "modelopt 0.47.0"},
+                   {"extra-tokens-modelopt-fp8", 24, "modelopt 0.47.0"},
+                   {"compressed-tensors-fp8", 24, "compressed-tensors 0.20.0"},
+                   {"compressed-tensors-fp8-mixed", 15, "compressed-tensors 0.20.0"}};
     for (size_t i = 0; i < OC_COUNT(folders); i++) {
         checked result = check_folder(oc_test_path(TINY, folders[i].name));
         if (result.status) {
             fail_msg("%s: %s", folders[i].name, result.error.message);
         }
-        assert_int_equal(result.fp8_count, folders[i].fp8_count);
+        assert_int_equal(result.facts.fp8_count, folders[i].fp8_count);
         assert_int_equal(result.notices, 0);
     }
 }
@@ -148,15 +152,17 @@ static void test_refuses_other_producers(void **state) {
     static const struct {
         const char *name, *by_config, *by_tensors, *against_fp8;
     } cases[] = {
-        {"compressed-tensors-fp8", "compressed-tensors\" (format \"float-quantized\")",
-         "says how it was quantized", "_scale is BF16 [1]"},
-        {"compressed-tensors-fp8-block", "compressed-tensors", "says how it was quantized",
-         "a scale for each block"},
-        {"compressed-tensors-fp8-dynamic", "compressed-tensors", "says how it was quantized",
-         "a scale for each output channel"},
-        {"compressed-tensors-fp8-mixed", "compressed-tensors", "says how it was quantized", "F16"},
-        {"compressed-tensors-mxfp8", "mxfp8-quantized", "says how it was quantized",
-         "a scale for each 32 inputs (MX)"},
+        {"compressed-tensors-fp8-block",
+         "weights with a scale for each block and activations with dynamic scales for each group "
+         "(FP8_BLOCK) are not read yet",
+         "says how it was quantized", "a scale for each block"},
+        {"compressed-tensors-fp8-dynamic",
+         "weights with a scale for each channel and activations with dynamic scales for each token "
+         "(FP8_DYNAMIC) are not read yet",
+         "says how it was quantized", "a scale for each output channel"},
+        {"compressed-tensors-mxfp8",
+         "quant_method \"compressed-tensors\" (format \"mxfp8-quantized\"), MXFP8: a power of two",
+         "says how it was quantized", "a scale for each 32 inputs (MX)"},
         {"finegrained-fp8", "quant_method \"fp8\"", "fine-grained FP8", "fine-grained FP8"},
         {"torchao-float8", "quant_method \"torchao\"", "torchao's Float8Tensor",
          "torchao's Float8Tensor"},
@@ -301,10 +307,11 @@ static void test_exclusions(void **state) {
         oc_buffer_free(&text);
         expect_refused(folder, OCTAVO_CORRUPT, "excludes its module from quantization");
     }
-    static const char none[] = "{\"quantization\":{\"quant_algo\":\"fp8\",\"exclude_modules\":["
-                               "\"fc1\",\"vision_model.encoder.layers.1.mlp.fc\",\"*fc3\"]}}";
+    static const char none[] =
+        "{\"quantization\":{\"quant_algo\":\"fp8\",\"exclude_modules\":["
+        "\"re:.*\",\"fc1\",\"vision_model.encoder.layers.1.mlp.fc\",\"*fc3\"]}}";
     oc_test_write(hf, none, strlen(none));
-    assert_int_equal(check_folder(folder).fp8_count, 24);
+    assert_int_equal(check_folder(folder).facts.fp8_count, 24);
     oc_test_folder_remove(folder);
 }
 
@@ -425,6 +432,13 @@ static void test_notices(void **state) {
     oc_test_folder_remove(folder);
 }
 
+#define CT_HALF "{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"tensor\",\"dynamic\":false}"
+#define CT_OF(weights, inputs, more)                                                               \
+    "{\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\",\"config_groups\":"   \
+    "{\"group_0\":{\"weights\":" weights ",\"input_activations\":" inputs                          \
+    ",\"output_activations\":null,\"targets\":[\"Linear\"]}}" more "}"
+#define CT(weights, inputs) "{\"quantization_config\":" CT_OF(weights, inputs, "") "}"
+
 /* What the two JSON files may say, apart and together. */
 static void test_quant_config(void **state) {
     (void)state;
@@ -453,6 +467,46 @@ static void test_quant_config(void **state) {
          NULL, OCTAVO_UNSUPPORTED, "quant_method \"fbgemm_fp8\""},
         {"{\"quantization_config\":{\"quant_method\":\"awq\",\"bits\":4}}", NULL,
          OCTAVO_UNSUPPORTED, "quant_method \"awq\""},
+        {FP8_CONFIG, "{\"quantization\":{\"quant_algo\":\"fp8\"}}", OCTAVO_OK, "fp8"},
+        {CT(CT_HALF, CT_HALF), NULL, OCTAVO_OK, "float-quantized"},
+        {"{\"compression_config\":" CT_OF(CT_HALF, CT_HALF, "") "}", NULL, OCTAVO_OK,
+         "float-quantized"},
+        {CT(CT_HALF, CT_HALF), "{\"quantization\":{\"quant_algo\":\"FP8\"}}", OCTAVO_CORRUPT,
+         "config.json says \"float-quantized\", hf_quant_config.json has quant_algo \"FP8\""},
+        {CT("{\"type\":\"float\"}", "{\"type\":\"float\"}"), NULL, OCTAVO_OK, "float-quantized"},
+        {CT("{\"num_bits\":8}", CT_HALF), NULL, OCTAVO_UNSUPPORTED, "weights of kind \"int\""},
+        {CT(CT_HALF, "null"), NULL, OCTAVO_UNSUPPORTED,
+         "group_0: weights with a scale for each tensor and activations with no scales (weights "
+         "alone) are not read yet"},
+        {CT(CT_HALF, "{\"type\":\"float\",\"dynamic\":true}"), NULL, OCTAVO_UNSUPPORTED,
+         "weights with a scale for each tensor and activations with dynamic scales for each tensor "
+         "are not read yet"},
+        {CT("{\"type\":\"float\",\"group_size\":-1}", CT_HALF), NULL, OCTAVO_UNSUPPORTED,
+         "weights with a scale for each channel"},
+        {CT("{\"type\":\"float\",\"group_size\":128}", CT_HALF), NULL, OCTAVO_UNSUPPORTED,
+         "weights with a scale for each group"},
+        {CT("{\"type\":\"float\",\"symmetric\":false}", CT_HALF), NULL, OCTAVO_UNSUPPORTED,
+         "weights.symmetric: zero points are not read here"},
+        {"{\"quantization_config\":" CT_OF(CT_HALF, CT_HALF,
+                                           ",\"sparsity_config\":{\"format\":"
+                                           "\"sparse-24-bitmask\"}") "}",
+         NULL, OCTAVO_UNSUPPORTED, "with sparsity"},
+        {"{\"quantization_config\":" CT_OF(CT_HALF, CT_HALF,
+                                           ",\"sparsity_config\":{\"format\":"
+                                           "\"dense\",\"ignore\":[]},\"transform_config\":{}") "}",
+         NULL, OCTAVO_OK, "float-quantized"},
+        {"{\"quantization_config\":" CT_OF(
+             CT_HALF, CT_HALF, ",\"transform_config\":{\"config_groups\":{\"u\":{}}}") "}",
+         NULL, OCTAVO_UNSUPPORTED, "with transforms"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":"
+         "\"float-quantized\",\"config_groups\":{\"a\":{\"format\":\"int-quantized\"}}}}",
+         NULL, OCTAVO_UNSUPPORTED, "a.format: \"int-quantized\" is not read yet"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":"
+         "\"float-quantized\"}}",
+         NULL, OCTAVO_CORRUPT, "no config_groups"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":"
+         "\"mixed-precision\"}}",
+         NULL, OCTAVO_UNSUPPORTED, "(format \"mixed-precision\"), several formats in one file"},
         {"{\"compression_config\":{\"format\":\"naive-quantized\"}}", NULL, OCTAVO_UNSUPPORTED,
          "compressed-tensors\" (format \"naive-quantized\")"},
         {"{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"FP8\","

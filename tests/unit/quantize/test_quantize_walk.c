@@ -66,11 +66,13 @@ static const char *quantize(const bench *b, const char *checkpoint, const char *
 
 static oc_checkpoint *open_checked(const char *folder, int32_t *fp8_count) {
     oc_checkpoint *checkpoint;
+    oc_quant_facts facts;
     octavo_error error = {0};
     if (oc_checkpoint_open(folder, &checkpoint, &error) != OCTAVO_OK ||
-        oc_quant_check(checkpoint, fp8_count, &error) != OCTAVO_OK) {
+        oc_quant_check(checkpoint, &facts, &error) != OCTAVO_OK) {
         fail_msg("%s: %s", folder, error.message);
     }
+    *fp8_count = facts.fp8_count;
     return checkpoint;
 }
 

@@ -22,8 +22,9 @@
 static const char *const plain[] = {
     "f32", "f16", "bf16", "quick-gelu-f32", "geometry-f32", "legacy-eos-f32", "extra-tokens-f32"};
 static const char *const fp8[] = {
-    "modelopt-fp8",          "modelopt-fp8-mixed",      "quick-gelu-modelopt-fp8",
-    "geometry-modelopt-fp8", "legacy-eos-modelopt-fp8", "extra-tokens-modelopt-fp8"};
+    "modelopt-fp8",           "modelopt-fp8-mixed",          "quick-gelu-modelopt-fp8",
+    "geometry-modelopt-fp8",  "legacy-eos-modelopt-fp8",     "extra-tokens-modelopt-fp8",
+    "compressed-tensors-fp8", "compressed-tensors-fp8-mixed"};
 
 /* -- whole models ---------------------------------------------------------------------------- */
 
