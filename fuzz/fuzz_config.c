@@ -56,7 +56,10 @@ static void read_images(const char *text, size_t size) {
     for (size_t i = 0; i < OC_COUNT(sides); i++) {
         oc_preprocessor images, twice;
         octavo_error error = {0}, again = {0};
-        octavo_status status = oc_preprocessor_read(text, size, 0, sides[i], &images, NULL, &error);
+        oc_notices notices = {0};
+        octavo_status status =
+            oc_preprocessor_read(text, size, 0, sides[i], &images, &notices, &error);
+        oc_notices_free(&notices);
         check_same(status, &error,
                    oc_preprocessor_read(text, size, 0, sides[i], &twice, NULL, &again), &again);
         check(memcmp(&images, &twice, sizeof images) == 0);
@@ -76,6 +79,7 @@ static void read_quantization(const char *text, size_t size) {
         status = oc_quant_config_read_hf(text, size, &config, &notices, &error);
     }
     check((status == OCTAVO_OK) == !error.message[0]);
+    check(memchr(config.producer, 0, sizeof config.producer));
     for (int32_t i = 0; i < config.pattern_count; i++) {
         check(strlen(config.patterns[i]) <= OC_LIMIT_TENSOR_NAME);
     }
