@@ -88,7 +88,7 @@ static void check_row(const kind *k, const row *r) {
     } else {
         result same = read_with(k, r->key, r->meaning == OFF ? "false" : NULL);
         if (null.status != same.status || null.bytes.size != same.bytes.size ||
-            memcmp(null.bytes.data, same.bytes.data, null.bytes.size) != 0) {
+            (null.bytes.size && memcmp(null.bytes.data, same.bytes.data, null.bytes.size) != 0)) {
             fail_msg("%s: %s null is not as if it were %s: status %d (%s), not %d (%s)", k->name,
                      r->key, r->meaning == OFF ? "false" : "absent", null.status,
                      null.error.message, same.status, same.error.message);
