@@ -91,13 +91,15 @@ static void describe(const half *h, char *text, size_t capacity) {
     }
 }
 
-/* What llm-compressor calls a scheme that is not read. */
-static const char *name_of(const half *weights, const half *inputs) {
-    return strcmp(weights->strategy, "channel") == 0 && strcmp(inputs->strategy, "token") == 0
-               ? " (FP8_DYNAMIC)"
-           : strcmp(weights->strategy, "block") == 0 && inputs->dynamic ? " (FP8_BLOCK)"
-           : weights->present && !inputs->present                       ? " (weights alone)"
-                                                                        : "";
+/* How a sentence about a scheme that is not read begins: llm-compressor's name for it. */
+static const char *name_of(const half *weights, const half *inputs, bool compressed) {
+    return !compressed ? ""
+           : strcmp(weights->strategy, "channel") == 0 && strcmp(inputs->strategy, "token") == 0
+               ? "compressed-tensors' FP8_DYNAMIC, "
+           : strcmp(weights->strategy, "block") == 0 && inputs->dynamic
+               ? "compressed-tensors' FP8_BLOCK, "
+           : weights->present && !inputs->present ? "compressed-tensors with weights alone, "
+                                                  : "compressed-tensors, ";
 }
 
 static octavo_status check_group(oc_json *json, const half *weights, const half *inputs,
@@ -122,9 +124,9 @@ static octavo_status check_group(oc_json *json, const half *weights, const half 
         describe(weights, of_weights, sizeof of_weights);
         describe(inputs, of_inputs, sizeof of_inputs);
         OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED,
-                     "weights with %s and activations with %s%s are not read yet; both with one "
+                     "%sweights with %s and activations with %s are not read yet; both with one "
                      "static scale for the whole tensor are",
-                     of_weights, of_inputs, name_of(weights, inputs));
+                     name_of(weights, inputs, compressed), of_weights, of_inputs);
     }
 done:
     return status;

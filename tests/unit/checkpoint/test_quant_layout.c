@@ -153,12 +153,13 @@ static void test_refuses_other_producers(void **state) {
         const char *name, *by_config, *by_tensors, *against_fp8;
     } cases[] = {
         {"compressed-tensors-fp8-block",
-         "weights with a scale for each block and activations with dynamic scales for each group "
-         "(FP8_BLOCK) are not read yet",
+         "compressed-tensors' FP8_BLOCK, weights with a scale for each block and activations with "
+         "dynamic scales for each group are not read yet",
          "says how it was quantized", "a scale for each block"},
         {"compressed-tensors-fp8-dynamic",
-         "weights with a scale for each channel and activations with dynamic scales for each token "
-         "(FP8_DYNAMIC) are not read yet",
+         "compressed-tensors' FP8_DYNAMIC, weights with a scale for each channel and activations "
+         "with "
+         "dynamic scales for each token are not read yet",
          "says how it was quantized", "a scale for each output channel"},
         {"compressed-tensors-mxfp8",
          "quant_method \"compressed-tensors\" (format \"mxfp8-quantized\"), MXFP8: a power of two",
@@ -476,8 +477,8 @@ static void test_quant_config(void **state) {
         {CT("{\"type\":\"float\"}", "{\"type\":\"float\"}"), NULL, OCTAVO_OK, "float-quantized"},
         {CT("{\"num_bits\":8}", CT_HALF), NULL, OCTAVO_UNSUPPORTED, "weights of kind \"int\""},
         {CT(CT_HALF, "null"), NULL, OCTAVO_UNSUPPORTED,
-         "group_0: weights with a scale for each tensor and activations with no scales (weights "
-         "alone) are not read yet"},
+         "group_0: compressed-tensors with weights alone, weights with a scale for each tensor and "
+         "activations with no scales are not read yet"},
         {CT(CT_HALF, "{\"type\":\"float\",\"dynamic\":true}"), NULL, OCTAVO_UNSUPPORTED,
          "weights with a scale for each tensor and activations with dynamic scales for each tensor "
          "are not read yet"},
