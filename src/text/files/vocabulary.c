@@ -241,6 +241,7 @@ octavo_status oc_draft_special(oc_draft *draft, const oc_named_token *token, uin
 static octavo_status find_named(oc_draft *draft, oc_tokenizer *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t ids[OC_ROLES];
+    size_t listed = draft->added.size; /* by some file, which knows better than a role does */
     for (int role = 0; role < OC_ROLES; role++) {
         const oc_named_token *named = &draft->named[role];
         bool is_end = role == OC_ROLE_BEGIN || role == OC_ROLE_END;
@@ -250,6 +251,10 @@ static octavo_status find_named(oc_draft *draft, oc_tokenizer *out, octavo_error
         } else if (is_end) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "%s is null, but every text has one",
                     oc_role_keys[role]);
+        }
+        oc_added_token *added = ids[role] < 0 ? NULL : find_added(draft, (uint32_t)ids[role]);
+        if (added && (size_t)((char *)added - draft->added.data) >= listed) {
+            added->normalised = named->normalised; /* of two roles of a token the latter counts */
         }
         if (named->text.data && ids[role] < 0) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "the vocabulary lacks the %s \"%.*s\"",
