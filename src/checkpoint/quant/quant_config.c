@@ -8,9 +8,8 @@
 #include "checkpoint/quant/quant_groups.h"
 
 #define READ_HERE                                                                                  \
-    "FP8 with static scales for whole tensors is read here, as Model Optimizer and "               \
-    "llm-compressor "                                                                              \
-    "write it"
+    "FP8 with static scales for whole tensors is read here, as Model Optimizer's and "             \
+    "llm-compressor's FP8 have it"
 
 enum { WORD_MAX = 256 };
 
