@@ -17,7 +17,7 @@ octavo_status octavo_tool_widen(const char *checkpoint, const char *out, octavo_
                 "FP8 is widened to f16 or bf16, not to precision %d", (int)precision);
     }
     OC_TRY(oc_source_open(checkpoint, precision, NULL, &source, error));
-    if (source.fp8_modules == 0) {
+    if (source.quantization.fp8_count == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "there is nothing to widen: none of its %d linear modules is FP8",
                 source.recipe.module_count);
@@ -26,7 +26,7 @@ octavo_status octavo_tool_widen(const char *checkpoint, const char *out, octavo_
     OC_TRY(oc_widen(source.checkpoint, precision == OCTAVO_PRECISION_F16 ? OCTAVO_F16 : OCTAVO_BF16,
                     folder.temporary, progress, user, error));
     OC_TRY(oc_output_folder_commit(&folder, error));
-    *modules = source.fp8_modules;
+    *modules = source.quantization.fp8_count;
 done:
     oc_output_folder_abort(&folder);
     oc_source_close(&source);
