@@ -8,6 +8,8 @@
 #include "base/sys/io.h"
 #include "checkpoint/quant/glob.h"
 
+enum { PIECE = 1 << 14 }; /* bytes that are copied at a time */
+
 static const char *const companions[] = {
     "tokenizer*",
     "vocab.json",
@@ -62,5 +64,18 @@ octavo_status oc_folder_companions(const oc_checkpoint *checkpoint, const char *
 done:
     free(bytes);
     oc_listing_free(&listing);
+    return status;
+}
+
+octavo_status oc_folder_copy(oc_st_writer *writer, const oc_ckpt_tensor *tensor,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char bytes[PIECE];
+    for (uint64_t at = 0; at < tensor->bytes; at += PIECE) {
+        size_t piece = tensor->bytes - at < PIECE ? (size_t)(tensor->bytes - at) : PIECE;
+        OC_TRY(oc_checkpoint_read_bytes(tensor, at, piece, bytes, error));
+        OC_TRY(oc_st_writer_append(writer, bytes, piece, error));
+    }
+done:
     return status;
 }

@@ -95,19 +95,6 @@ done:
     return status;
 }
 
-static octavo_status write_copy(oc_st_writer *writer, const oc_ckpt_tensor *tensor,
-                                octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char bytes[PIECE];
-    for (uint64_t at = 0; at < tensor->bytes; at += PIECE) {
-        size_t piece = tensor->bytes - at < PIECE ? (size_t)(tensor->bytes - at) : PIECE;
-        OC_TRY(oc_checkpoint_read_bytes(tensor, at, piece, bytes, error));
-        OC_TRY(oc_st_writer_append(writer, bytes, piece, error));
-    }
-done:
-    return status;
-}
-
 static octavo_status write_weights(const oc_checkpoint *checkpoint, octavo_dtype dtype,
                                    const char *folder, octavo_progress progress, void *user,
                                    octavo_error *error) {
@@ -126,7 +113,7 @@ static octavo_status write_weights(const oc_checkpoint *checkpoint, octavo_dtype
         const oc_ckpt_tensor *from = list.from[i];
         OC_TRY(from->dtype == OCTAVO_F8_E4M3
                    ? write_wide(&writer, from, list.scales[i], dtype, error)
-                   : write_copy(&writer, from, error));
+                   : oc_folder_copy(&writer, from, error));
         if (progress != NULL) {
             progress(user, "writing weights", ++written, (uint64_t)list.count);
         }

@@ -137,26 +137,13 @@ done:
     return status;
 }
 
-static octavo_status write_copy(oc_st_writer *writer, const oc_ckpt_tensor *tensor,
-                                octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char bytes[PIECE];
-    for (uint64_t at = 0; at < tensor->bytes; at += PIECE) {
-        size_t piece = tensor->bytes - at < PIECE ? (size_t)(tensor->bytes - at) : PIECE;
-        OC_TRY(oc_checkpoint_read_bytes(tensor, at, piece, bytes, error));
-        OC_TRY(oc_st_writer_append(writer, bytes, piece, error));
-    }
-done:
-    return status;
-}
-
 static octavo_status write_tensor(oc_st_writer *writer, const tensor_source *source,
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     if (source->kind == CODES) {
         OC_TRY(write_codes(writer, source->module, error));
     } else if (source->kind == COPY) {
-        OC_TRY(write_copy(writer, source->tensor, error));
+        OC_TRY(oc_folder_copy(writer, source->tensor, error));
     } else {
         float scale = source->kind == WEIGHT_SCALE ? source->module->weight_scale
                                                    : source->module->input_scale;
