@@ -159,6 +159,7 @@ OCTAVO_CHECK octavo_status octavo_tool_quantize(const char *checkpoint, const ch
 /* Writes `out`, the checkpoint with its FP8 weights in 16 bit (OCTAVO_PRECISION_F16 or _BF16) and
  * without a word of quantization; it appears whole or not at all.  *modules: how many were FP8.
  *   INVALID_ARGUMENT  another precision; nothing in the checkpoint is FP8
+ *   CANCELLED         progress said so
  *   CORRUPT           a weight that F16 cannot hold; a malformed checkpoint
  *   others            as octavo_tool_quantize */
 OCTAVO_CHECK octavo_status octavo_tool_widen(const char *checkpoint, const char *out,

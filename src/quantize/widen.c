@@ -114,9 +114,8 @@ static octavo_status write_weights(const oc_checkpoint *checkpoint, octavo_dtype
         OC_TRY(from->dtype == OCTAVO_F8_E4M3
                    ? write_wide(&writer, from, list.scales[i], dtype, error)
                    : oc_folder_copy(&writer, from, error));
-        if (progress != NULL) {
-            progress(user, "writing weights", ++written, (uint64_t)list.count);
-        }
+        OC_TRY(
+            oc_progress(progress, user, "writing weights", ++written, (uint64_t)list.count, error));
     }
     OC_TRY(oc_st_writer_commit(&writer, error));
 done:

@@ -509,6 +509,35 @@ static void test_full_disk(void **state) {
     assert_int_equal(files_in(b->root), before);
 }
 
+static int32_t say_no(void *user, const char *what, uint64_t done, uint64_t total) {
+    (void)user;
+    (void)what;
+    return 2 * done >= total;
+}
+
+/* The way back to 16 bits: half-way it can be told to stop, and then leaves nothing. */
+static void test_widen(void **state) {
+    const bench *b = *state;
+    const char *fp8 = TINY "/modelopt-fp8";
+    int before = files_in(b->root);
+    int32_t modules = -1;
+    octavo_error error = {0};
+    assert_int_equal(
+        octavo_tool_widen(fp8, b->out, OCTAVO_PRECISION_F16, say_no, NULL, &modules, &error),
+        OCTAVO_CANCELLED);
+    assert_int_equal(
+        octavo_tool_widen(fp8, b->out, OCTAVO_AS_CHECKPOINT, NULL, NULL, &modules, &error),
+        OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(
+        octavo_tool_widen(TINY "/f32", b->out, OCTAVO_PRECISION_F16, NULL, NULL, &modules, &error),
+        OCTAVO_INVALID_ARGUMENT);
+    assert_true(modules == 0 && files_in(b->root) == before);
+    assert_int_equal(
+        octavo_tool_widen(fp8, b->out, OCTAVO_PRECISION_BF16, NULL, NULL, &modules, &error),
+        OCTAVO_OK);
+    assert_int_equal(modules, 24);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_walk, set_up, tear_down),
@@ -523,6 +552,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_not_finite, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_widen, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
