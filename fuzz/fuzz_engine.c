@@ -1,6 +1,7 @@
-// links: engine
-/* fuzz_engine.c - engine files: opened as they are, then with their checksums made right, so that
- * what lies behind them is reached.  What opens is read whole; canaries and META go back to bytes.
+// links: api engine
+/* fuzz_engine.c - all that an engine file can reach: opened as it is, then with its checksums made
+ * right, so that what lies behind them is reached.  What opens is read whole; canaries and META go
+ * back to bytes; a model is loaded with its canaries, a session made, explained and run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "../tests/support/engine_reseal.h"
+#include "api/tool.h"
 #include "engine/records/canary_record.h"
 #include "engine/records/describe.h"
 #include "engine/records/meta.h"
@@ -108,6 +110,141 @@ static void open_bytes(const uint8_t *data, size_t size) {
     oc_engine_file_close(file);
 }
 
+/* -- what a file makes of a run ------------------------------------------------------------------
+ */
+
+enum { ROWS = 2, LENGTH = 3, DIM_MAX = 1024, SIDE_MAX = 64 };
+
+/* What a file may be told: never that the caller or octavo is wrong. */
+static bool is_verdict(octavo_status status, const octavo_error *error) {
+    return status == OCTAVO_OK || ((status == OCTAVO_CORRUPT || status == OCTAVO_UNSUPPORTED ||
+                                    status == OCTAVO_NOT_FOUND || status == OCTAVO_EXHAUSTED) &&
+                                   error->status == status && error->message[0] != 0);
+}
+
+static bool has_logits(const octavo_session *session) {
+    for (int32_t i = 0; i < octavo_session_binding_count(session); i++) {
+        if (strcmp(octavo_session_binding(session, i)->name, "logits_per_image") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two images and two texts through everything; run twice, the bits are the same. */
+static void run_session(octavo_session *session, const octavo_engine_info *engine) {
+    static uint8_t pixels[ROWS * SIDE_MAX * SIDE_MAX * 3];
+    static float image[2][ROWS * DIM_MAX], text[2][ROWS * DIM_MAX], logits[ROWS * ROWS];
+    static const int32_t ids[ROWS * LENGTH] = {1, 2, 3, 1, 4, 1};
+    static const int32_t mask[ROWS * LENGTH] = {1, 1, 1, 1, 0, 1};
+    octavo_error error = {0};
+    int64_t side = engine->image_size, dim = engine->embed_dim;
+#define TENSOR(type, dims, ...) .tensor = {.dtype = (type), .rank = (dims), .shape = {__VA_ARGS__} }
+    octavo_argument inputs[] = {
+        {.name = "pixels", TENSOR(OCTAVO_U8, 4, ROWS, side, side, 3)},
+        {.name = "input_ids", TENSOR(OCTAVO_I32, 2, ROWS, LENGTH)},
+        {.name = "attention_mask", TENSOR(OCTAVO_I32, 2, ROWS, LENGTH)},
+    };
+    octavo_argument outputs[] = {
+        {.name = "image_embeds", TENSOR(OCTAVO_F32, 2, ROWS, dim)},
+        {.name = "text_embeds", TENSOR(OCTAVO_F32, 2, ROWS, dim)},
+        {.name = "logits_per_image", TENSOR(OCTAVO_F32, 2, ROWS, ROWS)},
+    };
+    inputs[0].tensor.const_data = pixels;
+    inputs[1].tensor.const_data = ids;
+    inputs[2].tensor.const_data = mask;
+    outputs[2].tensor.data = logits;
+    if (side > SIDE_MAX || dim > DIM_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
+    int32_t first = engine->towers == OCTAVO_TEXT ? 1 : 0;
+    int32_t input_count = engine->towers == OCTAVO_IMAGE ? 1 : 3 - first, output_count = 1;
+    if (engine->towers == (OCTAVO_IMAGE | OCTAVO_TEXT)) {
+        output_count = has_logits(session) ? 3 : 2;
+    }
+    for (int32_t i = 0; i < 2; i++) {
+        outputs[0].tensor.data = image[i];
+        outputs[1].tensor.data = text[i];
+        octavo_status status = octavo_session_run(session, inputs + first, input_count,
+                                                  outputs + first, output_count, NULL, &error);
+        /* ids beyond a small vocabulary, texts longer than all places, two widths, no logits */
+        check(status == OCTAVO_OK || status == OCTAVO_INVALID_ARGUMENT);
+        if (status != OCTAVO_OK) {
+            return;
+        }
+    }
+    check(memcmp(image[0], image[1], (size_t)(ROWS * dim) * sizeof(float)) == 0);
+    check(memcmp(text[0], text[1], (size_t)(ROWS * dim) * sizeof(float)) == 0);
+}
+
+static void run_bytes(const uint8_t *data, size_t size) {
+    octavo_error error = {0};
+    octavo_engine *engine = NULL;
+    octavo_model *model = NULL;
+    octavo_session *session = NULL;
+    octavo_model_options load = {.struct_size = sizeof load, .threads = 1};
+    octavo_session_options options = {.struct_size = sizeof options, .batch_max = 2, .threads = 1};
+    char *json = NULL;
+    octavo_status status = octavo_engine_open_memory(data, size, NULL, &engine, &error);
+    check(is_verdict(status, &error) && (engine != NULL) == (status == OCTAVO_OK));
+    if (status != OCTAVO_OK) {
+        return;
+    }
+    status = octavo_model_load(engine, &load, &model, &error);
+    check(is_verdict(status, &error) && (model != NULL) == (status == OCTAVO_OK));
+    if (status == OCTAVO_OK) {
+        status = octavo_session_create(model, &options, &session, &error);
+        check(is_verdict(status, &error) && (session != NULL) == (status == OCTAVO_OK));
+    }
+    if (status == OCTAVO_OK) {
+        check(octavo_tool_explain(session, &json, &error) == OCTAVO_OK && json != NULL);
+        octavo_free(json);
+        run_session(session, octavo_engine_describe(engine));
+    }
+    octavo_session_free(session);
+    octavo_model_free(model);
+    octavo_engine_free(engine);
+}
+
+/* -- inputs
+ * ---------------------------------------------------------------------------------------- */
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+/* Mutates one section in its place: it may shrink, or grow into its padding; the others stay where
+ * they are, and the checksums are right. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+    oc_format_front front;
+    if (size < sizeof front || seed % 16 == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    memcpy(&front, data, sizeof front);
+    uint32_t count = front.header.section_count;
+    count = count < OC_FORMAT_SECTIONS_MAX ? count : OC_FORMAT_SECTIONS_MAX;
+    oc_format_section *section = &front.sections[seed / 16 % (count + 1)];
+    if (section >= front.sections + count || section->offset > size ||
+        section->bytes > size - section->offset || section->bytes == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    uint64_t room = (section->bytes + OC_FORMAT_ALIGNMENT - 1) & ~(OC_FORMAT_ALIGNMENT - 1ull);
+    bool is_last = section->offset + room >= size;
+    room = is_last ? size - section->offset : room;
+    uint64_t bytes = LLVMFuzzerMutate(data + section->offset, section->bytes, room);
+    if (!is_last && room - bytes < OC_FORMAT_ALIGNMENT) {
+        section->bytes = bytes;
+    }
+    if (bytes < room) {
+        memset(data + section->offset + bytes, 0, room - bytes);
+    }
+    memcpy(data, &front, sizeof front);
+    engine_reseal(data, size);
+    return size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size + 1);
     check(copy != NULL);
@@ -118,6 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         memcpy(copy + offsetof(oc_format_header, file_bytes), &bytes, sizeof bytes);
         engine_reseal(copy, size);
         open_bytes(copy, size);
+        run_bytes(copy, size);
     }
     free(copy);
     return 0;

@@ -6,6 +6,7 @@
 #include "api/canary_make.h"
 #include "api/option_struct.h"
 #include "api/processor_record.h"
+#include "api/require.h"
 #include "api/source.h"
 #include "base/sys/clock.h"
 #include "checkpoint/card.h"
@@ -237,6 +238,11 @@ static octavo_status check_options(const builder *b) {
                 (int)b->options.precision, (int)OCTAVO_AS_CHECKPOINT, (int)OCTAVO_PRECISION_F16,
                 (int)OCTAVO_PRECISION_BF16);
     }
+    if (b->options.threads < 0 || b->options.threads > OC_LIMIT_THREADS) {
+        OC_FAIL(b->error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%d threads are asked for, it can be 1 to %d (0: one for each usable core)",
+                b->options.threads, OC_LIMIT_THREADS);
+    }
 done:
     return status;
 }
@@ -271,6 +277,8 @@ octavo_status octavo_build(const char *checkpoint, const char *engine,
                            OC_OPTIONS_LEAST(octavo_build_options, progress_user),
                            "octavo_build_options", error));
     OC_TRY(check_options(&b));
+    OC_REQUIRE(error, checkpoint);
+    OC_REQUIRE(error, engine);
     OC_TRY(oc_source_open(checkpoint, b.options.precision, b.options.keep, &b.source, error));
     oc_build_facts_begin(&b.facts, &b.source);
     OC_TRY(check_strict(&b));

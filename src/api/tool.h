@@ -20,7 +20,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */
-OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *engine, int32_t flags, char **json,
+OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, char **out,
                                                octavo_error *error);
 
 /* Why each step of a session runs as it does:
@@ -29,7 +29,7 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *engine, int32_t flags
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
  *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
  * f32","why","seconds"}...]}...]} */
-OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **json,
+OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
 
 /* Step times are summed from now on (1) or no more (0). */
@@ -42,7 +42,7 @@ OCTAVO_CHECK octavo_status octavo_tool_profile(octavo_session *session, int32_t 
  *  "features":["avx2",...]},"will_use":"cpu (avx2, 2 threads)"|null,"problems":["..."],"gpus":[],
  *  "libraries":{"libpng":"...",...},"environment":{...},"notes":["..."]}
  * What cannot be had is a problem in the report, and no error. */
-OCTAVO_CHECK octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **json,
+OCTAVO_CHECK octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
                                               octavo_error *error);
 
 /* -- files -------------------------------------------------------------------------------- */

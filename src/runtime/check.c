@@ -88,6 +88,7 @@ static octavo_status check_place(const oc_session *session, const octavo_binding
     octavo_status status = OCTAVO_OK;
     size_t element = octavo_dtype_bytes(tensor->dtype);
     int64_t dense = 1;
+    bool strided = false;
     if (tensor->memory != OCTAVO_MEMORY_HOST || tensor->device != 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%s lies in memory %d of device %d, the device %s takes the host's memory, which "
@@ -98,8 +99,18 @@ static octavo_status check_place(const oc_session *session, const octavo_binding
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%s has flags 0x%" PRIx32 ", none is known", binding->name, tensor->flags);
     }
-    for (int32_t i = tensor->rank - 1; i >= 0; i--) {
-        if (tensor->strides[i] != 0 && tensor->strides[i] != dense && tensor->shape[i] != 1) {
+    for (size_t i = 0; i < OC_COUNT(tensor->reserved); i++) {
+        if (tensor->reserved[i] != 0) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "%s has %" PRIu32 " in reserved member %zu, it must be 0", binding->name,
+                    tensor->reserved[i], i);
+        }
+    }
+    for (int32_t i = 0; i < tensor->rank; i++) {
+        strided = strided || tensor->strides[i] != 0;
+    }
+    for (int32_t i = tensor->rank - 1; strided && i >= 0; i--) {
+        if (tensor->strides[i] != dense && tensor->shape[i] != 1) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                     "%s has stride %" PRId64 " in dimension %d, dense rows have %" PRId64,
                     binding->name, tensor->strides[i], i, dense);
@@ -192,13 +203,20 @@ done:
 static octavo_status check_names(const octavo_argument *arguments, int32_t count, const char *what,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    if (count < 0 || (count > 0 && arguments == NULL)) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s_count is %d%s", what, count,
-                count < 0 ? "" : " and the list is NULL");
+    if (count < 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s_count is %d, it must be 0 or more", what, count);
+    }
+    if (count > 0 && arguments == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%ss is NULL", what);
     }
     for (int32_t i = 0; i < count; i++) {
         if (arguments[i].name == NULL) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %d has no name", what, i);
+        }
+        if (arguments[i].reserved[0] != 0 || arguments[i].reserved[1] != 0) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "%s %.64s has reserved members that are not 0", what, arguments[i].name);
         }
         if (oc_argument_find(arguments, i, arguments[i].name) != NULL) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %.64s is given twice",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "api/require.h"
 #include "api/tool.h"
 #include "api/tool/embedder.h"
 #include "base/buffer.h"
@@ -47,25 +48,32 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
                                          octavo_progress progress, void *user,
                                          octavo_tool_classes **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    octavo_tool_classes *classes = calloc(1, sizeof *classes);
+    octavo_tool_classes *classes = NULL;
     static const char *alone = "{}";
     char **texts = NULL;
     float *embeds = NULL;
-    int32_t dim = engine->info.embed_dim;
+    int32_t dim;
     size_t count = 0;
     oc_error_clear(error);
+    OC_REQUIRE(error, out);
     *out = NULL;
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, session);
+    OC_REQUIRE(error, labels);
+    dim = engine->info.embed_dim;
     if (template_count == 0) {
         templates = &alone;
         template_count = 1;
     }
-    if (label_count <= 0 || label_count > (int32_t)OC_LIMIT_LABELS ||
+    OC_REQUIRE(error, templates);
+    if (label_count <= 0 || template_count < 0 || label_count > (int32_t)OC_LIMIT_LABELS ||
         template_count > (int32_t)OC_LIMIT_LABELS / label_count) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%d labels through %d templates, there must be 1 to %u texts", label_count,
                 template_count, OC_LIMIT_LABELS);
     }
     count = (size_t)label_count * (size_t)template_count;
+    classes = calloc(1, sizeof *classes);
     texts = calloc(count, sizeof *texts);
     embeds = calloc(count * (size_t)dim, sizeof *embeds);
     if (classes == NULL || texts == NULL || embeds == NULL) {
@@ -76,7 +84,14 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
         OC_NO_MEMORY(error, (size_t)label_count * (size_t)dim * sizeof *embeds);
     }
     for (size_t i = 0; i < count; i++) {
-        texts[i] = fill(templates[i % (size_t)template_count], labels[i / (size_t)template_count]);
+        const char *label = labels[i / (size_t)template_count];
+        const char *template = templates[i % (size_t)template_count];
+        if (label == NULL || template == NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s %zu is NULL",
+                    label == NULL ? "label" : "template",
+                    label == NULL ? i / (size_t)template_count : i % (size_t)template_count);
+        }
+        texts[i] = fill(template, label);
         if (texts[i] == NULL) {
             OC_NO_MEMORY(error, 1);
         }
@@ -110,11 +125,14 @@ void octavo_tool_classes_free(octavo_tool_classes *classes) {
 }
 
 const float *octavo_tool_classes_embeds(const octavo_tool_classes *classes) {
-    return classes->embeds;
+    return classes == NULL ? NULL : classes->embeds;
 }
 
 void octavo_tool_classes_score(const octavo_tool_classes *classes, const float *image,
                                float *scores) {
+    if (classes == NULL || image == NULL || scores == NULL) {
+        return;
+    }
     for (int32_t i = 0; i < classes->count; i++) {
         scores[i] =
             (float)oc_cosine(classes->embeds + (int64_t)i * classes->dim, image, classes->dim);

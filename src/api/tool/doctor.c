@@ -9,6 +9,7 @@
 #include <webp/decode.h>
 #include <xxhash.h>
 
+#include "api/require.h"
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/kernels.h"
@@ -138,8 +139,9 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     oc_json_writer json;
     char version[32], device[sizeof(((octavo_error *)NULL)->message)];
     oc_error_clear(error);
-    *out = NULL;
     oc_buffer_init(&text);
+    OC_REQUIRE(error, out);
+    *out = NULL;
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
     snprintf(version, sizeof version, "%d.%d.%d", OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "api/require.h"
 #include "api/tool.h"
 #include "api/tool/embedder.h"
 #include "base/json/json.h"
@@ -248,7 +249,11 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
     octavo_tool_classes *classes = NULL;
     char *path = NULL;
     oc_error_clear(error);
+    OC_REQUIRE(error, out);
     *out = (octavo_tool_eval){0};
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, session);
+    OC_REQUIRE(error, data);
     path = labels == NULL ? oc_path_join(data, "labels.json") : strdup(labels);
     if (path == NULL) {
         OC_NO_MEMORY(error, 1);
@@ -291,6 +296,9 @@ done:
 }
 
 void octavo_tool_eval_free(octavo_tool_eval *eval) {
+    if (eval == NULL) {
+        return;
+    }
     for (int32_t i = 0; eval->files != NULL && i < eval->images; i++) {
         free(eval->files[i]);
     }
@@ -312,7 +320,10 @@ octavo_status octavo_tool_eval_compare(const octavo_tool_eval *a, const octavo_t
     int32_t same = 0;
     double sum = 0;
     oc_error_clear(error);
+    OC_REQUIRE(error, out);
     *out = (octavo_tool_eval_delta){.cosine_min = 1};
+    OC_REQUIRE(error, a);
+    OC_REQUIRE(error, b);
     if (a->images != b->images || a->images == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "one evaluation has %d images, the other %d", a->images, b->images);

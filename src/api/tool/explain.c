@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "api/require.h"
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
 #include "base/json/json_write.h"
@@ -70,14 +71,16 @@ static void write_programs(oc_json_writer *json, const oc_session *session) {
 
 octavo_status octavo_tool_explain(const octavo_session *session, char **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_device *device = oc_session_device(session->session);
-    oc_savings savings = oc_model_savings(session->model->model);
     char about[160];
     oc_buffer text;
     oc_json_writer json;
     oc_error_clear(error);
-    *out = NULL;
     oc_buffer_init(&text);
+    OC_REQUIRE(error, out);
+    *out = NULL;
+    OC_REQUIRE(error, session);
+    const oc_device *device = oc_session_device(session->session);
+    oc_savings savings = oc_model_savings(session->model->model);
     device->backend->describe(device, about, sizeof about);
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
@@ -111,14 +114,21 @@ done:
 }
 
 octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
-    return oc_session_profile(session->session, on != 0, error);
+    OC_REQUIRE(error, session);
+    OC_TRY(oc_session_profile(session->session, on != 0, error));
+done:
+    return status;
 }
 
 /* -- work and peak ------------------------------------------------------------------------- */
 
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens) {
+    if (session == NULL || batch < 0 || tokens < 0) {
+        return 0;
+    }
     const oc_graph *graph = &session->model->engine->graph;
     const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
     double macs = 0;
@@ -147,14 +157,13 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
 }
 
 double octavo_tool_peak_gflops(octavo_session *session) {
-    const oc_device *device = oc_session_device(session->session);
     double peak = 0;
-    if (device->backend == &oc_backend_cpu) {
+    if (session != NULL && oc_session_device(session->session)->backend == &oc_backend_cpu) {
         peak = oc_cpu_fma_peak(session->info.threads);
     }
     return peak > 0 ? peak : 0;
 }
 
 uint64_t octavo_tool_session_bytes(const octavo_session *session) {
-    return session->model->info.weight_bytes + session->info.bytes;
+    return session == NULL ? 0 : session->model->info.weight_bytes + session->info.bytes;
 }

@@ -4,6 +4,7 @@
 
 #include "api/canary_make.h"
 #include "api/objects.h"
+#include "api/require.h"
 #include "api/tool.h"
 #include "base/json/json_write.h"
 #include "engine/records/describe.h"
@@ -182,8 +183,11 @@ octavo_status octavo_tool_inspect(const char *path, int32_t flags, char **out,
     octavo_engine *engine = NULL;
     oc_buffer text;
     oc_json_writer json;
-    *out = NULL;
+    oc_error_clear(error);
     oc_buffer_init(&text);
+    OC_REQUIRE(error, out);
+    *out = NULL;
+    OC_REQUIRE(error, path);
     OC_TRY(octavo_engine_open(path, &engine, error));
     if ((flags & OCTAVO_INSPECT_VERIFY) != 0) {
         OC_TRY(oc_engine_verify(engine->file, NULL, NULL, error));

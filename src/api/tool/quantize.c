@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/require.h"
 #include "api/tool.h"
 #include "api/tool/calibrate.h"
 #include "base/json/json_write.h"
@@ -334,6 +335,9 @@ octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
     if (report != NULL) {
         *report = NULL;
     }
+    OC_REQUIRE(error, checkpoint);
+    OC_REQUIRE(error, out);
+    OC_REQUIRE(error, options);
     OC_TRY(read_options(&q));
     OC_TRY(oc_source_open(checkpoint, OCTAVO_AS_CHECKPOINT, NULL, &q.source, error));
     OC_TRY(list_modules(&q));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/require.h"
 #include "api/tool.h"
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -240,9 +241,11 @@ done:
 octavo_status octavo_tool_preset(const char *name, const char *folder, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const preset *p = NULL;
-    list *l = calloc(1, sizeof *l);
+    list *l = NULL;
     oc_output_folder output = {0};
     oc_error_clear(error);
+    OC_REQUIRE(error, name);
+    OC_REQUIRE(error, folder);
     for (size_t i = 0; i < OC_COUNT(presets); i++) {
         p = strcmp(presets[i].name, name) == 0 ? &presets[i] : p;
     }
@@ -252,6 +255,7 @@ octavo_status octavo_tool_preset(const char *name, const char *folder, octavo_er
                 "ViT-L-14-336",
                 name);
     }
+    l = calloc(1, sizeof *l);
     if (l == NULL) {
         OC_NO_MEMORY(error, sizeof *l);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/require.h"
 #include "api/tool.h"
 #include "base/arena.h"
 #include "base/limits.h"
@@ -17,10 +18,13 @@ octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *ou
                                        octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_safetensors header = {0};
-    oc_arena *arena = calloc(1, sizeof *arena);
+    oc_arena *arena = NULL;
     oc_file file = OC_FILE_CLOSED;
     oc_error_clear(error);
+    OC_REQUIRE(error, out);
     *out = (octavo_tool_tensors){0};
+    OC_REQUIRE(error, path);
+    arena = calloc(1, sizeof *arena);
     if (arena == NULL) {
         OC_NO_MEMORY(error, sizeof *arena);
     }
@@ -69,22 +73,31 @@ done:
 }
 
 void octavo_tool_tensors_free(octavo_tool_tensors *tensors) {
-    if (tensors->memory != NULL) {
+    if (tensors != NULL && tensors->memory != NULL) {
         oc_arena_free(tensors->memory);
         free(tensors->memory);
+        *tensors = (octavo_tool_tensors){0};
     }
-    *tensors = (octavo_tool_tensors){0};
 }
 
 octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
                                        int32_t count, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
-    return oc_safetensors_save(path, items, count, NULL, 0, error);
+    OC_REQUIRE(error, path);
+    OC_REQUIRE(error, items);
+    if (count < 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "count is %d, it must be 0 or more", count);
+    }
+    OC_TRY(oc_safetensors_save(path, items, count, NULL, 0, error));
+done:
+    return status;
 }
 
 int32_t octavo_tool_has_image_suffix(const char *path) {
     static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
-    const char *dot = strrchr(oc_path_name(path), '.');
+    const char *dot = path == NULL ? NULL : strrchr(oc_path_name(path), '.');
     for (size_t i = 0; dot != NULL && i < OC_COUNT(suffixes); i++) {
         if (strcasecmp(dot, suffixes[i]) == 0) {
             return 1;

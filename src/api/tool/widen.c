@@ -1,5 +1,6 @@
 /* widen.c - an FP8 checkpoint to a 16-bit folder. */
 #include "quantize/widen.h"
+#include "api/require.h"
 #include "api/source.h"
 #include "api/tool.h"
 #include "base/output.h"
@@ -11,7 +12,10 @@ octavo_status octavo_tool_widen(const char *checkpoint, const char *out, octavo_
     oc_source source = {.checkpoint = NULL};
     oc_output_folder folder = {0};
     oc_error_clear(error);
+    OC_REQUIRE(error, modules);
     *modules = 0;
+    OC_REQUIRE(error, checkpoint);
+    OC_REQUIRE(error, out);
     if (precision != OCTAVO_PRECISION_F16 && precision != OCTAVO_PRECISION_BF16) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "FP8 is widened to f16 or bf16, not to precision %d", (int)precision);
