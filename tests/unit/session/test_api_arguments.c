@@ -70,12 +70,16 @@ CALL(preprocess) {
 
 CALL(model_load) {
     octavo_model *out = NULL;
-    return octavo_model_load(P(0, engine), NULL, P(1, &out), error);
+    octavo_status status = octavo_model_load(P(0, engine), NULL, P(1, &out), error);
+    octavo_model_free(out);
+    return status;
 }
 
 CALL(session_create) {
     octavo_session *out = NULL;
-    return octavo_session_create(P(0, model), NULL, P(1, &out), error);
+    octavo_status status = octavo_session_create(P(0, model), NULL, P(1, &out), error);
+    octavo_session_free(out);
+    return status;
 }
 
 CALL(session_run) {
@@ -90,7 +94,9 @@ CALL(inspect) {
 
 CALL(explain) {
     char *json = NULL;
-    return octavo_tool_explain(P(0, session), P(1, &json), error);
+    octavo_status status = octavo_tool_explain(P(0, session), P(1, &json), error);
+    octavo_free(json);
+    return status;
 }
 
 CALL(profile) {
@@ -99,7 +105,9 @@ CALL(profile) {
 
 CALL(doctor) {
     char *json = NULL;
-    return octavo_tool_doctor(NULL, 1, P(0, &json), error);
+    octavo_status status = octavo_tool_doctor(NULL, 1, P(0, &json), error);
+    octavo_free(json);
+    return status;
 }
 
 CALL(tensors_load) {
@@ -114,8 +122,10 @@ CALL(tensors_save) {
 
 CALL(classes_create) {
     octavo_tool_classes *out = NULL;
-    return octavo_tool_classes_create(P(0, engine), P(1, session), P(2, words), 1, P(3, words), 1,
-                                      NULL, NULL, P(4, &out), error);
+    octavo_status status = octavo_tool_classes_create(
+        P(0, engine), P(1, session), P(2, words), 1, P(3, words), 1, NULL, NULL, P(4, &out), error);
+    octavo_tool_classes_free(out);
+    return status;
 }
 
 CALL(eval_run) {
