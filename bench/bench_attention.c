@@ -64,7 +64,7 @@ static void fill(float *x, size_t count) {
 static int measure(int32_t tokens, int32_t head_dim) {
     const oc_cpu_kernel *kernel = &oc_avx2_attention;
     int32_t width = HEADS * head_dim;
-    int64_t in_stride = oc_activation_stride(3 * width), out_stride = oc_activation_stride(width);
+    int64_t in_stride = oc_cpu_stride(3 * width), out_stride = oc_cpu_stride(width);
     int32_t starts[2] = {0, tokens};
     oc_run run = {0};
     run.rows[OC_ROWS_IMAGE_TOKENS] = tokens;
@@ -76,13 +76,14 @@ static int measure(int32_t tokens, int32_t head_dim) {
     step.rows = step.keys = OC_ROWS_IMAGE_TOKENS;
     float *in = malloc(in_count * sizeof(float));
     float *out = malloc(out_count * sizeof(float));
-    step.u.attention = (oc_step_attention){.q = {in, in_stride, width, 0, 1},
-                                           .k = {in + width, in_stride, width, 0, 1},
-                                           .v = {in + 2 * width, in_stride, width, 0, 1},
-                                           .out = {out, out_stride, width, 0, 1},
-                                           .heads = HEADS,
-                                           .head_dim = head_dim,
-                                           .scale = 0.125f};
+    step.u.attention =
+        (oc_step_attention){.q = {.data = in, .stride = in_stride, .columns = width},
+                            .k = {.data = in + width, .stride = in_stride, .columns = width},
+                            .v = {.data = in + 2 * width, .stride = in_stride, .columns = width},
+                            .out = {.data = out, .stride = out_stride, .columns = width},
+                            .heads = HEADS,
+                            .head_dim = head_dim,
+                            .scale = 0.125f};
     size_t local_bytes = kernel->local_bytes(&step, tokens, tokens);
     void *local = aligned_alloc(64, (local_bytes + 63) / 64 * 64);
     if (in == NULL || out == NULL || local == NULL) {

@@ -97,49 +97,69 @@ static double error_of(const uint8_t *a, const uint8_t *w, const float *out, int
     return sqrt(wrong / all);
 }
 
+/* One step a weight, in turns, so that weights come from memory as they do in a model. */
 static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_peak,
-                  const uint8_t *a, const uint8_t *w, oc_packed **packed, int32_t copies,
+                  const uint8_t *a, const uint8_t *w, oc_constant **packed, int32_t copies,
                   oc_device *device) {
+    const oc_backend *backend = device->backend;
     octavo_error error = {0};
     static oc_step steps[COPIES_MAX];
-    size_t scratch_bytes = 0;
-    int64_t stride = oc_activation_stride(n);
-    float *out = malloc((size_t)(m * stride) * sizeof(float));
+    int64_t a_stride = backend->stride(device, k, true), stride = backend->stride(device, n, false);
+    size_t a_bytes = (size_t)(m * a_stride + 63) / 64 * 64;
+    oc_plan_buffer buffers[] = {
+        {.columns = k, .is_codes = 1, .stride = a_stride},
+        {.columns = n, .stride = stride, .offset = a_bytes},
+    };
+    oc_plan plan = {.limits = {.rows_max = {m, m, m, m}, .sequence_max = {m, m, m, m}},
+                    .buffers = buffers,
+                    .buffer_count = 2,
+                    .steps = steps,
+                    .arena_bytes = a_bytes + (size_t)(m * stride) * sizeof(float) + 64};
+    oc_run run = {.rows = {[OC_ROWS_IMAGE_TOKENS] = m}};
+    oc_queue *queue = NULL;
+    oc_program *programs[2] = {NULL, NULL};
+    oc_ticket ticket;
+    int32_t used = m >= 50 ? copies / 4 + 1 : copies;
+    plan.arena_bytes = plan.arena_bytes / 64 * 64;
     for (int32_t i = 0; i < copies; i++) {
         steps[i] = (oc_step){.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGE_TOKENS, .name = "bench"};
-        steps[i].u.gemm = (oc_step_gemm){
-            .a = {.data = (void *)(uintptr_t)a,
-                  .stride = k,
-                  .columns = k,
-                  .is_codes = 1,
-                  .scale = 1},
-            .weight = packed[i],
-            .out = {.data = out, .stride = stride, .columns = n},
-        };
-        if (oc_backend_cpu.choose(device, &steps[i], m, m, &scratch_bytes, &error) != OCTAVO_OK) {
+        steps[i].u.gemm =
+            (oc_step_gemm){.a = {.buffer = 0, .columns = k, .is_codes = 1, .scale = 1},
+                           .weight = packed[i],
+                           .out = {.buffer = 1, .columns = n}};
+        if (backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error) != OCTAVO_OK) {
             die(&error);
         }
     }
-    void *scratch = aligned_alloc(64, (scratch_bytes + 63) / 64 * 64);
-    oc_run run = {.rows = {[OC_ROWS_IMAGE_TOKENS] = m}};
+    plan.step_count = used;
+    if (backend->queue_create(device, threads, oc_plan_bytes(&plan, threads), &queue, &error) !=
+            OCTAVO_OK ||
+        backend->compile(queue, &plan, &programs[0], &error) != OCTAVO_OK) {
+        die(&error);
+    }
+    plan.steps = steps + (2 * used <= copies ? used : 0);
+    if (backend->compile(queue, &plan, &programs[1], &error) != OCTAVO_OK ||
+        backend->write(queue, &plan, &steps[0].u.gemm.a, 0, m, a, &error) != OCTAVO_OK) {
+        die(&error);
+    }
     double best = INFINITY;
-    int32_t used = m >= 50 ? copies / 4 + 1 : copies;
-    for (int32_t round = 0, first = 0; round < ROUNDS; round++) {
+    for (int32_t round = 0; round < ROUNDS; round++) {
         double start = seconds_now();
-        if (oc_backend_cpu.run(device, steps + first, used, &run, scratch, NULL, &error) !=
-            OCTAVO_OK) {
+        if (backend->submit(queue, programs[round % 2], &run, NULL, &ticket, &error) != OCTAVO_OK ||
+            backend->wait(queue, ticket, 0, &error) != OCTAVO_OK) {
             die(&error);
         }
         double seconds = (seconds_now() - start) / used;
         best = seconds < best ? seconds : best;
-        first = first + 2 * used <= copies ? first + used : 0;
     }
     double rate = 2.0 * m * n * k / best * 1e-9;
+    const float *out = (const float *)(void *)((char *)backend->memory(queue) + a_bytes);
     printf("%-9s %-14s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e\n", tier,
            steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak,
            error_of(a, w, out, stride, m, n, k));
-    free(scratch);
-    free(out);
+    backend->program_free(programs[0]);
+    backend->program_free(programs[1]);
+    backend->queue_free(queue);
 }
 
 int main(int argc, char **argv) {
@@ -173,15 +193,22 @@ int main(int argc, char **argv) {
                      (*gemm)->kernel.name + strlen("gemm_"));
             oc_device_options options = {.tier = option, .threads = threads};
             oc_device *device = NULL;
-            static oc_packed *packed[COPIES_MAX];
+            static oc_constant *packed[COPIES_MAX];
             codes_source source = {w, k};
-            oc_matrix matrix = {n, k, OCTAVO_F8_E4M3, 1, 0, read_rows, &source};
+            oc_matrix matrix = {.n = n,
+                                .k = k,
+                                .dtype = OCTAVO_F8_E4M3,
+                                .use = OC_USE_FACTOR,
+                                .acts_are_codes = 1,
+                                .read = read_rows,
+                                .source = &source};
             if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
                 die(&error);
             }
             double start = seconds_now();
             for (int32_t i = 0; i < copies; i++) {
-                if (oc_backend_cpu.pack(device, &matrix, &packed[i], &error) != OCTAVO_OK) {
+                if (oc_backend_cpu.constant_create(device, &matrix, &packed[i], &error) !=
+                    OCTAVO_OK) {
                     die(&error);
                 }
             }
@@ -191,7 +218,7 @@ int main(int argc, char **argv) {
                 bench(option, rows[i], k, n, fma_peak, a, w, packed, copies, device);
             }
             for (int32_t i = 0; i < copies; i++) {
-                oc_backend_cpu.unpack(device, packed[i]);
+                oc_backend_cpu.constant_free(device, packed[i]);
             }
             oc_backend_cpu.close(device);
         }

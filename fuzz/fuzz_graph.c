@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lower/describe.h"
 #include "passes/pipeline.h"
 #include "support/null_backend.h"
 
@@ -54,8 +55,7 @@ static void lower(const oc_graph *whole, const oc_graph *graph) {
     oc_plan plan;
     oc_null_device_init(&device);
     check(oc_weights_create(&device.base, &source, &weights, NULL) == OCTAVO_OK);
-    octavo_status status =
-        oc_plan_create(oc_weights_device(weights), weights, graph, &limits, &plan, NULL);
+    octavo_status status = oc_plan_create(weights, graph, &limits, &plan, NULL);
     check(status == OCTAVO_OK || status == OCTAVO_UNSUPPORTED || status == OCTAVO_CORRUPT ||
           status == OCTAVO_EXHAUSTED);
     if (status == OCTAVO_OK) {

@@ -8,6 +8,7 @@
 #include "api/backends.h"
 #include "api/objects.h"
 #include "backends/ref/ref.h"
+#include "base/sys/threads.h"
 #include "num/metrics.h"
 #include "num/rng.h"
 #include "runtime/layers.h"
@@ -66,9 +67,9 @@ static bool is_quantized(const oc_graph *graph, const char *input, const char *o
 
 /* Noise of the size that each column has in the layer's own norm: rows that the norm turns into
  * gamma * normal + beta, as real ones are. */
-static octavo_status make_layer(oc_source *source, oc_weights *weights, const char *tower,
-                                int32_t which, int32_t layer, int32_t width, oc_canary_list *list,
-                                octavo_error *error) {
+static octavo_status make_layer(oc_source *source, oc_weights *weights, int32_t threads,
+                                const char *tower, int32_t which, int32_t layer, int32_t width,
+                                oc_canary_list *list, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_canary *canary;
     char name[2][64];
@@ -90,8 +91,8 @@ static octavo_status make_layer(oc_source *source, oc_weights *weights, const ch
     }
     oc_rng_init(&rng, SEED, (uint64_t)(which * 1000 + layer));
     oc_rng_fill_normal(&rng, canary->given.data, (size_t)LAYER_ROWS * (size_t)width, 0.0f, 1.0f);
-    OC_TRY(oc_layer_run(&source->recipe.graph, weights, 0, name[0], name[1], canary->given.data,
-                        LAYER_ROWS, width, -1, canary->expected.data, error));
+    OC_TRY(oc_layer_run(&source->recipe.graph, weights, threads, 0, name[0], name[1],
+                        canary->given.data, LAYER_ROWS, width, -1, canary->expected.data, error));
 done:
     return status;
 }
@@ -115,8 +116,8 @@ octavo_status oc_canary_make_layers(oc_source *source, int32_t threads, octavo_p
         for (int32_t i = 0; i < towers[t].layers; i++) {
             /* a store of its own for each layer: the whole model is never in memory */
             OC_TRY(oc_weights_create(device, &bytes, &weights, error));
-            OC_TRY(make_layer(source, weights, towers[t].name, towers[t].which, i, towers[t].width,
-                              out, error));
+            OC_TRY(make_layer(source, weights, threads == 0 ? oc_usable_cores() : threads,
+                              towers[t].name, towers[t].which, i, towers[t].width, out, error));
             oc_weights_free(weights);
             weights = NULL;
             done_layers++;

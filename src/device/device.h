@@ -1,36 +1,66 @@
 /* device.h - what a backend is: one table of functions.
  *
  * A backend is added by filling oc_backend and naming it in src/api/backends.c.
- * Lowering asks the device to pack weights and to choose kernels; the session
- * asks it to run steps.  A device is used by one thread at a time; it may use
- * threads of its own.
+ *
+ *   device   one of a kind of processor; makes constants, chooses kernels
+ *   queue    memory for activations, and what works through steps there: threads, or a stream
+ *   program  a plan made ready for one queue: kernels, addresses, whatever else can be settled
+ *            before a run
+ *
+ * Threads.  Constants and queues may be made from one device by one thread at a time; a queue and
+ * its programs belong to one thread at a time; different queues work at the same time.
  */
 #ifndef OC_DEVICE_DEVICE_H
 #define OC_DEVICE_DEVICE_H
 
 #include "base/status.h"
 #include "base/sys/clock.h"
-#include "device/step.h"
+#include "device/plan.h"
 
 typedef struct oc_device oc_device;
+typedef struct oc_queue oc_queue;
+typedef struct oc_program oc_program;
 
 typedef struct oc_device_options {
     const char *tier; /* NULL: the best */
-    int32_t threads;  /* 0: one for each usable core */
+    int32_t threads;  /* that make constants; 0: one for each usable core */
 } oc_device_options;
 
-/* A matrix to pack: [n,k] row-major in `parts` pieces along n, all of one dtype and k.
- * The device calls `read` for each part it wants, in any order and from any of its threads,
- * once a row range: row ranges together cover the matrix exactly once. */
+/* What a step may take in of the operations behind it. */
+enum {
+    OC_FUSE_GELU = 1,     /* a product: its activation */
+    OC_FUSE_ADD = 2,      /* a product: a residual */
+    OC_FUSE_QUANTIZE = 4, /* any step: the quantizer of its result */
+    OC_FUSE_ALL = 7
+};
+
+typedef struct oc_traits {
+    octavo_dtype storage; /* what floats between steps are rounded to; F32: not at all */
+    uint32_t fuses;       /* OC_FUSE_... */
+    bool host_memory;     /* a queue's memory is the host's: `memory` says where */
+} oc_traits;
+
+typedef enum oc_use {
+    OC_USE_FLOATS, /* a vector or table [n,k] of F32, as it is */
+    OC_USE_FACTOR, /* the right side of a product */
+    OC_USE_ROWS    /* rows that TOKENS looks up */
+} oc_use;
+
+/* Numbers to become a constant: [n,k] row-major, all of one dtype.  The device calls `read` for
+ * row ranges in any order and from any of its threads; together they cover the rows exactly once.
+ */
 typedef struct oc_matrix {
     int32_t n, k;
-    octavo_dtype dtype;     /* F32, F16, BF16 or F8_E4M3 */
-    int32_t acts_are_codes; /* the `a` operand will be E4M3 codes */
-    int32_t is_table;       /* rows are looked up by TOKENS instead of multiplied */
+    octavo_dtype dtype; /* F32, F16, BF16 or F8_E4M3 */
+    oc_use use;
+    int32_t acts_are_codes; /* FACTOR: the `a` operand will be E4M3 codes */
     octavo_status (*read)(void *source, int32_t first_row, int32_t row_count, void *rows,
                           octavo_error *error);
     void *source;
 } oc_matrix;
+
+/* Work handed to a queue; counts up from 1. */
+typedef uint64_t oc_ticket;
 
 typedef struct oc_backend {
     const char *name; /* "cpu" */
@@ -38,30 +68,61 @@ typedef struct oc_backend {
     /* UNAVAILABLE: not on this machine; the sentence says what is missing. */
     octavo_status (*open)(const oc_device_options *options, oc_device **out, octavo_error *error);
     void (*close)(oc_device *device);
-
-    /* "avx2, 2 threads" */
+    /* "avx2" */
     void (*describe)(const oc_device *device, char *text, size_t bytes);
+    oc_traits (*traits)(const oc_device *device);
 
-    /* Packs a matrix.  The result belongs to the device until unpack. */
-    octavo_status (*pack)(oc_device *device, const oc_matrix *matrix, oc_packed **out,
+    /* The result belongs to the device until constant_free. */
+    octavo_status (*constant_create)(oc_device *device, const oc_matrix *matrix, oc_constant **out,
+                                     octavo_error *error);
+    void (*constant_free)(oc_device *device, oc_constant *constant);
+
+    /* Elements from row to row that buffers of so many columns are to have. */
+    int64_t (*stride)(const oc_device *device, int32_t columns, bool is_codes);
+
+    /* Chooses the kernel of a step: sets step->kernel and step->why, and raises *scratch to what
+     * the step needs within `limits`.  UNSUPPORTED: it cannot be run here; a step that does not
+     * fit its kernel's memory or numbers is refused here and nowhere later. */
+    octavo_status (*choose)(oc_device *device, oc_step *step, const oc_plan_limits *limits,
+                            oc_scratch *scratch, octavo_error *error);
+
+    /* A queue of `threads` threads with `bytes` of memory: a plan's arena and scratch. */
+    octavo_status (*queue_create)(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,
+                                  octavo_error *error);
+    void (*queue_free)(oc_queue *queue); /* NULL is accepted */
+    /* Where a queue's memory begins, if it is the host's; else NULL. */
+    void *(*memory)(oc_queue *queue);
+
+    /* Makes a plan whose kernels are chosen ready for the queue.  The plan is borrowed.
+     *   INTERNAL  the queue has too little memory for it */
+    octavo_status (*compile)(oc_queue *queue, const oc_plan *plan, oc_program **out,
+                             octavo_error *error);
+    void (*program_free)(oc_program *program); /* NULL is accepted */
+
+    /* Starts the steps; *ticket is what to wait for.  Allocates nothing.  The run's arrays are
+     * borrowed until the wait is over.  seconds, unless NULL, receives the time of each step.  A
+     * device whose threads are the host's has done its work when this returns.
+     *   DEADLINE_EXCEEDED  the run's time was over before all steps had begun */
+    octavo_status (*submit)(oc_queue *queue, oc_program *program, const oc_run *run,
+                            double *seconds, oc_ticket *ticket, octavo_error *error);
+    /* Returns when that work is done, at the latest at deadline_ns (0: none).
+     *   DEADLINE_EXCEEDED  it is not; it goes on, and may be waited for again */
+    octavo_status (*wait)(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                           octavo_error *error);
-    void (*unpack)(oc_device *device, oc_packed *packed);
-    size_t (*packed_bytes)(const oc_packed *packed);
 
-    /* Chooses the kernel of a step: sets step->kernel and step->why and raises *scratch_bytes to
-     * what the step needs at up to `rows_max` output rows and sequences of up to `keys_max` rows.
-     * Data pointers of the step's activations are not set yet.  UNSUPPORTED: it cannot be run here.
-     */
-    octavo_status (*choose)(oc_device *device, oc_step *step, int32_t rows_max, int32_t keys_max,
-                            size_t *scratch_bytes, octavo_error *error);
-
-    /* Runs steps in order and waits, at most until the run's deadline.  Allocates nothing. seconds,
-     * unless NULL, receives the wall time of each step.  scratch is aligned to 64. */
-    octavo_status (*run)(oc_device *device, const oc_step *steps, int32_t count, const oc_run *run,
-                         void *scratch, double *seconds, octavo_error *error);
+    /* `count` rows of a view, floats or codes, to or from dense host rows: view row index[i], or
+     * first + i where index is NULL, is host row i.  All work submitted before is done. */
+    octavo_status (*write)(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
+                           int32_t count, const void *rows, octavo_error *error);
+    octavo_status (*read)(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
+                          const int32_t *index, int32_t count, void *rows, octavo_error *error);
 } oc_backend;
 
 struct oc_device {
+    const oc_backend *backend;
+};
+
+struct oc_queue {
     const oc_backend *backend;
 };
 
@@ -75,11 +136,16 @@ static inline octavo_status oc_run_check(const oc_run *run, int32_t done, int32_
     return OCTAVO_OK;
 }
 
-/* Strides of activations: columns rounded up to 16 floats plus one cache line where rows would
- * lie a multiple of 4 KiB apart and share one L1 set (ViT-L/14's fc2: 121 ms against 183 ms). */
-static inline int64_t oc_activation_stride(int32_t columns) {
-    int64_t stride = ((int64_t)columns + 15) & ~(int64_t)15;
-    return stride % 256 == 0 ? stride + 16 : stride;
+/* Raises a step's scratch to at least so much. */
+static inline void oc_scratch_raise(oc_scratch *scratch, size_t shared, size_t local) {
+    shared = (shared + 63) & ~(size_t)63, local = (local + 63) & ~(size_t)63;
+    scratch->shared = shared > scratch->shared ? shared : scratch->shared;
+    scratch->local = local > scratch->local ? local : scratch->local;
+}
+
+/* Bytes that a queue of so many threads must have for a plan. */
+static inline size_t oc_plan_bytes(const oc_plan *plan, int32_t threads) {
+    return plan->arena_bytes + plan->scratch.shared + plan->scratch.local * (size_t)threads;
 }
 
 #endif

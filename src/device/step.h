@@ -1,8 +1,10 @@
 /* step.h - what a device executes: plain data, one struct a kind of step.
  *
- * Every activation is a matrix of rows.  A step reads and writes views: base
- * address, leading dimension, columns.  How many rows there are is known only at
- * run time: the step names a row set, the environment of the run has its count.
+ * Every activation is a matrix of rows in a buffer.  A step reads and writes views: a buffer by its
+ * number in the plan, and a range of its columns.  How many rows there are is known only at run
+ * time: the step names a row set, the environment of the run has its count.  Weights, biases and
+ * tables are constants of the device.  In a plan no step holds an address; a device that compiles
+ * one fills those of its own memory into its own copy.
  *
  * Sequences.  Rows of a token row set lie sequence after sequence without
  * padding; starts[s] .. starts[s + 1] are the rows of sequence s.
@@ -51,13 +53,16 @@ static inline int32_t oc_longest_sequence(const oc_run *run, oc_rows tokens) {
     return longest;
 }
 
-/* A matrix in memory.  F32 values, or E4M3 codes whose meaning is code * scale. */
+/* Some columns of a buffer.  F32 values, or E4M3 codes whose meaning is code * scale. */
 typedef struct oc_view {
-    void *data;
-    int64_t stride; /* elements from row to row */
-    int32_t columns;
+    int32_t buffer;   /* in oc_plan.buffers; where columns is 0 there is no view */
+    int32_t column;   /* the first */
+    int32_t columns;  /* how many */
     int32_t is_codes; /* 1: uint8_t E4M3 codes; 0: float */
     float scale;      /* of codes */
+    /* Of the device that compiled the step; NULL and 0 in a plan. */
+    int64_t stride; /* elements from row to row */
+    void *data;     /* of row 0, in the device's memory */
 } oc_view;
 
 typedef enum oc_activation {
@@ -67,19 +72,29 @@ typedef enum oc_activation {
     OC_ACT_GELU_TANH
 } oc_activation;
 
-/* A matrix [n,k] in the device's own layout.  Opaque to all but the device that packed it. */
-typedef struct oc_packed oc_packed;
+/* Numbers that never change, in the device's memory: a vector or table of floats as they are, or a
+ * matrix [n,k] in the device's own layout, of which this is the head. */
+typedef struct oc_constant {
+    octavo_dtype dtype;
+    size_t bytes; /* of the device's memory, all told */
+    void *data;   /* in the device's memory */
+} oc_constant;
+
+/* The floats of a vector or table; for devices whose memory is the host's. */
+static inline const float *oc_floats(const oc_constant *constant) {
+    return constant == NULL ? NULL : (const float *)constant->data;
+}
 
 /* out[r] = act((a[r] w^T) * column_scale + bias) + residual[r] + table[r mod period]; out as codes
  * is e4m3(that / out.scale).  An `a` of codes is taken as codes: column_scale holds a.scale. */
 typedef struct oc_step_gemm {
     oc_view a;
-    const oc_packed *weight;
-    const float *column_scale; /* [n], or NULL: ones */
-    const float *bias;         /* [n], or NULL */
+    const oc_constant *weight;
+    const oc_constant *column_scale; /* [n], or NULL: ones */
+    const oc_constant *bias;         /* [n], or NULL */
     oc_activation act;
-    oc_view residual;   /* data NULL: none; may be the same memory as out */
-    const float *table; /* [period, n], or NULL */
+    oc_view residual;         /* columns 0: none; may be the same buffer as out */
+    const oc_constant *table; /* [period, n], or NULL */
     int32_t period;
     oc_view out;
 } oc_step_gemm;
@@ -90,16 +105,16 @@ typedef struct oc_step_gemm {
 typedef struct oc_step_patches {
     int32_t image_size, patch_size;
     int32_t from_bytes; /* 1: U8 [B,S,S,3] */
-    const float *mean,
-        *std; /* with from_bytes: (v/255 - mean[c])/std[c]; NULL: values as they are */
+    /* [3], with from_bytes: (v/255 - mean[c])/std[c]; NULL: values as they are */
+    const oc_constant *mean, *std;
     oc_view out;
 } oc_step_patches;
 
 /* out[r] = table[ids[r]] + position[positions[r]]; table is a packed table (F32, F16 or BF16 rows)
  */
 typedef struct oc_step_tokens {
-    const oc_packed *table;
-    const float *position; /* [>= tokens, columns], or NULL */
+    const oc_constant *table;
+    const oc_constant *position; /* [>= tokens, columns], or NULL */
     oc_view out;
 } oc_step_tokens;
 
@@ -107,7 +122,7 @@ typedef struct oc_step_tokens {
  * gamma NULL: out[r] = x[r] (a quantizer alone). */
 typedef struct oc_step_norm {
     oc_view x;
-    const float *gamma, *beta;
+    const oc_constant *gamma, *beta;
     float eps;
     oc_view out;
 } oc_step_norm;
@@ -132,16 +147,18 @@ typedef struct oc_step_pick {
 
 /* Alone, where no gemm took them in: out[r] = act(x[r]) + y[r] + table[r mod period] */
 typedef struct oc_step_pointwise {
-    oc_view x, y; /* y.data NULL: none */
+    oc_view x, y; /* y.columns 0: none */
     oc_activation act;
-    const float *table; /* [period, columns], or NULL */
+    const oc_constant *table; /* [period, columns], or NULL */
     int32_t period;
     oc_view out;
 } oc_step_pointwise;
 
 /* The table's row for row r, or NULL. */
 static inline const float *oc_pointwise_table(const oc_step_pointwise *step, int32_t r) {
-    return step->table == NULL ? NULL : step->table + (int64_t)(r % step->period) * step->x.columns;
+    return step->table == NULL
+               ? NULL
+               : oc_floats(step->table) + (int64_t)(r % step->period) * step->x.columns;
 }
 
 /* out[r] = x[r] / |x[r]| */
@@ -189,5 +206,57 @@ typedef struct oc_step {
     char why[120]; /* set by the device: why this kernel, in one sentence; "" if there was no choice
                     */
 } oc_step;
+
+/* The views of a step, the output first; returns how many there are. */
+enum { OC_STEP_VIEWS = 4 };
+static inline int32_t oc_step_views(oc_step *step, oc_view *views[OC_STEP_VIEWS]) {
+    int32_t count = 0;
+#define VIEW(name) views[count++] = &step->u.name
+    switch (step->kind) {
+    case OC_STEP_PATCHES:
+        VIEW(patches.out);
+        break;
+    case OC_STEP_TOKENS:
+        VIEW(tokens.out);
+        break;
+    case OC_STEP_NORM:
+        VIEW(norm.out);
+        VIEW(norm.x);
+        break;
+    case OC_STEP_GEMM:
+        VIEW(gemm.out);
+        VIEW(gemm.a);
+        VIEW(gemm.residual);
+        break;
+    case OC_STEP_ATTENTION:
+        VIEW(attention.out);
+        VIEW(attention.q);
+        VIEW(attention.k);
+        VIEW(attention.v);
+        break;
+    case OC_STEP_PICK:
+        VIEW(pick.out);
+        VIEW(pick.x);
+        break;
+    case OC_STEP_POINTWISE:
+        VIEW(pointwise.out);
+        VIEW(pointwise.x);
+        VIEW(pointwise.y);
+        break;
+    case OC_STEP_UNIT:
+        VIEW(unit.out);
+        VIEW(unit.x);
+        break;
+    case OC_STEP_LOGITS:
+        VIEW(logits.out);
+        VIEW(logits.image);
+        VIEW(logits.text);
+        break;
+    case OC_STEP_COUNT:
+        break;
+    }
+#undef VIEW
+    return count;
+}
 
 #endif

@@ -1,45 +1,33 @@
-/* lowering.h - the state of one walk from graph to plan; shared by plan.c and steps.c. */
+/* lowering.h - the state of one walk from graph to plan; shared by plan.c, steps.c and emit.c. */
 #ifndef OC_LOWER_LOWERING_H
 #define OC_LOWER_LOWERING_H
 
-#include "lower/memory.h"
 #include "lower/plan.h"
 
 /* Where an activation lives. */
 typedef struct oc_place {
-    int32_t buffer; /* -1: the value has none */
-    size_t offset;  /* bytes into the buffer */
     oc_rows rows;
-    oc_view view; /* without data */
+    oc_view view; /* columns 0: it has no place */
 } oc_place;
-
-/* A view of a step that must point at a buffer. */
-typedef struct oc_plan_fixup {
-    int32_t step; /* -1: input port `port`; -2: output port */
-    int32_t port;
-    size_t view_offset; /* of the oc_view in oc_step */
-    int32_t buffer;
-    size_t offset; /* into the buffer; after planning: into the arena */
-} oc_plan_fixup;
 
 typedef struct oc_lowering {
     const oc_graph *graph;
-    oc_device *device;
     oc_weights *weights;
-    const oc_plan_limits *limits;
+    oc_device *device; /* of the weights */
+    oc_traits traits;
     oc_plan *plan;
-    int32_t step_capacity, fixup_capacity;
-    oc_place *places;        /* [node_count + 1]; the last is for rows that are no value */
-    int32_t *uses;           /* [node_count], outputs counted */
-    oc_value *user;          /* [node_count]: the last node that uses it, or -1 */
-    bool *taken;             /* [node_count]: lowered as part of an earlier step */
-    oc_plan_buffer *buffers; /* [node_count] at most */
-    int32_t buffer_count;
+    int32_t step_capacity;
+    oc_place *places; /* [node_count + 1]; the last is for rows that are no value */
+    int32_t *uses;    /* [node_count], outputs counted */
+    oc_value *user;   /* [node_count]: the last node that uses it, or -1 */
+    bool *taken;      /* [node_count]: lowered as part of an earlier step */
     octavo_error *error;
 } oc_lowering;
 
-/* Turns node `value`, and what it can take in, into steps. */
+/* Turns node `value`, and what it can take in, into steps (steps.c). */
 octavo_status oc_lower_node(oc_lowering *l, oc_value value);
+
+/* -- for steps.c (emit.c) ------------------------------------------------------------------ */
 
 /* The row set of a value, by its type. */
 oc_rows oc_rows_of(const oc_type *type);

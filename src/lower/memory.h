@@ -3,12 +3,7 @@
 #define OC_LOWER_MEMORY_H
 
 #include "base/status.h"
-
-typedef struct oc_plan_buffer {
-    size_t bytes;
-    int32_t first, last; /* steps, both counted */
-    size_t offset;       /* the answer */
-} oc_plan_buffer;
+#include "device/plan.h"
 
 /* Gives each buffer an offset, multiples of 64, such that buffers whose lives overlap do not;
  * *total receives the arena's size.  Largest first, each at the lowest free place. */

@@ -1,7 +1,6 @@
 /* steps.c - operation by operation: which step does it, and what the step takes in. */
 #include <float.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lower/lowering.h"
@@ -50,15 +49,15 @@ done:
     return status;
 }
 
-static octavo_status read_vector(oc_lowering *l, oc_value value, const float **out) {
-    int64_t count;
-    return oc_weights_floats(l->weights, l->graph, value, out, &count, l->error);
+static octavo_status read_vector(oc_lowering *l, oc_value value, const oc_constant **out) {
+    return oc_weights_vector(l->weights, l->graph, value, out, l->error);
 }
 
 /* If only a quantizer reads `*value`, it is taken in: *value becomes the quantizer's. */
 static octavo_status place_result(oc_lowering *l, oc_value *value) {
     octavo_status status = OCTAVO_OK;
-    oc_value quantizer = only_user(l, *value, OC_OP_QUANTIZE);
+    oc_value quantizer =
+        (l->traits.fuses & OC_FUSE_QUANTIZE) != 0 ? only_user(l, *value, OC_OP_QUANTIZE) : -1;
     float scale = 1.0f;
     if (quantizer >= 0) {
         OC_TRY(read_scale(l, quantizer, &scale));
@@ -116,7 +115,7 @@ static octavo_status lower_linear(oc_lowering *l, oc_value value) {
     if (node->input_count == 3) {
         OC_TRY(read_vector(l, node->inputs[2], &step.u.gemm.bias));
     }
-    next = only_user(l, result, OC_OP_GELU);
+    next = (l->traits.fuses & OC_FUSE_GELU) != 0 ? only_user(l, result, OC_OP_GELU) : -1;
     if (next >= 0) {
         step.u.gemm.act = (oc_activation)(OC_ACT_GELU_ERF + node_at(l, next)->i[0]);
         l->taken[next] = true;
@@ -126,10 +125,10 @@ static octavo_status lower_linear(oc_lowering *l, oc_value value) {
         l->uses[result] == 1 && l->user[result] >= 0 && node_at(l, l->user[result])->op == OC_OP_ADD
             ? l->user[result]
             : -1;
-    if (next >= 0 && step.u.gemm.act == OC_ACT_NONE) {
+    if (next >= 0 && step.u.gemm.act == OC_ACT_NONE && (l->traits.fuses & OC_FUSE_ADD) != 0) {
         const oc_node *add = node_at(l, next);
         oc_value other = add->inputs[0] == result ? add->inputs[1] : add->inputs[0];
-        if (l->places[other].buffer >= 0 && !l->places[other].view.is_codes) {
+        if (l->places[other].view.columns != 0 && !l->places[other].view.is_codes) {
             l->taken[next] = true;
             result = next;
             views[view_count++] = (oc_lower_view){VIEW(gemm, residual), other};
@@ -154,7 +153,7 @@ done:
 
 /* Patches as rows, then a product whose epilogue adds `table` (and leaves the class row alone). */
 static octavo_status lower_patches(oc_lowering *l, oc_value embed, oc_value result,
-                                   const float *table) {
+                                   const oc_constant *table) {
     octavo_status status = OCTAVO_OK;
     const oc_node *node = node_at(l, embed), *pixels = node_at(l, node->inputs[0]);
     const oc_type *w = &node_at(l, node->inputs[1])->type, *type = &node_at(l, result)->type;
@@ -176,13 +175,13 @@ static octavo_status lower_patches(oc_lowering *l, oc_value embed, oc_value resu
     }
     cut.u.patches.from_bytes = pixels->type.dtype == OCTAVO_U8;
     cut.u.patches.image_size = (int32_t)pixels->type.dims[2];
-    if (cut.u.patches.image_size != l->limits->image_size ||
-        type->dims[1] != l->limits->sequence_max[OC_ROWS_IMAGE_TOKENS]) {
+    if (cut.u.patches.image_size != l->plan->limits.image_size ||
+        type->dims[1] != l->plan->limits.sequence_max[OC_ROWS_IMAGE_TOKENS]) {
         OC_FAIL(l->error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the graph makes %lld tokens of images of %d pixels a side, here images have %d "
                 "tokens and %d pixels",
                 (long long)type->dims[1], cut.u.patches.image_size,
-                l->limits->sequence_max[OC_ROWS_IMAGE_TOKENS], l->limits->image_size);
+                l->plan->limits.sequence_max[OC_ROWS_IMAGE_TOKENS], l->plan->limits.image_size);
     }
     OC_TRY(oc_weights_matrix(l->weights, l->graph, node->inputs[1], false, 1.0f,
                              &product.u.gemm.weight, &product.u.gemm.column_scale, l->error));
@@ -201,20 +200,10 @@ done:
 static octavo_status lower_prepend(oc_lowering *l, oc_value value) {
     octavo_status status = OCTAVO_OK;
     const oc_node *prepend = node_at(l, value), *embed = node_at(l, prepend->inputs[1]);
-    const float *row, *bias = NULL;
-    size_t rows = (size_t)prepend->type.dims[1], width = (size_t)prepend->type.dims[2];
-    float *table = oc_arena_alloc(&l->plan->memory, rows * width * sizeof *table);
-    if (table == NULL) {
-        OC_NO_MEMORY(l->error, rows * width * sizeof *table);
-    }
-    OC_TRY(read_vector(l, prepend->inputs[0], &row));
-    memcpy(table, row, width * sizeof *table);
-    if (embed->input_count == 3) {
-        OC_TRY(read_vector(l, embed->inputs[2], &bias));
-    }
-    for (size_t t = 1; bias != NULL && t < rows; t++) {
-        memcpy(table + t * width, bias, width * sizeof *table);
-    }
+    const oc_constant *table;
+    OC_TRY(oc_weights_prepended(l->weights, l->graph, prepend->inputs[0],
+                                embed->input_count == 3 ? embed->inputs[2] : -1,
+                                (int32_t)prepend->type.dims[1], &table, l->error));
     OC_TRY(lower_patches(l, prepend->inputs[1], value, table));
 done:
     return status;
@@ -298,9 +287,9 @@ static octavo_status lower_row_at(oc_lowering *l, oc_value value) {
     oc_step step = {.kind = OC_STEP_PICK,
                     .rows = oc_rows_of(&node->type),
                     .keys = l->places[node->inputs[0]].rows};
-    if (node->i[0] >= l->limits->sequence_max[step.keys]) {
+    if (node->i[0] >= l->plan->limits.sequence_max[step.keys]) {
         OC_FAIL(l->error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "row %lld is picked of sequences of %d",
-                (long long)node->i[0], l->limits->sequence_max[step.keys]);
+                (long long)node->i[0], l->plan->limits.sequence_max[step.keys]);
     }
     step.u.pick.from_ends = node->input_count == 2;
     step.u.pick.row = (int32_t)node->i[0];
@@ -376,7 +365,7 @@ static void lower_columns(oc_lowering *l, oc_value value) {
     const oc_node *node = node_at(l, value);
     oc_place *place = &l->places[value];
     *place = l->places[node->inputs[0]];
-    place->offset += (size_t)node->i[0] * (place->view.is_codes ? 1 : sizeof(float));
+    place->view.column += (int32_t)node->i[0];
     place->view.columns = (int32_t)node->i[1];
 }
 
@@ -386,8 +375,9 @@ octavo_status oc_lower_node(oc_lowering *l, oc_value value) {
     for (int32_t j = 0; j < node->input_count && !is_constant(node->op); j++) {
         const oc_node *in = node_at(l, node->inputs[j]);
         bool whole = is_constant(in->op) || in->type.dtype == OCTAVO_I32 || in->type.rank == 4;
-        if (node->op == OC_OP_PREPEND && j == 1 ? in->op != OC_OP_PATCH_EMBED
-                                                : !whole && l->places[node->inputs[j]].buffer < 0) {
+        if (node->op == OC_OP_PREPEND && j == 1
+                ? in->op != OC_OP_PATCH_EMBED
+                : !whole && l->places[node->inputs[j]].view.columns == 0) {
             OC_FAIL(l->error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "graph value %%%d: %s of a %s is not something a step can do", value,
                     oc_op_describe(node->op).name, oc_op_describe(in->op).name);
@@ -397,7 +387,7 @@ octavo_status oc_lower_node(oc_lowering *l, oc_value value) {
     case OC_OP_LINEAR:
         return lower_linear(l, value);
     case OC_OP_EMBED_PATCHES: {
-        const float *table;
+        const oc_constant *table;
         OC_TRY(read_vector(l, node->inputs[2], &table));
         return lower_patches(l, value, value, table);
     }
@@ -438,52 +428,4 @@ octavo_status oc_lower_node(oc_lowering *l, oc_value value) {
     }
 done:
     return status;
-}
-
-void oc_step_describe(const oc_step *step, char *text, size_t bytes) {
-    static const char *const acts[] = {"", " + gelu", " + quick_gelu", " + gelu_tanh"};
-    const oc_step_gemm *gemm = &step->u.gemm;
-    switch (step->kind) {
-    case OC_STEP_GEMM:
-        snprintf(text, bytes, "%s x weight%s%s%s%s -> %s", gemm->a.is_codes ? "e4m3" : "f32",
-                 gemm->bias != NULL ? " + bias" : "", acts[gemm->act],
-                 gemm->residual.columns != 0 ? " + residual" : "",
-                 gemm->table != NULL ? " + table" : "", gemm->out.is_codes ? "e4m3" : "f32");
-        break;
-    case OC_STEP_NORM:
-        snprintf(text, bytes, "%s -> %s", step->u.norm.gamma != NULL ? "layer norm" : "quantize",
-                 step->u.norm.out.is_codes ? "e4m3" : "f32");
-        break;
-    case OC_STEP_ATTENTION:
-        snprintf(text, bytes, "%d heads of %d%s, f32%s -> %s", step->u.attention.heads,
-                 step->u.attention.head_dim, step->u.attention.causal ? ", causal" : "",
-                 step->u.attention.query_rows != 0 ? ", one row of queries" : "",
-                 step->u.attention.out.is_codes ? "e4m3" : "f32");
-        break;
-    case OC_STEP_POINTWISE:
-        snprintf(text, bytes, "f32%s%s%s", acts[step->u.pointwise.act],
-                 step->u.pointwise.y.columns != 0 ? " + f32" : "",
-                 step->u.pointwise.table != NULL ? " + table" : "");
-        break;
-    case OC_STEP_PATCHES:
-        snprintf(text, bytes, "%s pixels -> rows of patches",
-                 step->u.patches.from_bytes ? "u8" : "f32");
-        break;
-    case OC_STEP_TOKENS:
-        snprintf(text, bytes, "token table%s",
-                 step->u.tokens.position != NULL ? " + position" : "");
-        break;
-    case OC_STEP_PICK:
-        snprintf(text, bytes, "%s",
-                 step->u.pick.from_ends ? "row of the end token" : "row of the class token");
-        break;
-    case OC_STEP_UNIT:
-        snprintf(text, bytes, "x / |x|");
-        break;
-    case OC_STEP_LOGITS:
-        snprintf(text, bytes, "image x text, scaled");
-        break;
-    case OC_STEP_COUNT:
-        break;
-    }
 }

@@ -12,9 +12,9 @@
 enum { KEY_BYTES = 320, PARTS_MAX = OC_INPUTS_MAX };
 
 typedef struct entry {
-    float *floats;
+    float *floats; /* the host's */
     int64_t count;
-    oc_packed *packed;
+    oc_constant *constant; /* the device's */
 } entry;
 
 struct oc_weights {
@@ -50,8 +50,8 @@ void oc_weights_free(oc_weights *weights) {
     }
     for (int32_t i = 0; i < weights->count; i++) {
         free(weights->entries[i].floats);
-        if (weights->entries[i].packed != NULL) {
-            weights->device->backend->unpack(weights->device, weights->entries[i].packed);
+        if (weights->entries[i].constant != NULL) {
+            weights->device->backend->constant_free(weights->device, weights->entries[i].constant);
         }
     }
     free(weights->entries);
@@ -63,8 +63,8 @@ void oc_weights_free(oc_weights *weights) {
 size_t oc_weights_bytes(const oc_weights *weights) {
     size_t bytes = weights->float_bytes;
     for (int32_t i = 0; i < weights->count; i++) {
-        if (weights->entries[i].packed != NULL) {
-            bytes += weights->device->backend->packed_bytes(weights->entries[i].packed);
+        if (weights->entries[i].constant != NULL) {
+            bytes += weights->entries[i].constant->bytes;
         }
     }
     return bytes;
@@ -79,9 +79,9 @@ static const entry *find(const oc_weights *weights, const char *key) {
     return index == NULL ? NULL : &weights->entries[*index];
 }
 
-/* Adds an entry, which takes *floats or *packed (either may be NULL) and leaves NULL there. */
+/* Adds an entry, which takes *floats or *constant (either may be NULL) and leaves NULL there. */
 static octavo_status add(oc_weights *weights, const char *key, float **floats, int64_t count,
-                         oc_packed **packed, octavo_error *error) {
+                         oc_constant **constant, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     if (weights->count == weights->capacity) {
         int32_t capacity = weights->capacity == 0 ? 64 : weights->capacity * 2;
@@ -104,9 +104,9 @@ static octavo_status add(oc_weights *weights, const char *key, float **floats, i
         weights->float_bytes += (size_t)count * sizeof **floats;
         *floats = NULL;
     }
-    if (packed != NULL) {
-        slot->packed = *packed;
-        *packed = NULL;
+    if (constant != NULL) {
+        slot->constant = *constant;
+        *constant = NULL;
     }
 done:
     return status;
@@ -151,6 +151,93 @@ done:
     return status;
 }
 
+/* -- vectors ------------------------------------------------------------------------ */
+
+typedef struct float_source {
+    const float *floats;
+    size_t row_bytes;
+} float_source;
+
+static octavo_status read_floats(void *context, int32_t first, int32_t count, void *rows,
+                                 octavo_error *error) {
+    const float_source *from = context;
+    (void)error;
+    memcpy(rows, (const char *)from->floats + (size_t)first * from->row_bytes,
+           (size_t)count * from->row_bytes);
+    return OCTAVO_OK;
+}
+
+/* Adds floats [rows, count / rows] as a constant of the device. */
+static octavo_status add_vector(oc_weights *weights, const char *key, const float *floats,
+                                int64_t rows, int64_t count, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_constant *made = NULL;
+    float_source source = {floats, (size_t)(count / rows) * sizeof *floats};
+    oc_matrix matrix = {.n = (int32_t)rows,
+                        .k = (int32_t)(count / rows),
+                        .dtype = OCTAVO_F32,
+                        .use = OC_USE_FLOATS,
+                        .read = read_floats,
+                        .source = &source};
+    OC_TRY(weights->device->backend->constant_create(weights->device, &matrix, &made, error));
+    OC_TRY(add(weights, key, NULL, count, &made, error));
+done:
+    if (made != NULL) {
+        weights->device->backend->constant_free(weights->device, made);
+    }
+    return status;
+}
+
+octavo_status oc_weights_vector(oc_weights *weights, const oc_graph *graph, oc_value value,
+                                const oc_constant **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_type *type = &graph->nodes[value].type;
+    char key[KEY_BYTES];
+    float *floats = NULL;
+    OC_TRY(make_key(graph, value, "vector", 0, key, error));
+    if (find(weights, key) == NULL) {
+        int64_t count = oc_constant_count(type);
+        OC_TRY(new_floats(count, &floats, error));
+        OC_TRY(oc_constant_floats(&weights->source, graph, value, floats, error));
+        OC_TRY(add_vector(weights, key, floats, type->rank < 2 ? 1 : type->dims[0], count, error));
+    }
+    *out = find(weights, key)->constant;
+done:
+    free(floats);
+    return status;
+}
+
+octavo_status oc_weights_prepended(oc_weights *weights, const oc_graph *graph, oc_value first,
+                                   oc_value rest, int32_t rows, const oc_constant **out,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int64_t width = oc_constant_count(&graph->nodes[first].type);
+    char key[2 * KEY_BYTES], tail[KEY_BYTES] = "";
+    float *table = NULL;
+    OC_TRY(make_key(graph, first, "prepended", rows, key, error));
+    if (rest >= 0) {
+        OC_TRY(make_key(graph, rest, "", 0, tail, error));
+    }
+    strcat(key, tail); /* each is KEY_BYTES at most */
+    if (find(weights, key) == NULL) {
+        OC_TRY(new_floats(rows * width, &table, error));
+        memset(table, 0, (size_t)(rows * width) * sizeof *table);
+        OC_TRY(oc_constant_floats(&weights->source, graph, first, table, error));
+        for (int64_t t = 1; rest >= 0 && t < rows; t++) {
+            if (t == 1) {
+                OC_TRY(oc_constant_floats(&weights->source, graph, rest, table + width, error));
+            } else {
+                memcpy(table + t * width, table + width, (size_t)width * sizeof *table);
+            }
+        }
+        OC_TRY(add_vector(weights, key, table, rows, rows * width, error));
+    }
+    *out = find(weights, key)->constant;
+done:
+    free(table);
+    return status;
+}
+
 /* -- matrices ----------------------------------------------------------------------- */
 
 /* A matrix in parts along its rows, each a plain tensor; or one part already in floats. */
@@ -160,7 +247,7 @@ typedef struct matrix_source {
     int32_t rows[PARTS_MAX];
     int32_t count;
     size_t row_bytes;
-    const float *floats;
+    float *floats; /* owned */
 } matrix_source;
 
 static octavo_status read_matrix(void *context, int32_t first, int32_t count, void *rows,
@@ -213,8 +300,9 @@ done:
     return status;
 }
 
+/* NULL for ones. */
 static octavo_status column_scales(oc_weights *weights, const oc_graph *graph, oc_value value,
-                                   float x_scale, const float **out, octavo_error *error) {
+                                   float x_scale, const oc_constant **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_node *node = &graph->nodes[value];
     char key[KEY_BYTES];
@@ -222,8 +310,7 @@ static octavo_status column_scales(oc_weights *weights, const oc_graph *graph, o
     bool ones = true;
     int64_t at = 0;
     OC_TRY(make_key(graph, value, "columns", (double)x_scale, key, error));
-    const entry *known = find(weights, key);
-    if (known == NULL) {
+    if (find(weights, key) == NULL) {
         OC_TRY(new_floats(node->type.dims[0], &scales, error));
         for (int32_t j = 0; node->op == OC_OP_CONCAT && j < node->input_count; j++) {
             OC_TRY(
@@ -233,10 +320,13 @@ static octavo_status column_scales(oc_weights *weights, const oc_graph *graph, o
         if (node->op != OC_OP_CONCAT) {
             OC_TRY(part_scales(weights, graph, value, x_scale, scales, &ones, error));
         }
-        OC_TRY(add(weights, key, &scales, ones ? 0 : node->type.dims[0], NULL, error));
-        known = find(weights, key);
+        if (ones) {
+            OC_TRY(add(weights, key, NULL, 0, NULL, error));
+        } else {
+            OC_TRY(add_vector(weights, key, scales, 1, node->type.dims[0], error));
+        }
     }
-    *out = known->count == 0 ? NULL : known->floats;
+    *out = find(weights, key)->constant;
 done:
     free(scales);
     return status;
@@ -248,13 +338,13 @@ static octavo_status describe_matrix(oc_weights *weights, const oc_graph *graph,
                                      octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_node *node = &graph->nodes[value], *leaf = node;
-    int64_t count;
     matrix->n = (int32_t)node->type.dims[0];
     matrix->k = (int32_t)(oc_constant_count(&node->type) / node->type.dims[0]);
     matrix->dtype = OCTAVO_F32;
     source->source = &weights->source;
     if (node->op == OC_OP_FOLD_PIXELS) {
-        OC_TRY(oc_weights_floats(weights, graph, value, &source->floats, &count, error));
+        OC_TRY(new_floats(oc_constant_count(&node->type), &source->floats, error));
+        OC_TRY(oc_constant_floats(&weights->source, graph, value, source->floats, error));
     } else {
         for (int32_t j = 0; node->op == OC_OP_CONCAT && j < node->input_count; j++) {
             add_part(graph, &graph->nodes[node->inputs[j]], source);
@@ -274,49 +364,47 @@ done:
     return status;
 }
 
-static octavo_status pack(oc_weights *weights, const oc_graph *graph, oc_value value,
-                          bool acts_are_codes, bool is_table, const oc_packed **packed,
-                          octavo_error *error) {
+static octavo_status pack(oc_weights *weights, const oc_graph *graph, oc_value value, oc_use use,
+                          bool acts_are_codes, const oc_constant **packed, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = weights->device->backend;
     matrix_source source = {0};
-    oc_matrix matrix = {.acts_are_codes = acts_are_codes, .is_table = is_table};
-    oc_packed *made = NULL;
+    oc_matrix matrix = {.use = use, .acts_are_codes = acts_are_codes};
+    oc_constant *made = NULL;
     char key[KEY_BYTES];
     OC_TRY(make_key(graph, value,
-                    is_table         ? "table"
-                    : acts_are_codes ? "codes"
-                                     : "matrix",
+                    use == OC_USE_ROWS ? "rows"
+                    : acts_are_codes   ? "codes"
+                                       : "matrix",
                     0, key, error));
-    const entry *known = find(weights, key);
-    if (known == NULL) {
+    if (find(weights, key) == NULL) {
         OC_TRY(describe_matrix(weights, graph, value, &source, &matrix, error));
-        OC_TRY(backend->pack(weights->device, &matrix, &made, error));
+        OC_TRY(backend->constant_create(weights->device, &matrix, &made, error));
         OC_TRY(add(weights, key, NULL, 0, &made, error));
-        known = find(weights, key);
     }
-    *packed = known->packed;
+    *packed = find(weights, key)->constant;
 done:
     if (made != NULL) {
-        backend->unpack(weights->device, made);
+        backend->constant_free(weights->device, made);
     }
+    free(source.floats);
     return status;
 }
 
 octavo_status oc_weights_matrix(oc_weights *weights, const oc_graph *graph, oc_value value,
-                                bool acts_are_codes, float x_scale, const oc_packed **packed,
-                                const float **column_scale, octavo_error *error) {
+                                bool acts_are_codes, float x_scale, const oc_constant **packed,
+                                const oc_constant **column_scale, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     *column_scale = NULL;
     if (graph->nodes[value].op != OC_OP_FOLD_PIXELS) {
         OC_TRY(column_scales(weights, graph, value, x_scale, column_scale, error));
     }
-    OC_TRY(pack(weights, graph, value, acts_are_codes, false, packed, error));
+    OC_TRY(pack(weights, graph, value, OC_USE_FACTOR, acts_are_codes, packed, error));
 done:
     return status;
 }
 
 octavo_status oc_weights_table(oc_weights *weights, const oc_graph *graph, oc_value value,
-                               const oc_packed **packed, octavo_error *error) {
-    return pack(weights, graph, value, false, true, packed, error);
+                               const oc_constant **packed, octavo_error *error) {
+    return pack(weights, graph, value, OC_USE_ROWS, false, packed, error);
 }

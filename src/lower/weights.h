@@ -33,18 +33,28 @@ size_t oc_weights_bytes(const oc_weights *weights);
 
 oc_device *oc_weights_device(const oc_weights *weights);
 
-/* The values of constant `value` as float32, row-major; *count of them. */
+/* The values of constant `value` as float32, row-major; *count of them.  They stay in the host's
+ * memory: for scalars, and for what the device itself is not to see. */
 octavo_status oc_weights_floats(oc_weights *weights, const oc_graph *graph, oc_value value,
                                 const float **out, int64_t *count, octavo_error *error);
+
+/* The same as a constant of the device. */
+octavo_status oc_weights_vector(oc_weights *weights, const oc_graph *graph, oc_value value,
+                                const oc_constant **out, octavo_error *error);
+
+/* A table of `rows` rows: the vector `first`, then `rest` (-1: zeros) over and over. */
+octavo_status oc_weights_prepended(oc_weights *weights, const oc_graph *graph, oc_value first,
+                                   oc_value rest, int32_t rows, const oc_constant **out,
+                                   octavo_error *error);
 
 /* A weight operand, packed.  *column_scale receives what each of the n columns of the product is
  * multiplied with (weight scales, alpha, and x_scale of the rows), or NULL for ones. */
 octavo_status oc_weights_matrix(oc_weights *weights, const oc_graph *graph, oc_value value,
-                                bool acts_are_codes, float x_scale, const oc_packed **packed,
-                                const float **column_scale, octavo_error *error);
+                                bool acts_are_codes, float x_scale, const oc_constant **packed,
+                                const oc_constant **column_scale, octavo_error *error);
 
 /* A table whose rows are looked up. */
 octavo_status oc_weights_table(oc_weights *weights, const oc_graph *graph, oc_value value,
-                               const oc_packed **packed, octavo_error *error);
+                               const oc_constant **packed, octavo_error *error);
 
 #endif

@@ -93,7 +93,8 @@ static octavo_status check_place(const oc_session *session, const octavo_binding
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%s lies in memory %d of device %d, the device %s takes the host's memory, which "
                 "is 0 of device 0",
-                binding->name, (int)tensor->memory, tensor->device, session->device->backend->name);
+                binding->name, (int)tensor->memory, tensor->device,
+                session->model->device->backend->name);
     }
     if (tensor->flags != 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "lower/plan.h"
 #include "num/metrics.h"
-#include "runtime/program.h"
 
 /* The graph's output becomes a pick of one row, so that passes see what a whole tower sees: an
  * image's row by number, a text's by its end. */
@@ -40,17 +40,21 @@ static bool fits(const oc_plan *plan, int32_t columns, bool one_row) {
            plan->outputs[0].view.columns == columns;
 }
 
-octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
-                           const char *input, const char *output, const float *given, int32_t rows,
-                           int32_t columns, int32_t row, float *out, octavo_error *error) {
+octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, int32_t threads,
+                           oc_savings savings, const char *input, const char *output,
+                           const float *given, int32_t rows, int32_t columns, int32_t row,
+                           float *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_device *device = oc_weights_device(weights);
+    const oc_backend *backend = device->backend;
     int32_t starts[2] = {0, rows}, end = row;
     oc_run run = {.ends = &end};
     oc_plan_limits limits = {.rows_max = {rows, 1, rows, 1}, .sequence_max = {rows, 1, rows, 1}};
     oc_graph part;
     oc_plan plan = {0};
-    void *memory = NULL;
+    oc_queue *queue = NULL;
+    oc_program *program = NULL;
+    oc_ticket ticket;
     oc_graph_init(&part);
     OC_TRY(oc_graph_copy(graph, &part, error));
     OC_TRY(oc_pass_select(&part, &input, 1, &output, 1, error));
@@ -58,34 +62,26 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, oc_saving
         OC_TRY(pick_row(&part, row, error));
     }
     OC_TRY(oc_pipeline_run(&part, savings, error));
-    OC_TRY(oc_plan_create(device, weights, &part, &limits, &plan, error));
+    OC_TRY(oc_plan_create(weights, &part, &limits, &plan, error));
     if (!fits(&plan, columns, row >= 0)) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "a canary of %d columns from %s to %s does not fit the graph", columns, input,
                 output);
     }
-    memory = aligned_alloc(64, plan.arena_bytes + plan.scratch_bytes + 64);
-    if (memory == NULL) {
-        OC_NO_MEMORY(error, plan.arena_bytes + plan.scratch_bytes);
-    }
-    oc_plan_bind(&plan, memory);
+    OC_TRY(backend->queue_create(device, threads, oc_plan_bytes(&plan, threads), &queue, error));
+    OC_TRY(backend->compile(queue, &plan, &program, error));
     for (int32_t set = 0; set < OC_ROWS_COUNT; set++) {
         run.rows[set] = limits.rows_max[set];
         run.starts[set] = starts;
     }
-    for (int32_t r = 0; r < rows; r++) {
-        memcpy((float *)plan.inputs[0].view.data + r * plan.inputs[0].view.stride,
-               given + (int64_t)r * columns, (size_t)columns * sizeof *given);
-    }
-    OC_TRY(device->backend->run(device, plan.steps, plan.step_count, &run,
-                                (char *)memory + plan.arena_bytes, NULL, error));
-    for (int32_t r = 0; r < (row >= 0 ? 1 : rows); r++) {
-        memcpy(out + (int64_t)r * columns,
-               (const float *)plan.outputs[0].view.data + r * plan.outputs[0].view.stride,
-               (size_t)columns * sizeof *out);
-    }
+    OC_TRY(backend->write(queue, &plan, &plan.inputs[0].view, 0, rows, given, error));
+    OC_TRY(backend->submit(queue, program, &run, NULL, &ticket, error));
+    OC_TRY(backend->wait(queue, ticket, 0, error));
+    OC_TRY(backend->read(queue, &plan, &plan.outputs[0].view, 0, NULL, row >= 0 ? 1 : rows, out,
+                         error));
 done:
-    free(memory);
+    backend->program_free(program);
+    backend->queue_free(queue);
     oc_plan_free(&plan);
     oc_graph_free(&part);
     return status;
@@ -123,9 +119,9 @@ static int64_t rows_most(const oc_graph *graph, const char *name) {
     return most;
 }
 
-octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_savings savings,
-                              int32_t towers, const oc_canary *canaries, int32_t count,
-                              double *worst, octavo_error *error) {
+octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, int32_t threads,
+                              oc_savings savings, int32_t towers, const oc_canary *canaries,
+                              int32_t count, double *worst, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_device *device = oc_weights_device(weights);
     float *got = NULL;
@@ -157,7 +153,7 @@ octavo_status oc_canaries_run(const oc_graph *graph, oc_weights *weights, oc_sav
         if (got == NULL) {
             OC_NO_MEMORY(error, (size_t)rows * (size_t)columns * sizeof *got);
         }
-        OC_TRY(oc_layer_run(graph, weights, savings, canary->input, canary->output,
+        OC_TRY(oc_layer_run(graph, weights, threads, savings, canary->input, canary->output,
                             canary->given.data, rows, columns, row, got, error));
         oc_metrics metrics = {0};
         oc_metrics_add(&metrics, got, want, (size_t)(row >= 0 ? columns : rows * columns));

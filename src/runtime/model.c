@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/sys/threads.h"
 #include "runtime/layers.h"
 #include "runtime/model_fields.h"
-#include "runtime/program.h"
+#include "runtime/part.h"
 
 /* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
 enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };
@@ -75,30 +76,30 @@ bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers) {
     return false;
 }
 
-octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, oc_device *device,
-                            const oc_plan_limits *limits, const char *const *observed,
-                            int32_t observed_count, oc_plan *out, octavo_error *error) {
+octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                            const char *const *observed, int32_t observed_count, oc_plan *out,
+                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     static const char *const values = "pixel_values", *const embeds[] = {"image_embeds",
                                                                          "text_embeds"};
     static const char *const logits = "logits_per_image";
     const char *outputs[PROGRAM_OUTPUTS_MAX];
-    oc_program program = {.device = device, .weights = model->weights, .savings = model->savings};
+    oc_part part = {.savings = model->savings};
     bool text = kind == OC_PROGRAM_TEXT;
     pthread_mutex_lock(&model->lock);
     if (kind == OC_PROGRAM_LOGITS) {
-        program.inputs = embeds;
-        program.input_count = 2;
-        program.outputs = &logits;
-        program.output_count = 1;
+        part.inputs = embeds;
+        part.input_count = 2;
+        part.outputs = &logits;
+        part.output_count = 1;
     } else {
-        OC_TRY(tower_outputs(model, text, observed, observed_count, outputs, &program.output_count,
+        OC_TRY(tower_outputs(model, text, observed, observed_count, outputs, &part.output_count,
                              error));
-        program.inputs = &values;
-        program.input_count = kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0;
-        program.outputs = outputs;
+        part.inputs = &values;
+        part.input_count = kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0;
+        part.outputs = outputs;
     }
-    OC_TRY(oc_program_create(model->graph, &program, limits, out, error));
+    OC_TRY(oc_part_plan(model->graph, &part, model->weights, limits, out, error));
     if (out->takes_pixels != (kind == OC_PROGRAM_IMAGE_BYTES) ||
         out->takes_values != (kind == OC_PROGRAM_IMAGE_VALUES) || out->takes_ids != text ||
         out->input_count != (kind == OC_PROGRAM_LOGITS ? 2 : 0)) {
@@ -118,12 +119,6 @@ oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tok
                             .image_size = model->image_size};
 }
 
-octavo_status oc_model_open_device(const oc_model *model, int32_t threads, oc_device **out,
-                                   octavo_error *error) {
-    oc_device_options options = {.tier = model->tier, .threads = threads};
-    return model->device->backend->open(&options, out, error);
-}
-
 /* -- load and release ------------------------------------------------------------------------ */
 
 /* Lowers every program once, for a single row: what a session will need is packed then. */
@@ -136,8 +131,7 @@ static octavo_status pack_all(oc_model *model, const oc_model_options *options,
         OC_TRY(oc_progress(options->progress, options->progress_user, "packing weights",
                            (uint64_t)kind, OC_PROGRAM_COUNT, error));
         if (oc_model_has(model, (oc_program_kind)kind, model->towers)) {
-            OC_TRY(oc_model_plan(model, (oc_program_kind)kind, model->device, &limits, NULL, 0,
-                                 &plan, error));
+            OC_TRY(oc_model_plan(model, (oc_program_kind)kind, &limits, NULL, 0, &plan, error));
             oc_plan_free(&plan);
         }
     }
@@ -162,9 +156,6 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     if (options->keep_hidden) { /* whoever wants every row gets every row */
         model->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
     }
-    if (options->tier != NULL && (model->tier = strdup(options->tier)) == NULL) {
-        OC_NO_MEMORY(error, strlen(options->tier) + 1);
-    }
     OC_TRY(options->backend->open(&device, &model->device, error));
     OC_TRY(oc_model_read_graph(model, options->towers, error));
     if (!model->causal) {
@@ -172,8 +163,10 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     }
     OC_TRY(oc_weights_create(model->device, source, &model->weights, error));
     OC_TRY(pack_all(model, options, error));
-    OC_TRY(oc_canaries_run(graph, model->weights, model->savings, model->towers, options->canaries,
-                           options->canary_count, &model->canary_share, error));
+    OC_TRY(oc_canaries_run(graph, model->weights,
+                           options->threads == 0 ? oc_usable_cores() : options->threads,
+                           model->savings, model->towers, options->canaries, options->canary_count,
+                           &model->canary_share, error));
     *out = model;
     model = NULL;
 done:
@@ -190,7 +183,6 @@ void oc_model_release(oc_model *model) {
         model->device->backend->close(model->device);
     }
     pthread_mutex_destroy(&model->lock);
-    free(model->tier);
     free(model);
 }
 

@@ -10,8 +10,7 @@
 struct oc_model {
     atomic_int holders;
     const oc_graph *graph; /* borrowed */
-    char *tier;            /* NULL: the best */
-    oc_device *device;     /* packs and describes; sessions open one of their own to run */
+    oc_device *device;
     oc_weights *weights;
     pthread_mutex_t lock; /* of weights, while a session is made */
     oc_savings savings;
@@ -33,17 +32,13 @@ octavo_status oc_model_read_graph(oc_model *model, int32_t wanted, octavo_error 
 /* Whether the model has programs of this kind for sessions of these towers. */
 bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers);
 
-/* The plan of a program for runs within `limits` on `device`.  `observed` are values of the graph
- * that become outputs besides.  Locks the store of weights. */
-octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, oc_device *device,
-                            const oc_plan_limits *limits, const char *const *observed,
-                            int32_t observed_count, oc_plan *out, octavo_error *error);
+/* The plan of a program for runs within `limits`.  `observed` are values of the graph that become
+ * outputs besides.  Locks the store of weights. */
+octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                            const char *const *observed, int32_t observed_count, oc_plan *out,
+                            octavo_error *error);
 
 /* Limits of a run of `batch` images and texts, and `tokens` text tokens in all. */
 oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tokens);
-
-/* A device as the model's, with threads of its own. */
-octavo_status oc_model_open_device(const oc_model *model, int32_t threads, oc_device **out,
-                                   octavo_error *error);
 
 #endif

@@ -1,53 +1,62 @@
 /* run.c - one run: check the tensors, run the programs, copy what was asked for. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/sys/clock.h"
 #include "runtime/check.h"
 
-static octavo_status run_plan(oc_session *session, oc_program_kind kind, const oc_run *run,
-                              octavo_error *error) {
+/* Runs a program and waits; shows its outputs to whoever observes. */
+static octavo_status run_program(oc_session *session, oc_program_kind kind, const oc_run *run,
+                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_backend *backend = session->queue->backend;
     const oc_plan *plan = &session->plans[kind];
     double *seconds = session->seconds[kind] == NULL ? NULL : session->step_seconds;
-    OC_TRY(session->device->backend->run(session->device, plan->steps, plan->step_count, run,
-                                         session->scratch, seconds, error));
+    oc_ticket ticket;
+    OC_TRY(backend->submit(session->queue, session->programs[kind], run, seconds, &ticket, error));
+    OC_TRY(backend->wait(session->queue, ticket, run->deadline_ns, error));
     for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
         session->seconds[kind][i] += seconds[i];
     }
     for (int32_t i = 0; session->observe != NULL && i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
-        session->observe(session->observe_user, port->name, &port->view, run->rows[port->rows]);
+        int32_t rows = run->rows[port->rows];
+        OC_TRY(backend->read(session->queue, plan, &port->view, 0, NULL, rows, session->observed,
+                             error));
+        session->observe(session->observe_user, port->name, session->observed, rows,
+                         port->view.columns);
     }
 done:
     return status;
 }
 
-static const float *port_row(const oc_plan_port *port, int64_t row) {
-    return (const float *)port->view.data + row * port->view.stride;
+/* Rows first .. or index[..] of an output to the caller's tensor, from its row `to` on. */
+static octavo_status read_rows(oc_session *session, oc_program_kind kind, const oc_plan_port *port,
+                               int32_t first, const int32_t *index, int32_t count, float *to,
+                               octavo_error *error) {
+    return session->queue->backend->read(session->queue, &session->plans[kind], &port->view, first,
+                                         index, count, to, error);
 }
 
 /* -- images ------------------------------------------------------------------------------ */
 
-static void copy_images(const oc_session *session, const oc_plan *plan, int32_t images,
-                        const octavo_argument *outputs, int32_t output_count) {
+static octavo_status copy_images(oc_session *session, oc_program_kind kind, const oc_call *call,
+                                 octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_plan *plan = &session->plans[kind];
     for (int32_t i = 0; i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
-        const octavo_argument *to = oc_argument_find(outputs, output_count, port->name);
-        int64_t columns = port->view.columns;
-        int64_t rows =
-            port->rows == OC_ROWS_IMAGES ? images : images * session->model->image_tokens;
-        float *keep = strcmp(port->name, "image_embeds") == 0 ? session->embeds[0] : NULL;
-        for (int64_t r = 0; r < rows; r++) {
-            size_t bytes = (size_t)columns * sizeof(float);
-            if (to != NULL) {
-                memcpy((float *)to->tensor.data + r * columns, port_row(port, r), bytes);
-            }
-            if (keep != NULL) {
-                memcpy(keep + r * columns, port_row(port, r), bytes);
-            }
+        const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
+        int32_t rows = port->rows == OC_ROWS_IMAGES ? call->images
+                                                    : call->images * session->model->image_tokens;
+        if (to != NULL) {
+            OC_TRY(read_rows(session, kind, port, 0, NULL, rows, to->tensor.data, error));
+        }
+        if (call->logits != NULL && strcmp(port->name, "image_embeds") == 0) {
+            OC_TRY(read_rows(session, kind, port, 0, NULL, rows, session->embeds[0], error));
         }
     }
+done:
+    return status;
 }
 
 static octavo_status run_images(oc_session *session, const oc_call *call, uint64_t deadline,
@@ -55,47 +64,45 @@ static octavo_status run_images(oc_session *session, const oc_call *call, uint64
     octavo_status status = OCTAVO_OK;
     bool bytes = call->pixels != NULL;
     oc_program_kind kind = bytes ? OC_PROGRAM_IMAGE_BYTES : OC_PROGRAM_IMAGE_VALUES;
-    int32_t images = call->images;
     oc_run run = {.pixels = (bytes ? call->pixels : call->values)->tensor.const_data,
                   .deadline_ns = deadline};
-    run.rows[OC_ROWS_IMAGES] = images;
-    run.rows[OC_ROWS_IMAGE_TOKENS] = images * session->model->image_tokens;
+    run.rows[OC_ROWS_IMAGES] = call->images;
+    run.rows[OC_ROWS_IMAGE_TOKENS] = call->images * session->model->image_tokens;
     run.starts[OC_ROWS_IMAGE_TOKENS] = session->image_starts;
-    OC_TRY(run_plan(session, kind, &run, error));
-    copy_images(session, &session->plans[kind], images, call->outputs, call->output_count);
+    OC_TRY(run_program(session, kind, &run, error));
+    OC_TRY(copy_images(session, kind, call, error));
 done:
     return status;
 }
 
 /* -- texts --------------------------------------------------------------------------------- */
 
-static void copy_texts(const oc_session *session, int32_t rows, int64_t length,
-                       const octavo_argument *outputs, int32_t output_count) {
+/* Text i of the caller is row which[i] of an embedding, or rows starts[which[i]] .. of hidden
+ * states, which are not cut then. */
+static octavo_status copy_texts(oc_session *session, const oc_call *call, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
     const oc_plan *plan = &session->plans[OC_PROGRAM_TEXT];
     const oc_texts *texts = &session->texts;
     for (int32_t i = 0; i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
-        const octavo_argument *to = oc_argument_find(outputs, output_count, port->name);
-        int64_t columns = port->view.columns;
-        float *keep = strcmp(port->name, "text_embeds") == 0 ? session->embeds[1] : NULL;
-        size_t bytes = (size_t)columns * sizeof(float);
-        for (int32_t r = 0; r < rows; r++) {
-            int32_t from = texts->which[r];
-            if (port->rows == OC_ROWS_TEXTS) {
-                if (to != NULL) {
-                    memcpy((float *)to->tensor.data + r * columns, port_row(port, from), bytes);
-                }
-                if (keep != NULL) {
-                    memcpy(keep + r * columns, port_row(port, from), bytes);
-                }
-            } else { /* hidden states: the text was not cut */
-                for (int64_t t = 0; to != NULL && t < length; t++) {
-                    memcpy((float *)to->tensor.data + (r * length + t) * columns,
-                           port_row(port, texts->starts[from] + t), bytes);
-                }
-            }
+        const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
+        float *data = to == NULL ? NULL : to->tensor.data;
+        if (data != NULL && port->rows == OC_ROWS_TEXTS) {
+            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, 0, texts->which, call->texts, data,
+                             error));
+        }
+        for (int32_t r = 0; data != NULL && port->rows != OC_ROWS_TEXTS && r < call->texts; r++) {
+            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, texts->starts[texts->which[r]], NULL,
+                             call->tokens, data + (int64_t)r * call->tokens * port->view.columns,
+                             error));
+        }
+        if (call->logits != NULL && strcmp(port->name, "text_embeds") == 0) {
+            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, 0, texts->which, call->texts,
+                             session->embeds[1], error));
         }
     }
+done:
+    return status;
 }
 
 static octavo_status run_texts(oc_session *session, const oc_call *call, uint64_t deadline,
@@ -112,8 +119,8 @@ static octavo_status run_texts(oc_session *session, const oc_call *call, uint64_
     run.rows[OC_ROWS_TEXTS] = texts->count;
     run.rows[OC_ROWS_TEXT_TOKENS] = texts->tokens;
     run.starts[OC_ROWS_TEXT_TOKENS] = texts->starts;
-    OC_TRY(run_plan(session, OC_PROGRAM_TEXT, &run, error));
-    copy_texts(session, call->texts, call->tokens, call->outputs, call->output_count);
+    OC_TRY(run_program(session, OC_PROGRAM_TEXT, &run, error));
+    OC_TRY(copy_texts(session, call, error));
 done:
     return status;
 }
@@ -123,26 +130,23 @@ done:
 static octavo_status run_logits(oc_session *session, const oc_call *call, uint64_t deadline,
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_backend *backend = session->queue->backend;
     const oc_plan *plan = &session->plans[OC_PROGRAM_LOGITS];
-    const octavo_argument *to = call->logits;
-    int32_t images = call->images, texts = call->texts;
+    oc_view logits = plan->outputs[0].view;
     oc_run run = {.deadline_ns = deadline};
     for (int32_t i = 0; i < plan->input_count; i++) {
         const oc_plan_port *port = &plan->inputs[i];
         bool image = port->rows == OC_ROWS_IMAGES;
-        for (int32_t r = 0; r < (image ? images : texts); r++) {
-            memcpy((float *)port->view.data + r * port->view.stride,
-                   session->embeds[image ? 0 : 1] + (int64_t)r * port->view.columns,
-                   (size_t)port->view.columns * sizeof(float));
-        }
+        OC_TRY(backend->write(session->queue, plan, &port->view, 0,
+                              image ? call->images : call->texts, session->embeds[image ? 0 : 1],
+                              error));
     }
-    run.rows[OC_ROWS_IMAGES] = images;
-    run.rows[OC_ROWS_TEXTS] = texts;
-    OC_TRY(run_plan(session, OC_PROGRAM_LOGITS, &run, error));
-    for (int32_t r = 0; r < images; r++) {
-        memcpy((float *)to->tensor.data + (int64_t)r * texts, port_row(&plan->outputs[0], r),
-               (size_t)texts * sizeof(float));
-    }
+    run.rows[OC_ROWS_IMAGES] = call->images;
+    run.rows[OC_ROWS_TEXTS] = call->texts;
+    OC_TRY(run_program(session, OC_PROGRAM_LOGITS, &run, error));
+    logits.columns = call->texts; /* of as many as the plan has room for */
+    OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->images,
+                         call->logits->tensor.data, error));
 done:
     return status;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/size.h"
+#include "base/sys/threads.h"
 #include "runtime/session_fields.h"
 
 static octavo_status check_number(const char *name, int32_t value, int32_t limit,
@@ -23,26 +23,45 @@ done:
 static octavo_status make_programs(oc_session *session, const oc_session_options *options,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    size_t arena = 0, scratch = 0;
+    oc_device *device = session->model->device;
+    int32_t threads = options->threads == 0 ? oc_usable_cores() : options->threads;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        oc_plan *plan = &session->plans[kind];
         session->has[kind] = oc_model_has(session->model, (oc_program_kind)kind, session->towers);
         if (session->has[kind]) {
-            OC_TRY(oc_model_plan(session->model, (oc_program_kind)kind, session->device,
-                                 &session->limits, options->observed, options->observed_count, plan,
+            OC_TRY(oc_model_plan(session->model, (oc_program_kind)kind, &session->limits,
+                                 options->observed, options->observed_count, &session->plans[kind],
                                  error));
+            size_t bytes = oc_plan_bytes(&session->plans[kind], threads);
+            session->memory_bytes = bytes > session->memory_bytes ? bytes : session->memory_bytes;
         }
-        arena = plan->arena_bytes > arena ? plan->arena_bytes : arena;
-        scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
     }
-    session->memory_bytes = arena + scratch + 64;
-    session->arena = aligned_alloc(64, oc_round_up(session->memory_bytes, 64));
-    if (session->arena == NULL) {
-        OC_NO_MEMORY(error, session->memory_bytes);
-    }
-    session->scratch = (char *)session->arena + arena;
+    OC_TRY(device->backend->queue_create(device, threads, session->memory_bytes, &session->queue,
+                                         error));
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        oc_plan_bind(&session->plans[kind], session->arena);
+        if (session->has[kind]) {
+            OC_TRY(device->backend->compile(session->queue, &session->plans[kind],
+                                            &session->programs[kind], error));
+        }
+    }
+done:
+    return status;
+}
+
+/* Room for the largest output of any program. */
+static octavo_status make_observed(oc_session *session, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t most = 0;
+    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
+        for (int32_t i = 0; i < session->plans[kind].output_count; i++) {
+            const oc_plan_port *port = &session->plans[kind].outputs[i];
+            size_t count =
+                (size_t)session->limits.rows_max[port->rows] * (size_t)port->view.columns;
+            most = count > most ? count : most;
+        }
+    }
+    session->observed = malloc(most * sizeof *session->observed + 1);
+    if (session->observed == NULL) {
+        OC_NO_MEMORY(error, most * sizeof *session->observed);
     }
 done:
     return status;
@@ -124,6 +143,9 @@ static octavo_status make_run_memory(oc_session *session, octavo_error *error) {
     if ((session->towers & OCTAVO_TEXT) != 0) {
         OC_TRY(oc_texts_create(&session->texts, error));
     }
+    if (session->observe != NULL) {
+        OC_TRY(make_observed(session, error));
+    }
 done:
     return status;
 }
@@ -168,7 +190,6 @@ octavo_status oc_session_create(oc_model *model, const oc_session_options *optio
     }
     session->batch_max = options->batch_max == 0 ? 8 : options->batch_max;
     set_limits(session, options->tokens_max);
-    OC_TRY(oc_model_open_device(model, options->threads, &session->device, error));
     OC_TRY(make_programs(session, options, error));
     OC_TRY(make_bindings(session, error));
     OC_TRY(make_run_memory(session, error));
@@ -184,19 +205,18 @@ void oc_session_free(oc_session *session) {
         return;
     }
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
+        session->model->device->backend->program_free(session->programs[kind]);
         oc_plan_free(&session->plans[kind]);
         free(session->seconds[kind]);
     }
+    session->model->device->backend->queue_free(session->queue);
     free(session->step_seconds);
     oc_texts_free(&session->texts);
     free(session->embeds[0]);
     free(session->embeds[1]);
     free(session->image_starts);
     free(session->bindings);
-    free(session->arena);
-    if (session->device != NULL) {
-        session->device->backend->close(session->device);
-    }
+    free(session->observed);
     oc_model_release(session->model);
     free(session);
 }
@@ -240,10 +260,6 @@ const double *oc_session_seconds(const oc_session *session, oc_program_kind kind
 
 size_t oc_session_bytes(const oc_session *session) {
     return session->memory_bytes;
-}
-
-oc_device *oc_session_device(const oc_session *session) {
-    return session->device;
 }
 
 oc_model *oc_session_model(const oc_session *session) {

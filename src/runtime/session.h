@@ -14,11 +14,12 @@ typedef struct oc_session_options {
     int32_t towers;                /* of the model's; 0: all of them */
     int32_t batch_max, tokens_max; /* 0: as octavo.h says */
     int32_t threads;               /* 0: one for each usable core */
-    /* Values of the graph to look at: after each run `observe` gets their rows.  Savings that skip
-     * rows show it only those that are computed. */
+    /* Values of the graph to look at: after each run `observe` gets their rows, dense, borrowed for
+     * the call.  Savings that skip rows show it only those that are computed. */
     const char *const *observed;
     int32_t observed_count;
-    void (*observe)(void *user, const char *name, const oc_view *view, int32_t rows);
+    void (*observe)(void *user, const char *name, const float *values, int32_t rows,
+                    int32_t columns);
     void *observe_user;
 } oc_session_options;
 
@@ -45,7 +46,6 @@ const double *oc_session_seconds(const oc_session *session, oc_program_kind kind
 
 /* Bytes held: activations and scratch. */
 size_t oc_session_bytes(const oc_session *session);
-oc_device *oc_session_device(const oc_session *session);
 oc_model *oc_session_model(const oc_session *session);
 int32_t oc_session_towers(const oc_session *session);
 int32_t oc_session_batch_max(const oc_session *session);

@@ -10,21 +10,23 @@
 
 struct oc_session {
     oc_model *model; /* held */
-    oc_device *device;
+    oc_queue *queue;
     atomic_bool running;
     int32_t towers, batch_max;
     oc_plan_limits limits;
     bool has[OC_PROGRAM_COUNT];
     oc_plan plans[OC_PROGRAM_COUNT];
+    oc_program *programs[OC_PROGRAM_COUNT];
     double *seconds[OC_PROGRAM_COUNT]; /* summed; NULL: not profiling */
     double *step_seconds;              /* of one run */
-    void *arena, *scratch;             /* one block, shared by all programs */
-    size_t memory_bytes;
-    int32_t *image_starts; /* [batch_max + 1] */
-    float *embeds[2];      /* [batch_max, embed_dims]: what logits are made from */
+    size_t memory_bytes;               /* of the queue: one block, shared by all programs */
+    int32_t *image_starts;             /* [batch_max + 1] */
+    float *embeds[2];                  /* [batch_max, embed_dims]: what logits are made from */
     oc_texts texts;
-    void (*observe)(void *user, const char *name, const oc_view *view, int32_t rows);
+    void (*observe)(void *user, const char *name, const float *values, int32_t rows,
+                    int32_t columns);
     void *observe_user;
+    float *observed; /* rows of the largest value that is observed; NULL: nobody looks */
     octavo_binding *bindings;
     int32_t binding_count;
 };

@@ -51,12 +51,19 @@ void *oc_case_bytes(oc_case *c, size_t bytes, size_t align) {
     return c->buffers[c->buffer_count++].data;
 }
 
-float *oc_case_floats(oc_case *c, int32_t count, float mean, float spread) {
+const oc_constant *oc_case_floats(oc_case *c, int32_t count, float mean, float spread) {
+    if (c->constant_count == OC_CASE_CONSTANTS) {
+        fprintf(stderr, "%s: more than %d constants\n", c->name, OC_CASE_CONSTANTS);
+        abort();
+    }
     float *floats = oc_case_bytes(c, (size_t)count * sizeof(float), sizeof(float));
     for (int32_t i = 0; i < count; i++) {
         floats[i] = oc_random_between(&c->random, mean - spread, mean + spread);
     }
-    return floats;
+    oc_constant *constant = &c->constants[c->constant_count++];
+    *constant =
+        (oc_constant){.dtype = OCTAVO_F32, .bytes = (size_t)count * sizeof(float), .data = floats};
+    return constant;
 }
 
 void oc_case_sequences(oc_case *c, const int32_t *lengths, int32_t count, int32_t length) {
@@ -168,7 +175,8 @@ void oc_case_weights(oc_case *c, int32_t n, int32_t k, octavo_dtype dtype, oc_va
     }
     c->source = (oc_case_matrix){.rows = rows, .row_bytes = (size_t)k * element, .n = n};
     c->source.reads = calloc((size_t)n, 1);
-    c->matrix = (oc_matrix){.n = n, .k = k, .dtype = dtype, .read = read_rows};
+    c->matrix =
+        (oc_matrix){.n = n, .k = k, .dtype = dtype, .use = OC_USE_FACTOR, .read = read_rows};
 }
 
 /* -- cutting ---------------------------------------------------------------------------- */

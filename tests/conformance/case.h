@@ -12,7 +12,7 @@
 #include "support/guard.h"
 #include "support/random.h"
 
-enum { OC_CASE_BUFFERS = 16, OC_CASE_VIEWS = 4, OC_CASE_FAMILIES = 9 };
+enum { OC_CASE_BUFFERS = 16, OC_CASE_CONSTANTS = 4, OC_CASE_VIEWS = 4, OC_CASE_FAMILIES = 9 };
 
 /* What oc_matrix.read copies from, and how often it gave each row. */
 typedef struct oc_case_matrix {
@@ -26,7 +26,7 @@ typedef struct oc_case {
     char name[160]; /* "gemm.f8_codes 7x33x257 bias" */
     uint64_t seed;
     oc_rng random;
-    oc_step step; /* data of the output is NULL; weight or table is set when packed */
+    oc_step step; /* data of the output is NULL; weight or table is set when made */
     oc_run run;
     oc_matrix matrix;      /* n 0: none */
     oc_case_matrix source; /* of the matrix */
@@ -37,6 +37,8 @@ typedef struct oc_case {
                             * runs are cut only between sequences */
     oc_guard buffers[OC_CASE_BUFFERS];
     int32_t buffer_count;
+    oc_constant constants[OC_CASE_CONSTANTS]; /* of the step; they point into buffers */
+    int32_t constant_count;
 } oc_case;
 
 /* A family makes its list of cases, and cases of random shape. */
@@ -81,8 +83,8 @@ oc_view oc_case_view(oc_case *c, int32_t rows, int32_t columns, int32_t pad, flo
 oc_view oc_case_out(int32_t columns, int32_t pad, float scale);
 
 void *oc_case_bytes(oc_case *c, size_t bytes, size_t align);
-/* `count` floats of mean `mean` that differ from it by up to `spread`. */
-float *oc_case_floats(oc_case *c, int32_t count, float mean, float spread);
+/* `count` floats of mean `mean` that differ from it by up to `spread`, in the host's memory. */
+const oc_constant *oc_case_floats(oc_case *c, int32_t count, float mean, float spread);
 /* The matrix of the case.  Codes are 100 times the values, or, so that the outlier is one, 3 times.
  */
 void oc_case_weights(oc_case *c, int32_t n, int32_t k, octavo_dtype dtype, oc_values values);

@@ -36,7 +36,7 @@ static void make_patches(oc_case *c, const patches *p, uint64_t seed) {
         }
         c->run.pixels = bytes;
     } else {
-        c->run.pixels = oc_case_floats(c, values, 0, 2.5f);
+        c->run.pixels = oc_case_floats(c, values, 0, 2.5f)->data;
     }
     if (p->normalised) {
         step->mean = oc_case_floats(c, 3, 0.45f, 0.05f);
@@ -117,7 +117,7 @@ static void make_tokens(oc_case *c, const tokens *t, uint64_t seed) {
     c->run.ids = ids;
     c->run.positions = positions;
     oc_case_weights(c, t->vocabulary, t->columns, t->dtype, OC_VALUES_NORMAL);
-    c->matrix.is_table = 1;
+    c->matrix.use = OC_USE_ROWS;
     if (t->positioned) {
         c->step.u.tokens.position = oc_case_floats(c, longest * t->columns, 0, 0.5f);
     }

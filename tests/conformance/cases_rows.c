@@ -104,7 +104,7 @@ static void make_ties(oc_case *c, float scale, uint64_t seed) {
     int32_t at = 0;
     begin(c, &r, OC_STEP_NORM, "quantize ties", seed);
     oc_case_say(c, " of scale %g", (double)scale);
-    float *x = oc_case_floats(c, r.columns, 0, 0);
+    float *x = oc_case_floats(c, r.columns, 0, 0)->data;
     for (int32_t code = 0; code < 126; code++) { /* neighbours are magnitudes in order */
         float below = oc_e4m3_to_f32((uint8_t)code), above = oc_e4m3_to_f32((uint8_t)(code + 1));
         float tie = (below + above) / 2 * scale;

@@ -8,13 +8,13 @@
 
 #include "backends/ref/ref.h"
 #include "support/allocations.h"
+#include "support/step_program.h"
 
-/* A case made ready on a device: packed, chosen, with scratch. */
+/* A case made ready on a device. */
 typedef struct prepared {
     oc_device *device;
-    oc_packed *packed;
-    oc_step step; /* as chosen: kernel and why */
-    oc_guard scratch;
+    oc_constant *weight;
+    oc_step_program program;
 } prepared;
 
 /* Output of one run: guarded, gaps between rows are sentinels. */
@@ -24,9 +24,10 @@ typedef struct result {
     int32_t rows;
 } result;
 
+static const int32_t suite_threads[OC_SUITE_DEVICES] = {1, 3};
+
 octavo_status oc_suite_open(oc_suite *suite, const oc_backend *backend, const char *tier,
                             octavo_error *error) {
-    static const int32_t threads[OC_SUITE_DEVICES] = {1, 3};
     octavo_status status = OCTAVO_OK;
     oc_device_options referee = {.threads = 1};
     memset(suite, 0, sizeof *suite);
@@ -36,7 +37,7 @@ octavo_status oc_suite_open(oc_suite *suite, const oc_backend *backend, const ch
     suite->not_yet = oc_gaps_not_yet;
     OC_TRY(oc_backend_ref.open(&referee, &suite->referee, error));
     for (int32_t i = 0; i < OC_SUITE_DEVICES; i++) {
-        oc_device_options options = {.tier = tier, .threads = threads[i]};
+        oc_device_options options = {.tier = tier, .threads = suite_threads[i]};
         OC_TRY(backend->open(&options, &suite->devices[i], error));
     }
 done:
@@ -74,7 +75,7 @@ void oc_suite_fail(oc_suite *suite, const oc_case *c, const char *format, ...) {
 
 /* -- preparing and running ---------------------------------------------------------------- */
 
-static void set_packed(oc_step *step, const oc_packed *packed) {
+static void set_weight(oc_step *step, const oc_constant *packed) {
     if (step->kind == OC_STEP_GEMM) {
         step->u.gemm.weight = packed;
     } else if (step->kind == OC_STEP_TOKENS) {
@@ -83,26 +84,25 @@ static void set_packed(oc_step *step, const oc_packed *packed) {
 }
 
 static void unready(prepared *r) {
-    if (r->packed != NULL) {
-        r->device->backend->unpack(r->device, r->packed);
+    oc_step_program_free(&r->program);
+    if (r->weight != NULL) {
+        r->device->backend->constant_free(r->device, r->weight);
     }
-    oc_guard_free(&r->scratch);
     memset(r, 0, sizeof *r);
 }
 
-static octavo_status make_ready(oc_device *device, const oc_case *c, prepared *out,
+static octavo_status make_ready(oc_device *device, int32_t threads, const oc_case *c, prepared *out,
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_case_matrix source = c->source;
     oc_matrix matrix = c->matrix;
-    size_t scratch_bytes = 0;
+    oc_step step = c->step;
     memset(out, 0, sizeof *out);
     out->device = device;
-    out->step = c->step;
     if (matrix.n > 0) {
         memset((void *)source.reads, 0, (size_t)matrix.n);
         matrix.source = &source;
-        OC_TRY(device->backend->pack(device, &matrix, &out->packed, error));
+        OC_TRY(device->backend->constant_create(device, &matrix, &out->weight, error));
         for (int32_t row = 0; row < matrix.n; row++) {
             if (source.reads[row] != 1) {
                 OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
@@ -110,10 +110,11 @@ static octavo_status make_ready(oc_device *device, const oc_case *c, prepared *o
             }
         }
     }
-    set_packed(&out->step, out->packed);
-    OC_TRY(device->backend->choose(device, &out->step, c->run.rows[c->step.rows],
-                                   c->run.rows[c->step.keys], &scratch_bytes, error));
-    out->scratch = oc_guard_new(scratch_bytes, 64);
+    set_weight(&step, out->weight);
+    if (c->in_place) { /* the output lies where the residual does */
+        oc_step_out(&step)->data = step.u.gemm.residual.data;
+    }
+    OC_TRY(oc_step_program_create(device, threads, &step, &c->run, &out->program, error));
 done:
     if (status != OCTAVO_OK) {
         unready(out);
@@ -129,19 +130,6 @@ static uint8_t *row_at(const oc_view *view, int32_t row) {
     return (uint8_t *)view->data + (size_t)(row * view->stride) * element(view);
 }
 
-static bool gaps_intact(const result *r) {
-    size_t used = (size_t)r->view.columns * element(&r->view);
-    size_t gap = (size_t)r->view.stride * element(&r->view) - used;
-    for (int32_t row = 0; row + 1 < r->rows; row++) {
-        for (size_t i = 0; i < gap; i++) {
-            if (row_at(&r->view, row)[used + i] != OC_SENTINEL) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 static result new_result(const oc_view *view, int32_t rows) {
     result r = {.view = *view, .rows = rows};
     size_t count = rows > 0 ? (size_t)((rows - 1) * view->stride + view->columns) : 0;
@@ -151,7 +139,7 @@ static result new_result(const oc_view *view, int32_t rows) {
 }
 
 /* Runs sequences first .. end-1. */
-static result run_slice(oc_suite *suite, const prepared *ready, const oc_case *c, int32_t first,
+static result run_slice(oc_suite *suite, prepared *ready, const oc_case *c, int32_t first,
                         int32_t end) {
     octavo_error error = {0};
     oc_step step;
@@ -168,14 +156,9 @@ static result run_slice(oc_suite *suite, const prepared *ready, const oc_case *c
         }
         step.u.gemm.residual.data = r.view.data;
     }
-    set_packed(&step, ready->packed);
-    step.kernel = ready->step.kernel;
-    memcpy(step.why, ready->step.why, sizeof step.why);
-
     double seconds = -1;
     int64_t allocations = oc_allocations();
-    octavo_status status = ready->device->backend->run(ready->device, &step, 1, &run,
-                                                       ready->scratch.data, &seconds, &error);
+    octavo_status status = oc_step_program_run(&ready->program, &step, &run, &seconds, &error);
     allocations = oc_allocations() - allocations;
     if (status != OCTAVO_OK) {
         oc_suite_fail(suite, c, "run fails: %s", error.message);
@@ -184,13 +167,6 @@ static result run_slice(oc_suite *suite, const prepared *ready, const oc_case *c
     }
     if (allocations != 0) {
         oc_suite_fail(suite, c, "run allocates %lld times", (long long)allocations);
-    }
-    if (!oc_guard_intact(&r.memory) || !gaps_intact(&r)) {
-        oc_suite_fail(suite, c, "bytes around the output are overwritten");
-    }
-    if (!oc_guard_intact(&ready->scratch)) {
-        oc_suite_fail(suite, c, "bytes around %zu bytes of scratch are overwritten",
-                      ready->scratch.bytes);
     }
     free(starts);
     return r;
@@ -208,7 +184,7 @@ static float *referee_floats(oc_suite *suite, const oc_case *c) {
     if (c->in_place) {
         plain.in_place = false; /* the residual's own memory does as well */
     }
-    if (make_ready(suite->referee, &plain, &ready, &error) != OCTAVO_OK) {
+    if (make_ready(suite->referee, 1, &plain, &ready, &error) != OCTAVO_OK) {
         oc_suite_fail(suite, c, "the referee refuses: %s", error.message);
         return NULL;
     }
@@ -231,8 +207,7 @@ static bool same_bits(const result *whole, const result *part, int32_t first) {
     return true;
 }
 
-static void check_slices(oc_suite *suite, const prepared *ready, const oc_case *c,
-                         const result *whole) {
+static void check_slices(oc_suite *suite, prepared *ready, const oc_case *c, const result *whole) {
     int32_t n = c->sequences;
     int32_t slices[][2] = {{0, 0}, {0, 1}, {n - 1, n}, {n / 3, n - n / 4}, {1, n}};
     for (size_t i = 0; i < OC_COUNT(slices); i++) {
@@ -250,7 +225,7 @@ static void check_slices(oc_suite *suite, const prepared *ready, const oc_case *
 }
 
 /* Logits of some of the texts alone. */
-static void check_fewer_texts(oc_suite *suite, const prepared *ready, const oc_case *c,
+static void check_fewer_texts(oc_suite *suite, prepared *ready, const oc_case *c,
                               const result *whole) {
     oc_case fewer = *c; /* shares the buffers */
     int32_t texts = (c->run.rows[OC_ROWS_TEXTS] + 1) / 2;
@@ -296,7 +271,7 @@ void oc_suite_run(oc_suite *suite, const oc_case *c) {
     for (int32_t i = 0; expected != NULL && i < OC_SUITE_DEVICES; i++) {
         octavo_error error = {0};
         prepared ready;
-        octavo_status status = make_ready(suite->devices[i], c, &ready, &error);
+        octavo_status status = make_ready(suite->devices[i], suite_threads[i], c, &ready, &error);
         if (status != OCTAVO_OK) {
             if (gap == NULL || status != OCTAVO_UNSUPPORTED) {
                 oc_suite_fail(suite, c, "it is refused: %s", error.message);
@@ -314,15 +289,16 @@ void oc_suite_run(oc_suite *suite, const oc_case *c) {
             check_fewer_texts(suite, &ready, c, &whole);
         }
         if (i == 0) {
-            if (!oc_judge(c, &ready.step, &whole.view, whole.rows, expected, why, sizeof why)) {
-                oc_suite_fail(suite, c, "%s: %s", ready.step.kernel, why);
+            if (!oc_judge(c, &ready.program.step, &whole.view, whole.rows, expected, why,
+                          sizeof why)) {
+                oc_suite_fail(suite, c, "%s: %s", ready.program.step.kernel, why);
             }
-            snprintf(kernel, sizeof kernel, "%s", ready.step.kernel);
+            snprintf(kernel, sizeof kernel, "%s", ready.program.step.kernel);
             first = whole;
         } else {
-            if (strcmp(kernel, ready.step.kernel) != 0) {
+            if (strcmp(kernel, ready.program.step.kernel) != 0) {
                 oc_suite_fail(suite, c, "one thread takes %s, three take %s", kernel,
-                              ready.step.kernel);
+                              ready.program.step.kernel);
             } else if (!same_bits(&first, &whole, 0)) {
                 oc_suite_fail(suite, c, "three threads give other bits than one");
             }

@@ -12,17 +12,22 @@
 
 typedef struct oc_null_device {
     oc_device base;
-    int32_t packed, unpacked, chosen;
+    int32_t packed, unpacked; /* matrices; vectors are not counted */
+    int32_t chosen;
+    uint32_t fuses;
 } oc_null_device;
 
-struct oc_packed {
+typedef struct oc_null_constant {
+    oc_constant head; /* data: the first row */
+    oc_use use;
     int32_t n, k;
-};
+} oc_null_constant;
 
-static inline octavo_status oc_null_pack(oc_device *device, const oc_matrix *matrix,
-                                         oc_packed **out, octavo_error *error) {
+static inline octavo_status oc_null_constant_create(oc_device *device, const oc_matrix *matrix,
+                                                    oc_constant **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t row_bytes = (size_t)matrix->k * oc_dtype_bytes(matrix->dtype);
+    oc_null_constant *made = NULL;
     uint8_t *row = NULL;
     *out = NULL;
     if (matrix->n < 1 || matrix->k < 1 || row_bytes == 0) {
@@ -33,44 +38,57 @@ static inline octavo_status oc_null_pack(oc_device *device, const oc_matrix *mat
     if (row == NULL) {
         OC_NO_MEMORY(error, row_bytes);
     }
-    OC_TRY(matrix->read(matrix->source, 0, 1, row, error));
     OC_TRY(matrix->read(matrix->source, matrix->n - 1, 1, row, error));
-    *out = malloc(sizeof **out);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, sizeof **out);
+    OC_TRY(matrix->read(matrix->source, 0, 1, row, error));
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        OC_NO_MEMORY(error, sizeof *made);
     }
-    **out = (oc_packed){matrix->n, matrix->k};
-    ((oc_null_device *)device)->packed++;
+    *made =
+        (oc_null_constant){{matrix->dtype, sizeof *made, row}, matrix->use, matrix->n, matrix->k};
+    row = NULL;
+    *out = &made->head;
+    ((oc_null_device *)device)->packed += matrix->use != OC_USE_FLOATS;
 done:
     free(row);
     return status;
 }
 
-static inline void oc_null_unpack(oc_device *device, oc_packed *packed) {
-    ((oc_null_device *)device)->unpacked++;
-    free(packed);
+static inline void oc_null_constant_free(oc_device *device, oc_constant *constant) {
+    ((oc_null_device *)device)->unpacked +=
+        ((const oc_null_constant *)constant)->use != OC_USE_FLOATS;
+    free(constant->data);
+    free(constant);
 }
 
-static inline size_t oc_null_packed_bytes(const oc_packed *packed) {
-    return sizeof *packed;
+static inline oc_traits oc_null_traits(const oc_device *device) {
+    return (oc_traits){.storage = OCTAVO_F32, .fuses = ((const oc_null_device *)device)->fuses};
 }
 
-static inline octavo_status oc_null_choose(oc_device *device, oc_step *step, int32_t rows_max,
-                                           int32_t keys_max, size_t *scratch_bytes,
+static inline int64_t oc_null_stride(const oc_device *device, int32_t columns, bool is_codes) {
+    (void)device;
+    (void)is_codes;
+    return columns;
+}
+
+static inline octavo_status oc_null_choose(oc_device *device, oc_step *step,
+                                           const oc_plan_limits *limits, oc_scratch *scratch,
                                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_step_gemm *gemm = &step->u.gemm;
-    if (rows_max < 0 || keys_max < 0 || step->name == NULL) {
-        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET, "a step of %d rows and %d keys", rows_max,
-                keys_max);
+    const oc_null_constant *weight = (const oc_null_constant *)gemm->weight;
+    if (limits->rows_max[step->rows] < 0 || limits->sequence_max[step->keys] < 0 ||
+        step->name == NULL) {
+        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET, "a step of %d rows and %d keys",
+                limits->rows_max[step->rows], limits->sequence_max[step->keys]);
     }
     if (step->kind == OC_STEP_GEMM &&
-        (gemm->a.columns != gemm->weight->k || gemm->out.columns != gemm->weight->n)) {
+        (gemm->a.columns != weight->k || gemm->out.columns != weight->n)) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET, "a product of %d columns with %d x %d",
-                gemm->a.columns, gemm->weight->n, gemm->weight->k);
+                gemm->a.columns, weight->n, weight->k);
     }
     ((oc_null_device *)device)->chosen++;
-    *scratch_bytes += 64;
+    oc_scratch_raise(scratch, 64, 0);
     step->kernel = "null";
 done:
     return status;
@@ -78,11 +96,12 @@ done:
 
 static inline void oc_null_device_init(oc_null_device *device) {
     static const oc_backend backend = {.name = "null",
-                                       .pack = oc_null_pack,
-                                       .unpack = oc_null_unpack,
-                                       .packed_bytes = oc_null_packed_bytes,
+                                       .traits = oc_null_traits,
+                                       .constant_create = oc_null_constant_create,
+                                       .constant_free = oc_null_constant_free,
+                                       .stride = oc_null_stride,
                                        .choose = oc_null_choose};
-    *device = (oc_null_device){.base = {&backend}};
+    *device = (oc_null_device){.base = {&backend}, .fuses = OC_FUSE_ALL};
 }
 
 /* -- weights out of thin air ----------------------------------------------------------------- */
@@ -131,114 +150,68 @@ done:
     return status;
 }
 
-#define OC_NULL_ARENA ((uintptr_t)4096) /* nothing is read or written there */
-
 /* -- a plan against its arena ---------------------------------------------------------------- */
 
-/* Bytes from the view's first to its last element. */
-static inline size_t oc_null_extent(const oc_view *view, int32_t rows) {
-    size_t elements = (size_t)(rows - 1) * (size_t)view->stride + (size_t)view->columns;
+/* Bytes of the arena from `from` on that the view covers in `rows` rows. */
+static inline size_t oc_null_extent(const oc_plan *plan, const oc_view *view, int32_t rows,
+                                    size_t *from) {
+    size_t stride = (size_t)plan->buffers[view->buffer].stride;
+    size_t elements = (size_t)(rows - 1) * stride + (size_t)view->columns;
+    *from = oc_plan_offset(plan, view);
     return rows == 0 ? 0 : elements * (view->is_codes ? 1 : sizeof(float));
 }
 
-/* Whether `rows` rows of the view lie in the arena of so many bytes at OC_NULL_ARENA. */
-static inline bool oc_null_view_fits(const oc_view *view, int32_t rows, size_t bytes) {
-    size_t at = (size_t)((uintptr_t)view->data - OC_NULL_ARENA);
-    return view->columns >= 1 && view->columns <= view->stride && at <= bytes &&
-           oc_null_extent(view, rows) <= bytes - at && (view->is_codes || at % sizeof(float) == 0);
-}
-
-/* The views of a step: out last. */
-static inline int32_t oc_null_views(const oc_step *step, const oc_view *views[5], oc_rows rows[5]) {
-    int32_t count = 0;
-#define VIEW(member, set) (views[count] = &step->u.member, rows[count++] = (set))
-    switch (step->kind) {
-    case OC_STEP_PATCHES:
-        VIEW(patches.out, step->rows);
-        break;
-    case OC_STEP_TOKENS:
-        VIEW(tokens.out, step->rows);
-        break;
-    case OC_STEP_NORM:
-        VIEW(norm.x, step->rows);
-        VIEW(norm.out, step->rows);
-        break;
-    case OC_STEP_GEMM:
-        VIEW(gemm.a, step->rows);
-        if (step->u.gemm.residual.data != NULL) {
-            VIEW(gemm.residual, step->rows);
-        }
-        VIEW(gemm.out, step->rows);
-        break;
-    case OC_STEP_ATTENTION:
-        VIEW(attention.q, step->rows);
-        VIEW(attention.k, step->keys);
-        VIEW(attention.v, step->keys);
-        VIEW(attention.out, step->rows);
-        break;
-    case OC_STEP_PICK:
-        VIEW(pick.x, step->keys);
-        VIEW(pick.out, step->rows);
-        break;
-    case OC_STEP_POINTWISE:
-        VIEW(pointwise.x, step->rows);
-        if (step->u.pointwise.y.data != NULL) {
-            VIEW(pointwise.y, step->rows);
-        }
-        VIEW(pointwise.out, step->rows);
-        break;
-    case OC_STEP_UNIT:
-        VIEW(unit.x, step->rows);
-        VIEW(unit.out, step->rows);
-        break;
-    case OC_STEP_LOGITS:
-        VIEW(logits.image, OC_ROWS_IMAGES);
-        VIEW(logits.text, OC_ROWS_TEXTS);
-        VIEW(logits.out, step->rows);
-        break;
-    case OC_STEP_COUNT:
-        break;
+/* Whether `rows` rows of the view lie in its buffer, and this in the arena. */
+static inline bool oc_null_view_fits(const oc_plan *plan, const oc_view *view, int32_t rows) {
+    size_t from, bytes;
+    if (view->buffer < 0 || view->buffer >= plan->buffer_count || view->data != NULL) {
+        return false;
     }
-#undef VIEW
-    return count;
+    const oc_plan_buffer *buffer = &plan->buffers[view->buffer];
+    bytes = oc_null_extent(plan, view, rows, &from);
+    return view->columns >= 1 && view->column >= 0 &&
+           view->columns <= buffer->stride - view->column && view->is_codes == buffer->is_codes &&
+           from + bytes <= buffer->offset + buffer->bytes &&
+           buffer->offset + buffer->bytes <= plan->arena_bytes && buffer->offset % 64 == 0;
 }
 
-static inline bool oc_null_overlap(const oc_view *a, int32_t a_rows, const oc_view *b,
-                                   int32_t b_rows) {
-    uintptr_t a0 = (uintptr_t)a->data, a1 = a0 + oc_null_extent(a, a_rows);
-    uintptr_t b0 = (uintptr_t)b->data, b1 = b0 + oc_null_extent(b, b_rows);
-    return a0 < b1 && b0 < a1;
+/* The row set of a step's view number v. */
+static inline oc_rows oc_null_rows(const oc_step *step, int32_t v) {
+    bool keys = (step->kind == OC_STEP_ATTENTION && v >= 2) ||
+                (step->kind == OC_STEP_PICK && v == 1) || (step->kind == OC_STEP_LOGITS && v == 2);
+    return keys ? step->keys : step->rows;
 }
 
 /* What is wrong with the plan, or NULL: a view that leaves the arena, an output that lies on one of
- * its step's operands (but for a product's residual, which it may replace exactly).  The plan must
- * not be run any more. */
-static inline const char *oc_null_check_plan(oc_plan *plan, const oc_plan_limits *limits) {
-    oc_plan_bind(plan, (void *)OC_NULL_ARENA);
+ * its step's operands (but for a product's residual, which it may replace exactly). */
+static inline const char *oc_null_check_plan(const oc_plan *plan, const oc_plan_limits *limits) {
     for (int32_t i = 0; i < plan->step_count; i++) {
-        const oc_step *step = &plan->steps[i];
-        const oc_view *views[5];
-        oc_rows sets[5];
-        int32_t count = oc_null_views(step, views, sets);
+        oc_step *step = &plan->steps[i];
+        oc_view *views[OC_STEP_VIEWS] = {0};
+        int32_t count = oc_step_views(step, views);
+        size_t out_from,
+            out_bytes = oc_null_extent(plan, views[0], limits->rows_max[step->rows], &out_from);
         for (int32_t v = 0; v < count; v++) {
-            if (!oc_null_view_fits(views[v], limits->rows_max[sets[v]], plan->arena_bytes)) {
+            size_t from, bytes;
+            int32_t rows = limits->rows_max[oc_null_rows(step, v)];
+            if (views[v]->columns == 0) {
+                continue;
+            }
+            if (!oc_null_view_fits(plan, views[v], rows)) {
                 return "a view leaves the arena";
             }
-        }
-        for (int32_t v = 0; v + 1 < count; v++) {
-            const oc_view *out = views[count - 1];
-            bool replaced = step->kind == OC_STEP_GEMM && views[v] == &step->u.gemm.residual &&
-                            views[v]->data == out->data && views[v]->stride == out->stride &&
-                            views[v]->is_codes == out->is_codes;
-            if (!replaced && oc_null_overlap(views[v], limits->rows_max[sets[v]], out,
-                                             limits->rows_max[sets[count - 1]])) {
+            bool replaced = step->kind == OC_STEP_GEMM && v == 2 &&
+                            views[v]->buffer == views[0]->buffer &&
+                            views[v]->column == views[0]->column;
+            bytes = oc_null_extent(plan, views[v], rows, &from);
+            if (v > 0 && !replaced && from < out_from + out_bytes && out_from < from + bytes) {
                 return "an output lies on its operand";
             }
         }
     }
     for (int32_t i = 0; i < plan->output_count; i++) {
         const oc_plan_port *a = &plan->outputs[i];
-        if (!oc_null_view_fits(&a->view, limits->rows_max[a->rows], plan->arena_bytes)) {
+        if (!oc_null_view_fits(plan, &a->view, limits->rows_max[a->rows])) {
             return "an output leaves the arena";
         }
     }

@@ -74,14 +74,12 @@ bool oc_calibration_needs(const oc_calibration *calibration, int32_t tower) {
     return false;
 }
 
-static void observe(void *user, const char *name, const oc_view *view, int32_t rows) {
+static void observe(void *user, const char *name, const float *values, int32_t rows,
+                    int32_t columns) {
     oc_calibration *c = user;
     for (int32_t i = 0; i < c->count; i++) {
         if (strcmp(c->names[i], name) == 0) {
-            for (int32_t r = 0; r < rows; r++) {
-                oc_observer_add(&c->observers[i], (const float *)view->data + r * view->stride,
-                                (size_t)view->columns);
-            }
+            oc_observer_add(&c->observers[i], values, (size_t)rows * (size_t)columns);
             return;
         }
     }

@@ -1,4 +1,5 @@
 /* explain.c - why each step of a session runs as it does, and measuring it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/objects.h"
@@ -6,6 +7,7 @@
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
 #include "base/json/json_write.h"
+#include "lower/describe.h"
 #include "passes/pipeline.h"
 
 static const char *const step_kinds[] = {
@@ -35,7 +37,7 @@ static void write_step(oc_json_writer *json, const oc_step *step, const double *
     oc_json_write_end(json);
 }
 
-static void write_programs(oc_json_writer *json, const oc_session *session) {
+static void write_programs(oc_json_writer *json, const oc_session *session, int32_t threads) {
     oc_json_write_key(json, "programs");
     oc_json_write_array(json);
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
@@ -50,7 +52,8 @@ static void write_programs(oc_json_writer *json, const oc_session *session) {
         oc_json_write_key(json, "arena_bytes");
         oc_json_write_int(json, (int64_t)plan->arena_bytes);
         oc_json_write_key(json, "scratch_bytes");
-        oc_json_write_int(json, (int64_t)plan->scratch_bytes);
+        oc_json_write_int(json,
+                          (int64_t)(plan->scratch.shared + plan->scratch.local * (size_t)threads));
         for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
             sum += seconds[i];
         }
@@ -79,9 +82,10 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     OC_REQUIRE(error, out);
     *out = NULL;
     OC_REQUIRE(error, session);
-    const oc_device *device = oc_session_device(session->session);
+    const oc_device *device = oc_model_device(session->model->model);
     oc_savings savings = oc_model_savings(session->model->model);
-    device->backend->describe(device, about, sizeof about);
+    snprintf(about, sizeof about, "%s, %d thread%s", session->model->info.device_about,
+             session->info.threads, session->info.threads == 1 ? "" : "s");
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
     text_member(&json, "device", device->backend->name);
@@ -101,7 +105,7 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
         oc_json_write_end(&json);
     }
     oc_json_write_end(&json);
-    write_programs(&json, session->session);
+    write_programs(&json, session->session, session->info.threads);
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_finish(&json, error));
     *out = oc_buffer_take(&text, NULL);
@@ -158,7 +162,7 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
 
 double octavo_tool_peak_gflops(octavo_session *session) {
     double peak = 0;
-    if (session != NULL && oc_session_device(session->session)->backend == &oc_backend_cpu) {
+    if (session != NULL && oc_model_device(session->model->model)->backend == &oc_backend_cpu) {
         peak = oc_cpu_fma_peak(session->info.threads);
     }
     return peak > 0 ? peak : 0;

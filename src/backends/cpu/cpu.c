@@ -1,23 +1,22 @@
-/* cpu.c - the CPU as a device: opens a tier, packs, chooses, and runs steps over a pool. */
+/* cpu.c - the CPU as a device: opens a tier, packs and chooses.  queue.c runs. */
 #include "backends/cpu/cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/cpu/kernels.h"
 #include "backends/cpu/pack.h"
+#include "backends/cpu/queue.h"
 #include "base/limits.h"
 #include "base/size.h"
-#include "base/sys/clock.h"
 #include "base/sys/threads.h"
 
-enum { ALIGN = 64, TIERS_TEXT = 128 };
+enum { TIERS_TEXT = 128 };
 
 typedef struct cpu_device {
     oc_device base;
     const oc_cpu_tier *tier;
-    oc_pool *pool;
+    oc_pool *pool; /* that packs */
     char only[16]; /* the one GEMM variant to use; "": by its own rules */
 } cpu_device;
 
@@ -101,27 +100,38 @@ done:
 
 static void cpu_describe(const oc_device *base, char *text, size_t bytes) {
     const cpu_device *device = (const cpu_device *)base;
-    int32_t threads = oc_pool_threads(device->pool);
-    snprintf(text, bytes, "%s%s%s, %d thread%s", device->tier->name,
-             device->only[0] == '\0' ? "" : ":", device->only, threads, threads == 1 ? "" : "s");
+    snprintf(text, bytes, "%s%s%s", device->tier->name, device->only[0] == '\0' ? "" : ":",
+             device->only);
 }
 
-static octavo_status cpu_pack(oc_device *base, const oc_matrix *matrix, oc_packed **out,
-                              octavo_error *error) {
+static oc_traits cpu_traits(const oc_device *base) {
+    (void)base;
+    return (oc_traits){.storage = OCTAVO_F32, .fuses = OC_FUSE_ALL, .host_memory = true};
+}
+
+static octavo_status cpu_constant_create(oc_device *base, const oc_matrix *matrix,
+                                         oc_constant **out, octavo_error *error) {
     cpu_device *device = (cpu_device *)base;
     return oc_cpu_pack(device->pool, device->tier->gemms,
                        device->only[0] == '\0' ? NULL : device->only, matrix, out, error);
 }
 
-static void cpu_unpack(oc_device *base, oc_packed *packed) {
+static void cpu_constant_free(oc_device *base, oc_constant *constant) {
     (void)base;
-    oc_cpu_unpack(packed);
+    oc_cpu_unpack(constant);
 }
 
-static size_t cpu_packed_bytes(const oc_packed *packed) {
-    return packed->bytes;
+static int64_t cpu_stride(const oc_device *base, int32_t columns, bool is_codes) {
+    int64_t stride = oc_cpu_stride(columns);
+    (void)base;
+    if (is_codes) {
+        stride = (int64_t)oc_round_up((size_t)stride, 64);
+        stride += stride % 1024 == 0 ? 64 : 0;
+    }
+    return stride;
 }
 
+/* NULL: the tier has none. */
 static const oc_cpu_kernel *kernel_of(const cpu_device *device, const oc_step *step) {
     switch (step->kind) {
 #define XX(KIND, member)                                                                           \
@@ -137,36 +147,24 @@ static const oc_cpu_kernel *kernel_of(const cpu_device *device, const oc_step *s
         XX(LOGITS, logits)
 #undef XX
     case OC_STEP_GEMM:
-        return step->u.gemm.weight->gemm == NULL ? NULL : &step->u.gemm.weight->gemm->kernel;
+        return oc_cpu_matrix_of(step->u.gemm.weight)->gemm == NULL
+                   ? NULL
+                   : &oc_cpu_matrix_of(step->u.gemm.weight)->gemm->kernel;
     default:
         return NULL;
     }
 }
 
-/* The two parts of a step's scratch, each rounded up to whole cache lines. */
-static size_t shared_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int32_t rows,
-                           int32_t keys) {
-    return kernel->shared_bytes == NULL
-               ? 0
-               : oc_round_up(kernel->shared_bytes(step, rows, keys), ALIGN);
-}
-
-static size_t local_bytes(const oc_cpu_kernel *kernel, const oc_step *step, int32_t rows,
-                          int32_t keys) {
-    return kernel->local_bytes == NULL ? 0
-                                       : oc_round_up(kernel->local_bytes(step, rows, keys), ALIGN);
-}
-
 static octavo_status check_gemm(const oc_step *step, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_step_gemm *gemm = &step->u.gemm;
-    const oc_packed *weight = gemm->weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(gemm->weight);
     if (gemm->a.columns != weight->k || gemm->out.columns != weight->n) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
                 "step %s multiplies %d columns into %d, its weight is [%d,%d]", step->name,
                 gemm->a.columns, gemm->out.columns, weight->n, weight->k);
     }
-    if (!weight->gemm->takes(weight->dtype, gemm->a.is_codes)) {
+    if (!weight->gemm->takes(weight->head.dtype, gemm->a.is_codes)) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
                 "step %s has float activations, its weight was packed for codes", step->name);
     }
@@ -204,11 +202,12 @@ static bool operands_fit(const oc_step *step) {
     return false;
 }
 
-static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max, int32_t keys_max,
-                                size_t *scratch_bytes, octavo_error *error) {
+static octavo_status cpu_choose(oc_device *base, oc_step *step, const oc_plan_limits *limits,
+                                oc_scratch *scratch, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const cpu_device *device = (const cpu_device *)base;
     const oc_cpu_kernel *kernel = kernel_of(device, step);
+    int32_t rows = limits->rows_max[step->rows], keys = limits->sequence_max[step->keys];
     if (kernel == NULL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "step %s has no kernel on CPU tier %s",
                 step->name, device->tier->name);
@@ -218,76 +217,26 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, int32_t rows_max
                 "step %s has E4M3 codes where %s on the CPU takes or gives floats", step->name,
                 kernel->name);
     }
-    if (step->kind == OC_STEP_ATTENTION && keys_max > OC_LIMIT_TOKENS) {
+    if (step->kind == OC_STEP_ATTENTION && keys > OC_LIMIT_TOKENS) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "step %s may have sequences of %d rows, the limit is %d", step->name, keys_max,
+                "step %s may have sequences of %d rows, the limit is %d", step->name, keys,
                 OC_LIMIT_TOKENS);
     }
     step->why[0] = '\0';
     if (step->kind == OC_STEP_GEMM) {
         OC_TRY(check_gemm(step, error));
-        snprintf(step->why, sizeof(step->why), "%s", step->u.gemm.weight->why);
+        snprintf(step->why, sizeof(step->why), "%s", oc_cpu_matrix_of(step->u.gemm.weight)->why);
     }
     step->kernel = kernel->name;
-    size_t bytes =
-        shared_bytes(kernel, step, rows_max, keys_max) +
-        local_bytes(kernel, step, rows_max, keys_max) * (size_t)oc_pool_threads(device->pool);
-    if (bytes > *scratch_bytes) {
-        *scratch_bytes = bytes;
-    }
+    oc_scratch_raise(scratch,
+                     kernel->shared_bytes == NULL ? 0 : kernel->shared_bytes(step, rows, keys),
+                     kernel->local_bytes == NULL ? 0 : kernel->local_bytes(step, rows, keys));
 done:
     return status;
 }
 
-typedef struct cpu_phase {
-    const oc_cpu_job *job;
-    void (*task)(const oc_cpu_job *job, int32_t index, void *local);
-    uint8_t *local;
-    size_t local_bytes;
-} cpu_phase;
-
-static void run_task(void *context, int32_t index, int32_t thread) {
-    const cpu_phase *phase = context;
-    phase->task(phase->job, index, phase->local + (size_t)thread * phase->local_bytes);
-}
-
-static octavo_status cpu_run(oc_device *base, const oc_step *steps, int32_t count,
-                             const oc_run *run, void *scratch, double *seconds,
-                             octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const cpu_device *device = (const cpu_device *)base;
-    for (int32_t i = 0; i < count; i++) {
-        const oc_step *step = &steps[i];
-        OC_TRY(oc_run_check(run, i, count, error));
-        const oc_cpu_kernel *kernel = kernel_of(device, step);
-        uint64_t start = seconds == NULL ? 0 : oc_clock_ns();
-        oc_cpu_job job = {
-            .step = step,
-            .run = run,
-            .rows = run->rows[step->rows],
-            .threads = oc_pool_threads(device->pool),
-            .shared = scratch,
-        };
-        int32_t keys =
-            step->kind == OC_STEP_ATTENTION ? oc_longest_sequence(run, step->keys) : job.rows;
-        cpu_phase phase = {
-            .job = &job,
-            .local = (uint8_t *)scratch + shared_bytes(kernel, step, job.rows, keys),
-            .local_bytes = local_bytes(kernel, step, job.rows, keys),
-        };
-        for (size_t j = 0; j < OC_COUNT(kernel->phases); j++) {
-            phase.task = kernel->phases[j].task;
-            int32_t tasks = phase.task == NULL ? 0 : kernel->phases[j].tasks(&job);
-            if (tasks > 0) {
-                oc_pool_run(device->pool, tasks, run_task, &phase);
-            }
-        }
-        if (seconds != NULL) {
-            seconds[i] = (double)(oc_clock_ns() - start) * 1e-9;
-        }
-    }
-done:
-    return status;
+const oc_cpu_kernel *oc_cpu_kernel_of(const oc_device *device, const oc_step *step) {
+    return kernel_of((const cpu_device *)device, step);
 }
 
 const oc_backend oc_backend_cpu = {
@@ -295,9 +244,18 @@ const oc_backend oc_backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
-    .pack = cpu_pack,
-    .unpack = cpu_unpack,
-    .packed_bytes = cpu_packed_bytes,
+    .traits = cpu_traits,
+    .constant_create = cpu_constant_create,
+    .constant_free = cpu_constant_free,
+    .stride = cpu_stride,
     .choose = cpu_choose,
-    .run = cpu_run,
+    .queue_create = oc_cpu_queue_create,
+    .queue_free = oc_cpu_queue_free,
+    .memory = oc_cpu_queue_memory,
+    .compile = oc_cpu_compile,
+    .program_free = oc_cpu_program_free,
+    .submit = oc_cpu_submit,
+    .wait = oc_cpu_wait,
+    .write = oc_cpu_write,
+    .read = oc_cpu_read,
 };

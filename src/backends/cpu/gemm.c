@@ -28,7 +28,7 @@ typedef struct gemm_cut {
 } gemm_cut;
 
 static gemm_cut cut_of(const oc_cpu_job *job) {
-    const oc_packed *weight = job->step->u.gemm.weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(job->step->u.gemm.weight);
     int32_t rows = job->rows, row_max = row_block_max(weight->gemm);
     gemm_cut cut;
     cut.row_blocks = (rows + row_max - 1) / row_max;
@@ -43,13 +43,13 @@ static gemm_cut cut_of(const oc_cpu_job *job) {
 }
 
 /* Prepared A, [k block][row][OC_K_BLOCK], then its scales, [k block][row]. */
-static size_t prepared_bytes(const oc_packed *weight, int32_t rows) {
+static size_t prepared_bytes(const oc_cpu_matrix *weight, int32_t rows) {
     return (size_t)blocks_of(weight->k) * (size_t)rows * OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
 }
 
 size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)keys_max;
-    const oc_packed *weight = step->u.gemm.weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->u.gemm.weight);
     if (!step->u.gemm.a.is_codes) {
         return 0;
     }
@@ -59,7 +59,7 @@ size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_
 
 size_t oc_gemm_local_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)keys_max;
-    int32_t block = row_block_max(step->u.gemm.weight->gemm);
+    int32_t block = row_block_max(oc_cpu_matrix_of(step->u.gemm.weight)->gemm);
     int32_t rows = rows_max < block ? rows_max : block;
     return OC_B_SCRATCH + GROUP_MAX * (size_t)rows * OC_PANEL * sizeof(float);
 }
@@ -71,7 +71,7 @@ int32_t oc_gemm_prepare_tasks(const oc_cpu_job *job) {
 void oc_gemm_prepare_task(const oc_cpu_job *job, int32_t index, void *local) {
     (void)local;
     const oc_step_gemm *step = &job->step->u.gemm;
-    const oc_packed *weight = step->weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
     uint8_t *prepared = job->shared;
     float *scales = (float *)(prepared + prepared_bytes(weight, job->rows));
     size_t row_bytes = OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
@@ -90,7 +90,7 @@ void oc_gemm_prepare_task(const oc_cpu_job *job, int32_t index, void *local) {
 /* Rows row .. row + rows - 1 of A over a k block, prepared or as they lie in the step's view. */
 static oc_gemm_rows rows_of(const oc_cpu_job *job, int32_t row, int32_t rows, int32_t block) {
     const oc_step_gemm *step = &job->step->u.gemm;
-    const oc_packed *weight = step->weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
     int32_t first = block * OC_K_BLOCK;
     oc_gemm_rows part = {.rows = rows};
     part.k = weight->k - first < OC_K_BLOCK ? weight->k - first : OC_K_BLOCK;
@@ -124,7 +124,7 @@ int32_t oc_gemm_tasks(const oc_cpu_job *job) {
 /* Tasks of the same panels follow each other, so that their weights come from a shared cache. */
 void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
     const oc_step_gemm *step = &job->step->u.gemm;
-    const oc_packed *weight = step->weight;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
     const oc_cpu_gemm *gemm = weight->gemm;
     gemm_cut cut = cut_of(job);
     int32_t row = index % cut.row_blocks * cut.block_rows;
@@ -132,17 +132,17 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
     int32_t panel = index / cut.row_blocks * cut.group_panels;
     int32_t panels = cut.panels - panel < cut.group_panels ? cut.panels - panel : cut.group_panels;
     int32_t blocks = blocks_of(weight->k);
-    size_t block_bytes = OC_K_BLOCK * OC_PANEL * oc_cpu_dtype_bytes(weight->dtype);
+    size_t block_bytes = OC_K_BLOCK * OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
     float *sums = (float *)((uint8_t *)local + OC_B_SCRATCH);
     size_t sum_count = (size_t)rows * OC_PANEL;
 
-    const uint8_t *base = weight->data + (size_t)panel * weight->panel_bytes;
+    const uint8_t *base = oc_cpu_bytes(weight) + (size_t)panel * weight->panel_bytes;
     for (int32_t block = 0; block < blocks; block++) {
         oc_gemm_rows a = rows_of(job, row, rows, block);
         for (int32_t i = 0; i < panels; i++) {
             const uint8_t *from =
                 base + (size_t)i * weight->panel_bytes + (size_t)block * block_bytes;
-            const void *b = gemm->decode(weight->dtype, from, a.k, local);
+            const void *b = gemm->decode(weight->head.dtype, from, a.k, local);
             /* While this part is multiplied the next one comes: the last part's next is that of
              * the group behind, most likely this thread's next task. */
             if (i + 1 < panels) {

@@ -55,6 +55,13 @@ typedef struct oc_cpu_tier {
     oc_cpu_peak fma_peak, i16_peak;
 } oc_cpu_tier;
 
+/* Floats from row to row: columns rounded up to whole cache lines, plus one where rows would lie a
+ * multiple of 4 KiB apart and share one L1 set (ViT-L/14's fc2: 121 ms against 183 ms). */
+static inline int64_t oc_cpu_stride(int32_t columns) {
+    int64_t stride = ((int64_t)columns + 15) & ~(int64_t)15;
+    return stride % 256 == 0 ? stride + 16 : stride;
+}
+
 /* Best first; NULL ends the list.  The last, "portable", is always available. */
 extern const oc_cpu_tier *const oc_cpu_tiers[];
 

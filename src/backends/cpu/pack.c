@@ -21,7 +21,7 @@ enum {
 typedef struct pack_job {
     const oc_matrix *matrix;
     const oc_cpu_gemm *gemm; /* NULL: a table */
-    oc_packed *packed;
+    oc_cpu_matrix *packed;
     oc_gemm_column *columns; /* [panels * 16], where the variant measures */
     uint8_t *buffers;        /* one for each thread */
     size_t buffer_bytes, row_bytes;
@@ -67,8 +67,9 @@ static void pack_chunk(void *context, int32_t index, int32_t thread) {
     if (atomic_load_explicit(&job->failed, memory_order_relaxed) != 0) {
         return;
     }
-    uint8_t *rows = job->gemm == NULL ? job->packed->data + (size_t)first * job->row_bytes
-                                      : job->buffers + (size_t)thread * job->buffer_bytes;
+    uint8_t *rows = job->gemm == NULL
+                        ? (uint8_t *)job->packed->head.data + (size_t)first * job->row_bytes
+                        : job->buffers + (size_t)thread * job->buffer_bytes;
     octavo_error error = {0};
     octavo_status status = matrix->read(matrix->source, first, count, rows, &error);
     if (status != OCTAVO_OK) {
@@ -94,14 +95,14 @@ static void pack_chunk(void *context, int32_t index, int32_t thread) {
     for (int32_t i = 0; i < padded; i += OC_PANEL) {
         size_t panel = (size_t)(first + i) / OC_PANEL;
         interleave_panel(job, rows + (size_t)i * job->row_bytes,
-                         job->packed->data + panel * job->packed->panel_bytes);
+                         (uint8_t *)job->packed->head.data + panel * job->packed->panel_bytes);
     }
 }
 
 static void encode_panel(void *context, int32_t index, int32_t thread) {
     (void)thread;
     pack_job *job = context;
-    uint8_t *panel = job->packed->data + (size_t)index * job->packed->panel_bytes;
+    uint8_t *panel = (uint8_t *)job->packed->head.data + (size_t)index * job->packed->panel_bytes;
     job->gemm->encode(panel, packed_k(job->gemm, job->matrix->k),
                       job->columns + (size_t)index * OC_PANEL);
 }
@@ -110,7 +111,7 @@ static void encode_panel(void *context, int32_t index, int32_t thread) {
 static void unpair_panel(void *context, int32_t index, int32_t thread) {
     (void)thread;
     pack_job *job = context;
-    uint8_t *at = job->packed->data + (size_t)index * job->packed->panel_bytes;
+    uint8_t *at = (uint8_t *)job->packed->head.data + (size_t)index * job->packed->panel_bytes;
     uint8_t *end = at + (size_t)packed_k(job->gemm, job->matrix->k) * OC_PANEL;
     for (; at < end; at += 2 * OC_PANEL) {
         uint8_t pairs[2 * OC_PANEL];
@@ -149,33 +150,21 @@ static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, cons
     return NULL;
 }
 
-static const char *dtype_name(octavo_dtype dtype) {
-    switch (dtype) {
-#define XX(name, value, text, bytes)                                                               \
-    case OCTAVO_##name:                                                                            \
-        return text;
-        OCTAVO_DTYPE_MAP(XX)
-#undef XX
-    default:
-        return "unknown";
-    }
-}
-
 /* Factors of an exact variant. */
-static void fill_factor(oc_packed *packed) {
+static void fill_factor(oc_cpu_matrix *packed) {
     size_t columns = ((size_t)packed->n + OC_PANEL - 1) / OC_PANEL * OC_PANEL;
     for (size_t i = 0; i < columns; i++) {
-        packed->factor[i] = packed->dtype == OCTAVO_F8_E4M3 ? packed->gemm->code_factor : 1.0f;
+        packed->factor[i] = packed->head.dtype == OCTAVO_F8_E4M3 ? packed->gemm->code_factor : 1.0f;
     }
 }
 
 /* Why an exact variant has the matrix; `best` is the tier's first. */
-static void explain(oc_packed *packed, const oc_matrix *matrix, const char *only,
+static void explain(oc_cpu_matrix *packed, const oc_matrix *matrix, const char *only,
                     const oc_cpu_gemm *best) {
     if (only != NULL) {
         snprintf(packed->why, sizeof(packed->why), "asked for: %s", only);
     } else if (matrix->dtype != OCTAVO_F8_E4M3) {
-        snprintf(packed->why, sizeof(packed->why), "weights are %s", dtype_name(matrix->dtype));
+        snprintf(packed->why, sizeof(packed->why), "weights are %s", oc_dtype_name(matrix->dtype));
     } else if (!matrix->acts_are_codes) {
         snprintf(packed->why, sizeof(packed->why), "activations are not quantized");
     } else if (matrix->k < best->k_min) {
@@ -191,7 +180,7 @@ static octavo_status check(const oc_matrix *matrix, size_t *row_bytes, octavo_er
     if (unit == 0) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                 "weights of dtype %s are not supported by the CPU device",
-                dtype_name(matrix->dtype));
+                oc_dtype_name(matrix->dtype));
     }
     if (matrix->n < 1 || matrix->k < 1 || matrix->n > INT32_MAX - CHUNK_ROWS ||
         matrix->k > INT32_MAX / 8 || !oc_mul_size((size_t)matrix->k, unit, row_bytes) ||
@@ -208,7 +197,7 @@ done:
 static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *const *variant,
                             const char *only, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_packed *packed = job->packed;
+    oc_cpu_matrix *packed = job->packed;
     int32_t panels = (packed->n + OC_PANEL - 1) / OC_PANEL;
     double loss = loss_of(job->columns, packed->n), limit = job->gemm->loss_limit;
     if (loss <= limit) {
@@ -239,22 +228,23 @@ done:
 /* Memory of the result. */
 static octavo_status reserve(const pack_job *job, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_packed *packed = job->packed;
+    oc_cpu_matrix *packed = job->packed;
     size_t data_bytes = job->row_bytes * (size_t)packed->n;
     if (packed->gemm != NULL) {
         size_t panels = ((size_t)packed->n + OC_PANEL - 1) / OC_PANEL;
         size_t k = (size_t)packed_k(packed->gemm, packed->k);
-        packed->panel_bytes = oc_round_up(k * OC_PANEL * oc_cpu_dtype_bytes(packed->dtype), ALIGN);
+        packed->panel_bytes =
+            oc_round_up(k * OC_PANEL * oc_cpu_dtype_bytes(packed->head.dtype), ALIGN);
         data_bytes = packed->panel_bytes * panels;
-        packed->bytes = panels * OC_PANEL * sizeof(float);
-        packed->factor = malloc(packed->bytes);
+        packed->head.bytes = panels * OC_PANEL * sizeof(float);
+        packed->factor = malloc(packed->head.bytes);
         if (packed->factor == NULL) {
-            OC_NO_MEMORY(error, packed->bytes);
+            OC_NO_MEMORY(error, packed->head.bytes);
         }
     }
-    packed->bytes += data_bytes;
-    packed->data = allocate(data_bytes);
-    if (packed->data == NULL) {
+    packed->head.bytes += data_bytes;
+    packed->head.data = allocate(data_bytes);
+    if (packed->head.data == NULL) {
         OC_NO_MEMORY(error, data_bytes);
     }
 done:
@@ -287,19 +277,19 @@ done:
 }
 
 octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const char *only,
-                          const oc_matrix *matrix, oc_packed **out, octavo_error *error) {
+                          const oc_matrix *matrix, oc_constant **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cpu_gemm *const *variant = NULL;
     pack_job job = {.matrix = matrix, .error = error};
     *out = NULL;
 
     OC_TRY(check(matrix, &job.row_bytes, error));
-    if (!matrix->is_table) {
+    if (matrix->use == OC_USE_FACTOR) {
         variant = next_variant(gemms, only, matrix);
         if (variant == NULL) {
             OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "no GEMM kernel%s%s takes %s weights with %s activations",
-                    only == NULL ? "" : " ", only == NULL ? "" : only, dtype_name(matrix->dtype),
+                    only == NULL ? "" : " ", only == NULL ? "" : only, oc_dtype_name(matrix->dtype),
                     matrix->acts_are_codes ? "quantized" : "float");
         }
         job.gemm = *variant;
@@ -310,7 +300,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
     }
     job.packed->n = matrix->n;
     job.packed->k = matrix->k;
-    job.packed->dtype = matrix->dtype;
+    job.packed->head.dtype = matrix->dtype;
     job.packed->gemm = job.gemm;
     OC_TRY(reserve(&job, error));
     OC_TRY(prepare(&job, oc_pool_threads(pool), error));
@@ -326,18 +316,19 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
         fill_factor(job.packed);
         explain(job.packed, matrix, only, *gemms);
     }
-    *out = job.packed;
+    *out = &job.packed->head;
     job.packed = NULL;
 done:
     free(job.columns);
     free(job.buffers);
-    oc_cpu_unpack(job.packed);
+    oc_cpu_unpack((oc_constant *)job.packed);
     return status;
 }
 
-void oc_cpu_unpack(oc_packed *packed) {
+void oc_cpu_unpack(oc_constant *constant) {
+    oc_cpu_matrix *packed = (oc_cpu_matrix *)constant;
     if (packed != NULL) {
-        free(packed->data);
+        free(packed->head.data);
         free(packed->factor);
         free(packed);
     }

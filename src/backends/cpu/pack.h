@@ -7,33 +7,33 @@
 #define OC_CPU_PACK_H
 
 #include "backends/cpu/gemm.h"
+#include "base/dtype.h"
 #include "base/sys/threads.h"
 #include "device/device.h"
 
-struct oc_packed {
+typedef struct oc_cpu_matrix {
+    oc_constant head; /* data aligned to 64; bytes of data and factor */
     int32_t n, k;
-    octavo_dtype dtype;
-    const oc_cpu_gemm *gemm; /* NULL: a table, rows [n,k] of dtype as they were */
-    uint8_t *data;           /* aligned to 64 */
+    const oc_cpu_gemm *gemm; /* NULL: a table or vector, rows [n,k] of dtype as they were */
     size_t panel_bytes;
     float *factor; /* [n rounded up to 16]: multiplies the sums of a column */
-    size_t bytes;  /* of data and factor */
     char why[120]; /* why this variant */
-};
+} oc_cpu_matrix;
+
+static inline const oc_cpu_matrix *oc_cpu_matrix_of(const oc_constant *constant) {
+    return (const oc_cpu_matrix *)constant;
+}
+
+static inline const uint8_t *oc_cpu_bytes(const oc_cpu_matrix *packed) {
+    return (const uint8_t *)packed->head.data;
+}
 
 /* Of an element; 0 for a dtype that is not packed. */
 static inline size_t oc_cpu_dtype_bytes(octavo_dtype dtype) {
-    switch (dtype) {
-    case OCTAVO_F32:
-        return 4;
-    case OCTAVO_F16:
-    case OCTAVO_BF16:
-        return 2;
-    case OCTAVO_F8_E4M3:
-        return 1;
-    default:
-        return 0;
-    }
+    return dtype == OCTAVO_F32 || dtype == OCTAVO_F16 || dtype == OCTAVO_BF16 ||
+                   dtype == OCTAVO_F8_E4M3
+               ? oc_dtype_bytes(dtype)
+               : 0;
 }
 
 /* Whether this is the variant of that name, such as "f32" for "gemm_f32 avx2". */
@@ -46,7 +46,7 @@ bool oc_cpu_gemm_is(const oc_cpu_gemm *gemm, const char *variant);
  *   EXHAUSTED    memory
  *   whatever matrix->read returns */
 octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const char *only,
-                          const oc_matrix *matrix, oc_packed **out, octavo_error *error);
-void oc_cpu_unpack(oc_packed *packed);
+                          const oc_matrix *matrix, oc_constant **out, octavo_error *error);
+void oc_cpu_unpack(oc_constant *constant);
 
 #endif

@@ -10,9 +10,9 @@
 #include "backends/ref/ref_kernels.h"
 #include "num/mathf.h"
 
-static size_t scratch_bytes(const oc_ref_device *device, const oc_step *step, int32_t keys_max) {
+static void scratch(const oc_step *step, int32_t keys_max, oc_scratch *scratch) {
     (void)step;
-    return (size_t)device->threads * (size_t)keys_max * sizeof(double);
+    oc_scratch_raise(scratch, 0, (size_t)keys_max * sizeof(double));
 }
 
 static bool all_hidden(const uint8_t *mask, int32_t keys) {
@@ -63,8 +63,7 @@ static void head_task(void *context, int32_t index, int32_t thread) {
     int32_t first = starts[sequence];
     int32_t keys = starts[sequence + 1] - first;
     int32_t queries = step->query_rows == 0 ? keys : 1;
-    int32_t longest = oc_longest_sequence(job->run, job->step->keys);
-    double *weights = (double *)job->scratch + (int64_t)thread * longest;
+    double *weights = oc_ref_local(job, thread);
     for (int32_t i = 0; i < queries; i++) {
         int32_t place = step->query_rows == 0   ? i
                         : step->query_rows == 1 ? step->row
@@ -87,7 +86,7 @@ static void head_task(void *context, int32_t index, int32_t thread) {
 static void run(const oc_ref_job *job) {
     int32_t sequences = oc_sequences(job->run, job->step->keys);
     int32_t heads = job->step->u.attention.heads;
-    oc_pool_run(job->device->pool, sequences * heads, head_task, (void *)job);
+    oc_pool_run(job->pool, sequences * heads, head_task, (void *)job);
 }
 
-const oc_ref_family oc_ref_attention = {"attention_f64 ref", run, scratch_bytes};
+const oc_ref_family oc_ref_attention = {"attention_f64 ref", run, scratch};

@@ -11,7 +11,8 @@ static double pixel(const oc_ref_job *job, int32_t image, int32_t c, int32_t y, 
     }
     const uint8_t *bytes = job->run->pixels;
     double value = bytes[((image * side + y) * side + x) * 3 + c];
-    return step->mean != NULL ? (value / 255 - step->mean[c]) / step->std[c] : value;
+    return step->mean != NULL ? (value / 255 - oc_floats(step->mean)[c]) / oc_floats(step->std)[c]
+                              : value;
 }
 
 static void patches_row(void *context, int32_t row, int32_t thread) {
@@ -35,30 +36,31 @@ static void patches_row(void *context, int32_t row, int32_t thread) {
 }
 
 static void patches_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, patches_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, patches_row, (void *)job);
 }
 
-static size_t tokens_scratch(const oc_ref_device *device, const oc_step *step, int32_t keys_max) {
+static void tokens_scratch(const oc_step *step, int32_t keys_max, oc_scratch *scratch) {
     (void)keys_max;
-    return (size_t)device->threads * (size_t)step->u.tokens.table->k * sizeof(double);
+    oc_scratch_raise(scratch, 0,
+                     (size_t)oc_ref_matrix_of(step->u.tokens.table)->k * sizeof(double));
 }
 
 static void tokens_row(void *context, int32_t row, int32_t thread) {
     const oc_ref_job *job = context;
     const oc_step_tokens *step = &job->step->u.tokens;
-    int32_t columns = step->table->k;
-    double *values = (double *)job->scratch + (int64_t)thread * columns;
-    oc_ref_decode_row(job->device, step->table, job->run->ids[row], values);
+    int32_t columns = oc_ref_matrix_of(step->table)->k;
+    double *values = oc_ref_local(job, thread);
+    oc_ref_decode_row(job->device, oc_ref_matrix_of(step->table), job->run->ids[row], values);
     for (int32_t c = 0; c < columns; c++) {
         if (step->position != NULL) {
-            values[c] += step->position[(int64_t)job->run->positions[row] * columns + c];
+            values[c] += oc_floats(step->position)[(int64_t)job->run->positions[row] * columns + c];
         }
         oc_ref_put(&step->out, row, c, values[c], job->device->storage);
     }
 }
 
 static void tokens_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, tokens_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, tokens_row, (void *)job);
 }
 
 static void pick_row(void *context, int32_t row, int32_t thread) {
@@ -73,7 +75,7 @@ static void pick_row(void *context, int32_t row, int32_t thread) {
 }
 
 static void pick_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, pick_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, pick_row, (void *)job);
 }
 
 const oc_ref_family oc_ref_patches = {"patches_f64 ref", patches_run, NULL};

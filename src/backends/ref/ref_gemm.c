@@ -17,19 +17,18 @@ typedef struct gemm_chunk {
     const oc_ref_job *job;
     int32_t first, rows; /* of out */
     lanes *wide;         /* [group of SIDE rows][k]: `a` as doubles, SIDE rows abreast */
-    double *weights;     /* [thread][SIDE][k] */
 } gemm_chunk;
 
-static size_t scratch_bytes(const oc_ref_device *device, const oc_step *step, int32_t keys_max) {
-    size_t k = (size_t)step->u.gemm.weight->k;
+static void scratch(const oc_step *step, int32_t keys_max, oc_scratch *scratch) {
+    size_t k = (size_t)oc_ref_matrix_of(step->u.gemm.weight)->k;
     (void)keys_max;
-    return (CHUNK + (size_t)device->threads * SIDE) * k * sizeof(double);
+    oc_scratch_raise(scratch, CHUNK * k * sizeof(double), SIDE * k * sizeof(double));
 }
 
 static void widen_group(void *context, int32_t group, int32_t thread) {
     const gemm_chunk *chunk = context;
     const oc_step_gemm *gemm = &chunk->job->step->u.gemm;
-    int32_t k = gemm->weight->k;
+    int32_t k = oc_ref_matrix_of(gemm->weight)->k;
     lanes *wide = chunk->wide + (size_t)group * (size_t)k;
     oc_view a = gemm->a;
     a.scale = 1; /* codes as codes: column_scale holds their scale */
@@ -62,17 +61,19 @@ static void finish(const oc_ref_job *job, int32_t row, int32_t column, double su
     const oc_step_gemm *gemm = &job->step->u.gemm;
     double value = sum;
     if (gemm->column_scale != NULL) {
-        value *= gemm->column_scale[column];
+        value *= oc_floats(gemm->column_scale)[column];
     }
     if (gemm->bias != NULL) {
-        value += gemm->bias[column];
+        value += oc_floats(gemm->bias)[column];
     }
     value = oc_ref_activate(gemm->act, value);
-    if (gemm->residual.data != NULL) {
+    if (gemm->residual.columns != 0) {
         value += oc_ref_get(&gemm->residual, row, column);
     }
     if (gemm->table != NULL) {
-        value += gemm->table[(int64_t)(row % gemm->period) * gemm->weight->n + column];
+        value += oc_floats(
+            gemm->table)[(int64_t)(row % gemm->period) * oc_ref_matrix_of(gemm->weight)->n +
+                         column];
     }
     oc_ref_put(&gemm->out, row, column, value, job->device->storage);
 }
@@ -80,11 +81,11 @@ static void finish(const oc_ref_job *job, int32_t row, int32_t column, double su
 static void columns_task(void *context, int32_t index, int32_t thread) {
     const gemm_chunk *chunk = context;
     const oc_ref_job *job = chunk->job;
-    const oc_packed *weight = job->step->u.gemm.weight;
+    const oc_ref_matrix *weight = oc_ref_matrix_of(job->step->u.gemm.weight);
     size_t k = (size_t)weight->k;
     int32_t column = index * SIDE;
     int32_t columns = weight->n - column < SIDE ? weight->n - column : SIDE;
-    double *rows = chunk->weights + (size_t)thread * SIDE * k;
+    double *rows = oc_ref_local(job, thread);
     for (int32_t j = 0; j < SIDE; j++) { /* past the last row: the last row again, unused */
         int32_t row = j < columns ? column + j : weight->n - 1;
         oc_ref_decode_row(job->device, weight, row, rows + (size_t)j * k);
@@ -101,19 +102,17 @@ static void columns_task(void *context, int32_t index, int32_t thread) {
 }
 
 static void run(const oc_ref_job *job) {
-    const oc_packed *weight = job->step->u.gemm.weight;
-    double *scratch = job->scratch;
+    const oc_ref_matrix *weight = oc_ref_matrix_of(job->step->u.gemm.weight);
     gemm_chunk chunk = {
         .job = job,
-        .wide = (lanes *)job->scratch,
-        .weights = scratch + (size_t)CHUNK * (size_t)weight->k,
+        .wide = (lanes *)job->shared,
     };
     for (int32_t first = 0; first < job->rows; first += CHUNK) {
         chunk.first = first;
         chunk.rows = job->rows - first < CHUNK ? job->rows - first : CHUNK;
-        oc_pool_run(job->device->pool, (chunk.rows + SIDE - 1) / SIDE, widen_group, &chunk);
-        oc_pool_run(job->device->pool, (weight->n + SIDE - 1) / SIDE, columns_task, &chunk);
+        oc_pool_run(job->pool, (chunk.rows + SIDE - 1) / SIDE, widen_group, &chunk);
+        oc_pool_run(job->pool, (weight->n + SIDE - 1) / SIDE, columns_task, &chunk);
     }
 }
 
-const oc_ref_family oc_ref_gemm = {"gemm_f64 ref", run, scratch_bytes};
+const oc_ref_family oc_ref_gemm = {"gemm_f64 ref", run, scratch};

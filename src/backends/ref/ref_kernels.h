@@ -11,34 +11,43 @@
 
 typedef struct oc_ref_device {
     oc_device base;
-    oc_pool *pool;
-    int32_t threads;
     octavo_dtype storage; /* F32, F16 or BF16: what float results between steps are rounded to */
     double e4m3[256];     /* value of each code */
 } oc_ref_device;
 
 /* A matrix [n,k], its bytes as they are in the file. */
-struct oc_packed {
+typedef struct oc_ref_matrix {
+    oc_constant head; /* data is rows */
     int32_t n, k;
-    octavo_dtype dtype;
-    size_t bytes; /* of `rows` */
     uint8_t rows[] __attribute__((aligned(8)));
-};
+} oc_ref_matrix;
+
+static inline const oc_ref_matrix *oc_ref_matrix_of(const oc_constant *constant) {
+    return (const oc_ref_matrix *)constant;
+}
 
 /* One step of one run. */
 typedef struct oc_ref_job {
     const oc_ref_device *device;
+    oc_pool *pool;
     const oc_step *step;
     const oc_run *run;
     int32_t rows; /* of step->rows in this run */
-    void *scratch;
+    void *shared;
+    char *local; /* `local_bytes` for each thread */
+    size_t local_bytes;
 } oc_ref_job;
+
+/* What belongs to one thread of a job. */
+static inline double *oc_ref_local(const oc_ref_job *job, int32_t thread) {
+    return (double *)(void *)(job->local + (size_t)thread * job->local_bytes);
+}
 
 typedef struct oc_ref_family {
     const char *kernel;
     void (*run)(const oc_ref_job *job);
-    /* NULL: none */
-    size_t (*scratch_bytes)(const oc_ref_device *device, const oc_step *step, int32_t keys_max);
+    /* Raises *scratch to what the step needs; NULL: nothing. */
+    void (*scratch)(const oc_step *step, int32_t keys_max, oc_scratch *scratch);
 } oc_ref_family;
 
 extern const oc_ref_family oc_ref_patches, oc_ref_tokens, oc_ref_norm, oc_ref_gemm,
@@ -47,7 +56,7 @@ extern const oc_ref_family oc_ref_patches, oc_ref_tokens, oc_ref_norm, oc_ref_ge
 double oc_ref_activate(oc_activation act, double x);
 
 /* Row `row` of a matrix as k doubles. */
-void oc_ref_decode_row(const oc_ref_device *device, const oc_packed *matrix, int32_t row,
+void oc_ref_decode_row(const oc_ref_device *device, const oc_ref_matrix *matrix, int32_t row,
                        double *out);
 
 /* The value at [row, column]: a float, or code * scale, which a double holds exactly. */

@@ -29,12 +29,13 @@ static void norm_row(void *context, int32_t row, int32_t thread) {
     double deviation = sqrt(variance + step->eps);
     for (int32_t c = 0; c < columns; c++) {
         double value = (oc_ref_get(&step->x, row, c) - mean) / deviation;
-        oc_ref_put(&step->out, row, c, value * step->gamma[c] + step->beta[c], storage);
+        oc_ref_put(&step->out, row, c, value * oc_floats(step->gamma)[c] + oc_floats(step->beta)[c],
+                   storage);
     }
 }
 
 static void norm_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, norm_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, norm_row, (void *)job);
 }
 
 static void unit_row(void *context, int32_t row, int32_t thread) {
@@ -53,7 +54,7 @@ static void unit_row(void *context, int32_t row, int32_t thread) {
 }
 
 static void unit_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, unit_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, unit_row, (void *)job);
 }
 
 const oc_ref_family oc_ref_norm = {"norm_f64 ref", norm_run, NULL};

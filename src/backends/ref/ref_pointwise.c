@@ -25,7 +25,7 @@ static void pointwise_row(void *context, int32_t row, int32_t thread) {
     (void)thread;
     for (int32_t c = 0; c < step->x.columns; c++) {
         double value = oc_ref_activate(step->act, oc_ref_get(&step->x, row, c));
-        if (step->y.data != NULL) {
+        if (step->y.columns != 0) {
             value += oc_ref_get(&step->y, row, c);
         }
         if (step->table != NULL) {
@@ -36,7 +36,7 @@ static void pointwise_row(void *context, int32_t row, int32_t thread) {
 }
 
 static void pointwise_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, pointwise_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, pointwise_row, (void *)job);
 }
 
 static void logits_row(void *context, int32_t row, int32_t thread) {
@@ -53,7 +53,7 @@ static void logits_row(void *context, int32_t row, int32_t thread) {
 }
 
 static void logits_run(const oc_ref_job *job) {
-    oc_pool_run(job->device->pool, job->rows, logits_row, (void *)job);
+    oc_pool_run(job->pool, job->rows, logits_row, (void *)job);
 }
 
 const oc_ref_family oc_ref_pointwise = {"pointwise_f64 ref", pointwise_run, NULL};

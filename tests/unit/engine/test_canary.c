@@ -14,6 +14,7 @@
 #include "api/canary_make.h"
 #include "api/objects.h"
 #include "base/limits.h"
+#include "device/host.h"
 #include "runtime/layers.h"
 #include "support/engine_reseal.h"
 #include "support/engines.h"
@@ -171,16 +172,60 @@ static struct {
     float factor, offset;
 } lie;
 
-static octavo_status run_lying(oc_device *device, const oc_step *steps, int32_t count,
-                               const oc_run *run, void *scratch, double *seconds,
-                               octavo_error *error) {
+/* A plan's steps, each compiled alone so that the lie can be told between them. */
+typedef struct lying_program {
+    int32_t count;
+    oc_plan *plans;
+    oc_program **programs;
+    oc_step *steps; /* with addresses */
+} lying_program;
+
+static void free_lying(oc_program *program) {
+    lying_program *p = (lying_program *)(void *)program;
+    for (int32_t i = 0; p != NULL && i < p->count; i++) {
+        lie.honest->program_free(p->programs[i]);
+    }
+    if (p != NULL) {
+        free(p->plans);
+        free(p->programs);
+        free(p->steps);
+        free(p);
+    }
+}
+
+static octavo_status compile_lying(oc_queue *queue, const oc_plan *plan, oc_program **out,
+                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    for (int32_t i = 0; i < count; i++) {
-        const oc_step *step = &steps[i];
+    lying_program *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    p->plans = calloc((size_t)plan->step_count, sizeof *p->plans);
+    p->programs = calloc((size_t)plan->step_count, sizeof(oc_program *));
+    assert_true(p->plans != NULL && p->programs != NULL);
+    OC_TRY(oc_host_steps(plan, lie.honest->memory(queue), &p->steps, error));
+    for (; p->count < plan->step_count; p->count++) {
+        p->plans[p->count] = *plan;
+        p->plans[p->count].steps = &plan->steps[p->count];
+        p->plans[p->count].step_count = 1;
+        OC_TRY(lie.honest->compile(queue, &p->plans[p->count], &p->programs[p->count], error));
+    }
+    *out = (oc_program *)(void *)p;
+    p = NULL;
+done:
+    free_lying((oc_program *)(void *)p);
+    return status;
+}
+
+static octavo_status submit_lying(oc_queue *queue, oc_program *program, const oc_run *run,
+                                  double *seconds, oc_ticket *ticket, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const lying_program *p = (const lying_program *)(const void *)program;
+    (void)seconds;
+    for (int32_t i = 0; i < p->count; i++) {
+        const oc_step *step = &p->steps[i];
         const oc_view *out = step->kind == OC_STEP_GEMM        ? &step->u.gemm.out
                              : step->kind == OC_STEP_ATTENTION ? &step->u.attention.out
                                                                : &step->u.norm.out;
-        OC_TRY(lie.honest->run(device, step, 1, run, scratch, seconds, error));
+        OC_TRY(lie.honest->submit(queue, p->programs[i], run, NULL, ticket, error));
         for (int32_t r = 0; step->kind == lie.kind && r < run->rows[step->rows]; r++) {
             if (out->is_codes) {
                 ((uint8_t *)out->data)[r * out->stride] ^= lie.offset != 0 ? 0x40 : 0;
@@ -220,7 +265,9 @@ static octavo_status make_lying(const octavo_engine *engine, oc_test_device devi
     OC_TRY(oc_backend_by_name(device.device, &lie.honest, error));
     liar = *lie.honest;
     liar.open = open_lying;
-    liar.run = run_lying;
+    liar.compile = compile_lying;
+    liar.program_free = free_lying;
+    liar.submit = submit_lying;
     options.backend = &liar;
     OC_TRY(oc_model_load(&engine->graph, &source, &options, &model, error));
 done:
@@ -274,7 +321,7 @@ static octavo_status run_one(const octavo_engine *engine, const oc_canary *canar
     oc_error_clear(error);
     OC_TRY(oc_backend_cpu.open(&(oc_device_options){.threads = 1}, &device, error));
     OC_TRY(oc_weights_create(device, &source, &weights, error));
-    OC_TRY(oc_canaries_run(&engine->graph, weights, OC_SAVINGS_ALL, OCTAVO_IMAGE | OCTAVO_TEXT,
+    OC_TRY(oc_canaries_run(&engine->graph, weights, 1, OC_SAVINGS_ALL, OCTAVO_IMAGE | OCTAVO_TEXT,
                            canary, count, &worst, error));
 done:
     oc_weights_free(weights);

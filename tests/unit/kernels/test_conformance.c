@@ -71,7 +71,7 @@ static void describes_itself(void **state) {
     char text[64], little[4] = "xxx";
     (void)state;
     suite.backend->describe(suite.devices[1], text, sizeof text);
-    assert_non_null(strstr(text, "3 threads"));
+    assert_non_null(strstr(text, suite.tier));
     suite.backend->describe(suite.devices[1], little, sizeof little);
     assert_int_equal(strlen(little), 3);
     assert_memory_equal(little, text, 3);
@@ -91,16 +91,16 @@ done:
 static void refuses_matrices(void **state) {
     octavo_error error = {0};
     oc_matrix matrix = {.n = 8, .k = 8, .dtype = OCTAVO_F8_E4M3, .read = fail_to_read};
-    oc_packed *packed = (oc_packed *)&error;
+    oc_constant *packed = (oc_constant *)&error;
     octavo_status status;
     (void)state;
-    status = suite.backend->pack(suite.devices[1], &matrix, &packed, &error);
+    status = suite.backend->constant_create(suite.devices[1], &matrix, &packed, &error);
     assert_int_equal(status, OCTAVO_CORRUPT);
     assert_int_equal(error.offset, 77);
     assert_null(packed);
     memset(&error, 0, sizeof error);
     matrix.dtype = OCTAVO_F8_E5M2;
-    status = suite.backend->pack(suite.devices[1], &matrix, &packed, &error);
+    status = suite.backend->constant_create(suite.devices[1], &matrix, &packed, &error);
     assert_int_equal(status, OCTAVO_UNSUPPORTED);
     assert_true(strlen(error.message) > 0);
     assert_null(packed);
@@ -127,46 +127,93 @@ static octavo_status read_floats(void *source, int32_t first, int32_t count, voi
 /* Steps of one run happen in order: the quantizer's codes are what the product reads. */
 static void runs_steps_in_order(void **state) {
     const oc_backend *backend = suite.backend;
+    oc_device *device = suite.devices[1];
     octavo_error error = {0};
     float x[2][4] = {{1, -2, 3, 0.5f}, {100, 0, 0, -8}}, out[2][2];
-    float w[2][4] = {{1, 1, 1, 1}, {2, 0, 0, -1}}, scales[2] = {0.5f, 0.5f};
-    uint8_t codes[2][4];
-    size_t scratch_bytes = 0;
+    float w[2][4] = {{1, 1, 1, 1}, {2, 0, 0, -1}}, scales[1][4] = {{0.5f, 0.5f, 0, 0}};
     double seconds[2] = {-1, -1};
-    oc_packed *packed = NULL;
+    oc_constant *weight = NULL, *scale = NULL;
     oc_run run = {.rows[OC_ROWS_IMAGES] = 2};
-    oc_matrix matrix = {2, 4, OCTAVO_F32, .acts_are_codes = 1, .read = read_floats, .source = w};
-    (void)state;
-    memset(codes, 0, sizeof codes);
-    assert_int_equal(backend->pack(suite.devices[1], &matrix, &packed, &error), OCTAVO_OK);
+    oc_matrix matrix = {.n = 2,
+                        .k = 4,
+                        .dtype = OCTAVO_F32,
+                        .use = OC_USE_FACTOR,
+                        .acts_are_codes = 1,
+                        .read = read_floats,
+                        .source = w};
+    oc_matrix vector = {.n = 1,
+                        .k = 4,
+                        .dtype = OCTAVO_F32,
+                        .use = OC_USE_FLOATS,
+                        .read = read_floats,
+                        .source = scales};
+    oc_plan_buffer buffers[3] = {{.columns = 4}, {.columns = 4, .is_codes = 1}, {.columns = 2}};
     oc_step steps[2] = {
-        {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGES, .name = "quantizer"},
-        {.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGES, .name = "product"},
+        {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGES, .keys = OC_ROWS_IMAGES, .name = "quantizer"},
+        {.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGES, .keys = OC_ROWS_IMAGES, .name = "product"},
     };
-    steps[0].u.norm.x = (oc_view){.data = x, .stride = 4, .columns = 4};
-    steps[0].u.norm.out =
-        (oc_view){.data = codes, .stride = 4, .columns = 4, .is_codes = 1, .scale = 0.5f};
+    oc_plan plan = {.limits = {.rows_max = {2, 2, 2, 2}, .sequence_max = {1, 1, 1, 1}},
+                    .buffers = buffers,
+                    .buffer_count = 3,
+                    .steps = steps,
+                    .step_count = 2};
+    oc_queue *queue = NULL;
+    oc_program *program = NULL;
+    oc_ticket ticket = 0;
+    (void)state;
+    assert_int_equal(backend->constant_create(device, &matrix, &weight, &error), OCTAVO_OK);
+    assert_int_equal(backend->constant_create(device, &vector, &scale, &error), OCTAVO_OK);
+    for (int i = 0; i < 3; i++) {
+        buffers[i].stride = backend->stride(device, buffers[i].columns, buffers[i].is_codes != 0);
+        buffers[i].offset = plan.arena_bytes;
+        plan.arena_bytes += (size_t)buffers[i].stride * 8;
+        plan.arena_bytes = (plan.arena_bytes + 63) / 64 * 64;
+    }
+    steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4};
+    steps[0].u.norm.out = (oc_view){.buffer = 1, .columns = 4, .is_codes = 1, .scale = 0.5f};
     steps[1].u.gemm.a = steps[0].u.norm.out;
-    steps[1].u.gemm.weight = packed;
-    steps[1].u.gemm.column_scale = scales;
-    steps[1].u.gemm.out = (oc_view){.data = out, .stride = 2, .columns = 2};
+    steps[1].u.gemm.weight = weight;
+    steps[1].u.gemm.column_scale = scale;
+    steps[1].u.gemm.out = (oc_view){.buffer = 2, .columns = 2};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(backend->choose(suite.devices[1], &steps[i], 2, 2, &scratch_bytes, &error),
+        assert_int_equal(backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error),
                          OCTAVO_OK);
         assert_non_null(steps[i].kernel);
     }
-    oc_guard scratch = oc_guard_new(scratch_bytes, 64);
-    assert_int_equal(backend->run(suite.devices[1], steps, 2, &run, scratch.data, seconds, &error),
+    assert_int_equal(backend->queue_create(device, 3, oc_plan_bytes(&plan, 3), &queue, &error),
                      OCTAVO_OK);
-    oc_guard_free(&scratch);
-    assert_true(backend->packed_bytes(packed) >= 8);
-    backend->unpack(suite.devices[1], packed);
+    assert_int_equal(backend->compile(queue, &plan, &program, &error), OCTAVO_OK);
+    assert_int_equal(backend->write(queue, &plan, &steps[0].u.norm.x, 0, 2, x, &error), OCTAVO_OK);
+    assert_int_equal(backend->submit(queue, program, &run, seconds, &ticket, &error), OCTAVO_OK);
+    assert_int_equal(backend->wait(queue, ticket, 0, &error), OCTAVO_OK);
+    assert_int_equal(backend->read(queue, &plan, &steps[1].u.gemm.out, 0, NULL, 2, out, &error),
+                     OCTAVO_OK);
+    assert_int_equal(ticket, 1);
+    assert_true(weight->bytes >= 8);
     /* 100 / 0.5 lies between the codes 192 and 208, and 192 has the even mantissa */
     const float expected[2][2] = {{2.5f, 1.5f}, {88, 200}};
     for (int i = 0; i < 4; i++) {
         assert_float_equal(out[i / 2][i % 2], expected[i / 2][i % 2], 1e-5f);
     }
     assert_true(seconds[0] >= 0 && seconds[1] >= 0);
+
+    /* rows in another order, and time that is over before it began */
+    const int32_t order[] = {1, 0};
+    assert_int_equal(backend->read(queue, &plan, &steps[1].u.gemm.out, 0, order, 2, out, &error),
+                     OCTAVO_OK);
+    assert_float_equal(out[0][0], expected[1][0], 1e-5f);
+    assert_float_equal(out[1][1], expected[0][1], 1e-5f);
+    run.deadline_ns = 1;
+    assert_int_equal(backend->submit(queue, program, &run, NULL, &ticket, &error),
+                     OCTAVO_DEADLINE_EXCEEDED);
+    oc_program *none = NULL;
+    plan.arena_bytes += 4096;
+    assert_int_equal(backend->compile(queue, &plan, &none, NULL), OCTAVO_INTERNAL);
+    assert_null(none);
+    backend->program_free(program);
+    backend->queue_free(queue);
+    backend->constant_free(device, weight);
+    backend->constant_free(device, scale);
 }
 
 /* -- every tier of every backend ------------------------------------------------------------- */

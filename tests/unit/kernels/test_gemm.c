@@ -1,10 +1,11 @@
-// links: backends_cpu num base
+// links: test_support backends_cpu num base
 /* GEMM of every CPU tier and variant against a plain loop in float64. */
 #include <stdatomic.h>
 
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/pack.h"
 #include "num/convert.h"
+#include "support/step_program.h"
 #include "unit/kernels/kernel_tools.h"
 
 #define ROWS OC_ROWS_TEXT_TOKENS
@@ -73,6 +74,18 @@ static void drop(stored *gone) {
 
 /* ---- device ---------------------------------------------------------------- */
 
+static int32_t threads_opened[8]; /* of the devices opened so far, the last last */
+static oc_device *devices_opened[8];
+
+/* How many threads a device was opened with. */
+static int32_t threads_of(const oc_device *device) {
+    int i = 7;
+    while (i > 0 && devices_opened[i] != device) {
+        i--;
+    }
+    return threads_opened[i];
+}
+
 static oc_device *open_device(const char *tier, int32_t threads) {
     octavo_error error = {0};
     oc_device *device = NULL;
@@ -80,6 +93,10 @@ static oc_device *open_device(const char *tier, int32_t threads) {
     if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
         fail_msg("%s: %s", tier, error.message);
     }
+    memmove(threads_opened, threads_opened + 1, 7 * sizeof *threads_opened);
+    memmove(devices_opened, devices_opened + 1, 7 * sizeof(oc_device *));
+    threads_opened[7] = threads;
+    devices_opened[7] = device;
     return device;
 }
 
@@ -98,16 +115,17 @@ static octavo_status read_rows(void *source, int32_t first, int32_t count, void 
     return OCTAVO_OK;
 }
 
-static oc_packed *pack(oc_device *device, stored *weight, bool codes) {
+static oc_constant *pack(oc_device *device, stored *weight, bool codes) {
     octavo_error error = {0};
-    oc_packed *packed = NULL;
+    oc_constant *packed = NULL;
     oc_matrix source = {.n = weight->rows,
                         .k = weight->k,
                         .dtype = weight->dtype,
+                        .use = OC_USE_FACTOR,
                         .acts_are_codes = codes,
                         .read = read_rows,
                         .source = weight};
-    if (oc_backend_cpu.pack(device, &source, &packed, &error) != OCTAVO_OK) {
+    if (oc_backend_cpu.constant_create(device, &source, &packed, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     return packed;
@@ -121,29 +139,27 @@ static oc_view view_of(const stored *a) {
                      .scale = 1.0f};
 }
 
-/* Chooses for rows_max rows, runs `rows` of them in guarded scratch. */
+/* Chooses for rows_max rows, runs `rows` of them; step->kernel and why are set. */
 static void run_gemm(oc_device *device, oc_step *step, int32_t rows, int32_t rows_max) {
     octavo_error error = {0};
-    size_t bytes = 0;
+    oc_step_program program;
+    oc_run run = {.rows = {[ROWS] = rows_max}};
+    double seconds = -1.0;
     step->kind = OC_STEP_GEMM;
-    step->rows = ROWS;
+    step->rows = step->keys = ROWS;
     step->name = "test";
-    if (oc_backend_cpu.choose(device, step, rows_max, rows_max, &bytes, &error) != OCTAVO_OK) {
+    if (oc_step_program_create(device, threads_of(device), step, &run, &program, &error) !=
+        OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
-    uint8_t *scratch = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
-    assert_non_null(scratch);
-    memset(scratch, 0xff, bytes); /* NaN: nothing may be taken to be zero */
-    memset(scratch + bytes, SENTINEL, GUARD);
-    oc_run run = {.rows = {[ROWS] = rows}};
-    double seconds = -1.0;
-    assert_int_equal(oc_backend_cpu.run(device, step, 1, &run, scratch, &seconds, &error),
-                     OCTAVO_OK);
-    assert_true(seconds >= 0.0);
-    for (int i = 0; i < GUARD; i++) {
-        assert_int_equal(scratch[bytes + (size_t)i], SENTINEL);
+    run.rows[ROWS] = rows;
+    if (oc_step_program_run(&program, step, &run, &seconds, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
     }
-    free(scratch);
+    assert_true(seconds >= 0.0);
+    step->kernel = program.step.kernel;
+    memcpy(step->why, program.step.why, sizeof step->why);
+    oc_step_program_free(&program);
 }
 
 /* ---- reference ------------------------------------------------------------- */
@@ -224,7 +240,7 @@ static void shapes(void **state) {
                 seed = 1 + i;
                 stored a = random_matrix(50, k, d == 0 ? OCTAVO_F8_E4M3 : OCTAVO_F32, 40.0f);
                 stored w = random_matrix(n, k, dtypes[d], 80.0f);
-                oc_packed *packed = pack(device, &w, d == 0);
+                oc_constant *packed = pack(device, &w, d == 0);
                 double *exact = products(&a, &w);
                 for (size_t j = 0; j < OC_COUNT(ms); j++) {
                     if (d > 1 && j % 4 != 0) {
@@ -243,7 +259,7 @@ static void shapes(void **state) {
                     matrix_free(&out);
                 }
                 free(exact);
-                oc_backend_cpu.unpack(device, packed);
+                oc_backend_cpu.constant_free(device, packed);
                 drop(&a);
                 drop(&w);
             }
@@ -264,7 +280,7 @@ static void epilogues(void **state) {
         seed = 5;
         stored a = random_matrix(M, K, OCTAVO_F8_E4M3, 90.0f);
         stored w = random_matrix(N, K, OCTAVO_F8_E4M3, 90.0f);
-        oc_packed *packed = pack(device, &w, true);
+        oc_constant *packed = pack(device, &w, true);
         double *product = products(&a, &w), exact[M * N];
         float *scale = random_values(N, 3e-5f), *bias = random_values(N, 1.0f);
         float *table = random_values(PERIOD * N, 1.0f);
@@ -284,10 +300,10 @@ static void epilogues(void **state) {
             oc_step step = {0};
             step.u.gemm = (oc_step_gemm){.a = view_of(&a),
                                          .weight = packed,
-                                         .column_scale = scaled ? scale : NULL,
-                                         .bias = biased ? bias : NULL,
+                                         .column_scale = scaled ? OC_HOST_FLOATS(scale, N) : NULL,
+                                         .bias = biased ? OC_HOST_FLOATS(bias, N) : NULL,
                                          .act = act,
-                                         .table = tabled ? table : NULL,
+                                         .table = tabled ? OC_HOST_FLOATS(table, PERIOD * N) : NULL,
                                          .period = tabled ? PERIOD : 0,
                                          .out = out.view};
             if (added == 1) {
@@ -322,14 +338,14 @@ static void epilogues(void **state) {
         free(table);
         free(residual);
         free(product);
-        oc_backend_cpu.unpack(device, packed);
+        oc_backend_cpu.constant_free(device, packed);
         oc_backend_cpu.close(device);
         drop(&a);
         drop(&w);
     }
 }
 
-static void run_slice(oc_device *device, const stored *a, const oc_packed *packed,
+static void run_slice(oc_device *device, const stored *a, const oc_constant *packed,
                       const matrix *out, int32_t first, int32_t rows, int32_t rows_max) {
     oc_step step = {0};
     step.u.gemm =
@@ -355,7 +371,7 @@ static void invariance(void **state) {
             seed = 9;
             stored a = random_matrix(M, K, codes ? OCTAVO_F8_E4M3 : OCTAVO_F32, 0.5f);
             stored w = random_matrix(N, K, OCTAVO_F8_E4M3, 0.2f);
-            oc_packed *packed = pack(one, &w, codes), *again = pack(three, &w, codes);
+            oc_constant *packed = pack(one, &w, codes), *again = pack(three, &w, codes);
             matrix all = matrix_new(M, N, 5, false), part = matrix_new(M, N, 5, false);
             run_slice(one, &a, packed, &all, 0, M, M);
             run_slice(three, &a, again, &part, 0, M, M);
@@ -370,8 +386,8 @@ static void invariance(void **state) {
             }
             matrix_free(&all);
             matrix_free(&part);
-            oc_backend_cpu.unpack(one, packed);
-            oc_backend_cpu.unpack(three, again);
+            oc_backend_cpu.constant_free(one, packed);
+            oc_backend_cpu.constant_free(three, again);
             oc_backend_cpu.close(one);
             oc_backend_cpu.close(three);
             drop(&a);
@@ -399,9 +415,9 @@ static void packing(void **state) {
                 assert_true(oc_convert_to_f32(w.dtype, code, w.values, N * K));
             }
             atomic_store(&rows_read, 0);
-            oc_packed *packed = pack(device, &w, false);
+            oc_constant *packed = pack(device, &w, false);
             assert_int_equal(atomic_load(&rows_read), N);
-            assert_true(oc_backend_cpu.packed_bytes(packed) >= N * K * size_of(w.dtype));
+            assert_true(packed->bytes >= N * K * size_of(w.dtype));
             float *unit = calloc(K * K, sizeof(float));
             assert_non_null(unit);
             for (int i = 0; i < K; i++) {
@@ -418,7 +434,7 @@ static void packing(void **state) {
                 }
             }
             matrix_free(&out);
-            oc_backend_cpu.unpack(device, packed);
+            oc_backend_cpu.constant_free(device, packed);
             oc_backend_cpu.close(device);
             drop(&a);
             drop(&w);
@@ -435,13 +451,13 @@ static void tables(void **state) {
     for (size_t d = 0; d < OC_COUNT(dtypes); d++) {
         seed = 30 + d;
         stored w = random_matrix(N, K, dtypes[d], 1.0f);
-        oc_packed *packed = NULL;
+        oc_constant *packed = NULL;
         oc_matrix source = {
-            .n = N, .k = K, .dtype = w.dtype, .is_table = 1, .read = read_rows, .source = &w};
-        assert_int_equal(oc_backend_cpu.pack(device, &source, &packed, NULL), OCTAVO_OK);
-        assert_int_equal(oc_backend_cpu.packed_bytes(packed), N * K * size_of(w.dtype));
+            .n = N, .k = K, .dtype = w.dtype, .use = OC_USE_ROWS, .read = read_rows, .source = &w};
+        assert_int_equal(oc_backend_cpu.constant_create(device, &source, &packed, NULL), OCTAVO_OK);
+        assert_int_equal(packed->bytes, N * K * size_of(w.dtype));
         assert_int_equal(memcmp(packed->data, w.bytes, N * K * size_of(w.dtype)), 0);
-        oc_backend_cpu.unpack(device, packed);
+        oc_backend_cpu.constant_free(device, packed);
         drop(&w);
     }
     oc_backend_cpu.close(device);
@@ -453,7 +469,7 @@ static double error_of_codes(float *acts, int32_t m, float *weights, int32_t n, 
     oc_device *device = open_device("avx2", 2);
     stored a = round_values(acts, m, k, OCTAVO_F8_E4M3);
     stored w = round_values(weights, n, k, OCTAVO_F8_E4M3);
-    oc_packed *packed = pack(device, &w, true);
+    oc_constant *packed = pack(device, &w, true);
     double *exact = products(&a, &w);
     matrix out = matrix_new(m, n, 5, false);
     oc_step step = {0};
@@ -466,7 +482,7 @@ static double error_of_codes(float *acts, int32_t m, float *weights, int32_t n, 
     double error = error_of(&out, exact, NULL, m);
     free(exact);
     matrix_free(&out);
-    oc_backend_cpu.unpack(device, packed);
+    oc_backend_cpu.constant_free(device, packed);
     oc_backend_cpu.close(device);
     drop(&a);
     drop(&w);
@@ -550,7 +566,7 @@ static void nan_codes(void **state) {
         stored a = random_matrix(M, K, OCTAVO_F8_E4M3, 50.0f);
         stored w = random_matrix(N, K, OCTAVO_F8_E4M3, 50.0f);
         ((uint8_t *)a.bytes)[K + 40] = 0xff;
-        oc_packed *packed = pack(device, &w, true);
+        oc_constant *packed = pack(device, &w, true);
         matrix out = matrix_new(M, N, 5, false);
         oc_step step = {0};
         step.u.gemm = (oc_step_gemm){.a = view_of(&a), .weight = packed, .out = out.view};
@@ -561,7 +577,7 @@ static void nan_codes(void **state) {
             assert_true(!isnan(row(&out, 2)[c]));
         }
         matrix_free(&out);
-        oc_backend_cpu.unpack(device, packed);
+        oc_backend_cpu.constant_free(device, packed);
         oc_backend_cpu.close(device);
         drop(&a);
         drop(&w);
@@ -591,29 +607,35 @@ static void refusals(void **state) {
     assert_int_equal(oc_backend_cpu.open(&options, &device, NULL), OCTAVO_INVALID_ARGUMENT);
 
     device = open_device("portable", 2);
-    oc_packed *packed = NULL;
+    oc_constant *packed = NULL;
     error = (octavo_error){0};
-    oc_matrix source = {.n = 200, .k = 5, .dtype = OCTAVO_F16, .read = read_fails};
-    assert_int_equal(oc_backend_cpu.pack(device, &source, &packed, &error), OCTAVO_CORRUPT);
+    oc_matrix source = {
+        .n = 200, .k = 5, .dtype = OCTAVO_F16, .use = OC_USE_FACTOR, .read = read_fails};
+    assert_int_equal(oc_backend_cpu.constant_create(device, &source, &packed, &error),
+                     OCTAVO_CORRUPT);
     assert_null(packed);
     assert_non_null(strstr(error.message, "are gone"));
     assert_int_equal(error.offset, 7);
     source.dtype = OCTAVO_F8_E5M2;
-    assert_int_equal(oc_backend_cpu.pack(device, &source, &packed, NULL), OCTAVO_UNSUPPORTED);
+    assert_int_equal(oc_backend_cpu.constant_create(device, &source, &packed, NULL),
+                     OCTAVO_UNSUPPORTED);
     source.dtype = OCTAVO_F32;
     source.n = 0;
-    assert_int_equal(oc_backend_cpu.pack(device, &source, &packed, NULL), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_backend_cpu.constant_create(device, &source, &packed, NULL),
+                     OCTAVO_INVALID_ARGUMENT);
 
     seed = 1;
     stored w = random_matrix(4, 6, OCTAVO_F32, 1.0f);
     packed = pack(device, &w, false);
     oc_step step = {.kind = OC_STEP_GEMM, .rows = ROWS, .name = "odd"};
     step.u.gemm = (oc_step_gemm){.a = {.columns = 7}, .weight = packed, .out = {.columns = 4}};
-    size_t bytes = 0;
+    oc_plan_limits limits = {.rows_max = {1, 1, 1, 1}, .sequence_max = {1, 1, 1, 1}};
+    oc_scratch scratch = {0};
     error = (octavo_error){0};
-    assert_int_equal(oc_backend_cpu.choose(device, &step, 1, 1, &bytes, &error), OCTAVO_INTERNAL);
+    assert_int_equal(oc_backend_cpu.choose(device, &step, &limits, &scratch, &error),
+                     OCTAVO_INTERNAL);
     assert_non_null(strstr(error.message, "odd"));
-    oc_backend_cpu.unpack(device, packed);
+    oc_backend_cpu.constant_free(device, packed);
     drop(&w);
     oc_backend_cpu.close(device);
 }
@@ -624,7 +646,7 @@ static void description(void **state) {
     char text[64];
     oc_device *device = open_device("portable:f32", 2);
     oc_backend_cpu.describe(device, text, sizeof(text));
-    assert_string_equal(text, "portable:f32, 2 threads");
+    assert_string_equal(text, "portable:f32");
     oc_backend_cpu.close(device);
     assert_true(oc_cpu_fma_peak(1) > 0.1);
     assert_true(oc_cpu_i16_peak(1) >= 0.0);

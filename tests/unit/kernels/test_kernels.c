@@ -10,13 +10,17 @@ static const int32_t heights[] = {1, 2, 5, 17};
 
 /* -- norm ------------------------------------------------------------------------------------- */
 
+/* gamma and beta become constants that live until the next call. */
 static oc_step norm_step(const matrix *x, const matrix *gamma, const matrix *beta,
                          const matrix *out) {
     oc_step step = {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGE_TOKENS};
     step.u.norm = (oc_step_norm){.x = x->view, .eps = 1e-5f, .out = out->view};
     if (gamma != NULL) {
-        step.u.norm.gamma = row(gamma, 0);
-        step.u.norm.beta = row(beta, 0);
+        static oc_constant constants[2];
+        constants[0] = (oc_constant){.data = row(gamma, 0)};
+        constants[1] = (oc_constant){.data = row(beta, 0)};
+        step.u.norm.gamma = &constants[0];
+        step.u.norm.beta = &constants[1];
     }
     return step;
 }
@@ -313,7 +317,7 @@ static void tokens_case(const oc_cpu_kernel *kernel, octavo_dtype dtype, int32_t
             memcpy(data + (size_t)i * 2, &bits, 2);
         }
     }
-    struct oc_packed table = {.dtype = dtype, .n = VOCABULARY, .k = columns, .data = data};
+    oc_constant table = {.dtype = dtype, .data = data};
     matrix position = matrix_new(PLACES, columns, 0, false);
     matrix out = matrix_new(TOKENS, columns, 3, false),
            codes = matrix_new(TOKENS, columns, 3, true);
@@ -321,7 +325,8 @@ static void tokens_case(const oc_cpu_kernel *kernel, octavo_dtype dtype, int32_t
     codes.view.scale = 0.007f;
     oc_step step = {.kind = OC_STEP_TOKENS, .rows = OC_ROWS_TEXT_TOKENS};
     step.u.tokens = (oc_step_tokens){.table = &table, .out = out.view};
-    step.u.tokens.position = with_position ? row(&position, 0) : NULL;
+    oc_constant places = {.data = row(&position, 0)};
+    step.u.tokens.position = with_position ? &places : NULL;
     for (int32_t t = 0; t < TOKENS; t++) {
         ids[t] = t * 5 % VOCABULARY;
         positions[t] = t % PLACES;
@@ -390,10 +395,11 @@ static void patches_case(int32_t size, int32_t patch, int32_t images, bool bytes
     }
     matrix out = matrix_new(rows, columns, 5, false);
     oc_step step = {.kind = OC_STEP_PATCHES, .rows = OC_ROWS_IMAGE_TOKENS};
+    const oc_constant means = {.data = (void *)mean}, deviations = {.data = (void *)deviation};
     step.u.patches = (oc_step_patches){size, patch, bytes, NULL, NULL, out.view};
     if (normalise) {
-        step.u.patches.mean = mean;
-        step.u.patches.std = deviation;
+        step.u.patches.mean = &means;
+        step.u.patches.std = &deviations;
     }
     oc_run run = {.pixels = bytes ? (const void *)small : wide};
     run.rows[OC_ROWS_IMAGES] = images;

@@ -1,4 +1,4 @@
-// links: backends_ref num base
+// links: test_support backends_ref num base
 /* test_ref.c - the referee on cases that can be worked out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include "backends/ref/ref.h"
 #include "num/e4m3.h"
+#include "support/step_program.h"
 
 #define REF (&oc_backend_ref)
 
@@ -37,28 +38,32 @@ static void run_packed(const char *tier, oc_step *step, const oc_run *run, octav
     oc_device_options options = {.tier = tier, .threads = 2};
     size_t element = dtype == OCTAVO_F32 ? 4 : dtype == OCTAVO_F8_E4M3 ? 1 : 2;
     weights from = {rows, (size_t)k * element};
-    oc_matrix matrix = {.n = n, .k = k, .dtype = dtype, .read = read_rows, .source = &from};
+    oc_matrix matrix = {.n = n,
+                        .k = k,
+                        .dtype = dtype,
+                        .use = step->kind == OC_STEP_GEMM ? OC_USE_FACTOR : OC_USE_ROWS,
+                        .read = read_rows,
+                        .source = &from};
     oc_device *device = NULL;
-    oc_packed *packed = NULL;
-    size_t scratch_bytes = 0;
+    oc_constant *packed = NULL;
+    oc_step_program program;
     assert_int_equal(REF->open(&options, &device, &error), OCTAVO_OK);
     if (rows != NULL) {
-        assert_int_equal(REF->pack(device, &matrix, &packed, &error), OCTAVO_OK);
-        assert_int_equal(REF->packed_bytes(packed), (size_t)n * from.row_bytes);
+        assert_int_equal(REF->constant_create(device, &matrix, &packed, &error), OCTAVO_OK);
+        assert_int_equal(packed->bytes, (size_t)n * from.row_bytes);
         if (step->kind == OC_STEP_GEMM) {
             step->u.gemm.weight = packed;
         } else {
             step->u.tokens.table = packed;
         }
     }
-    assert_int_equal(REF->choose(device, step, run->rows[step->rows], run->rows[step->keys],
-                                 &scratch_bytes, &error),
-                     OCTAVO_OK);
-    assert_non_null(step->kernel);
-    void *scratch = aligned_alloc(64, (scratch_bytes + 127) / 64 * 64);
-    assert_int_equal(REF->run(device, step, 1, run, scratch, NULL, &error), OCTAVO_OK);
-    free(scratch);
-    REF->unpack(device, packed);
+    if (oc_step_program_create(device, 2, step, run, &program, &error) != OCTAVO_OK ||
+        oc_step_program_run(&program, step, run, NULL, &error) != OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_non_null(program.step.kernel);
+    oc_step_program_free(&program);
+    REF->constant_free(device, packed);
     REF->close(device);
 }
 
@@ -96,15 +101,16 @@ static void gemm_follows_its_formula(void **state) {
     step.u.gemm = (oc_step_gemm){.a = floats(a, 3), .out = floats(out, 2)};
     run_packed(NULL, &step, &run, OCTAVO_F32, w, 2, 3);
     assert_floats(out, (const float[]){4, 4, 4, -1}, 4);
-    step.u.gemm.column_scale = scale;
-    step.u.gemm.bias = bias;
+    step.u.gemm.column_scale = OC_HOST_FLOATS(scale, OC_COUNT(scale));
+    step.u.gemm.bias = OC_HOST_FLOATS(bias, OC_COUNT(bias));
     step.u.gemm.residual = floats(residual, 2);
-    step.u.gemm.table = table;
+    step.u.gemm.table = OC_HOST_FLOATS(table, OC_COUNT(table));
     step.u.gemm.period = 1;
     run_packed(NULL, &step, &run, OCTAVO_F32, w, 2, 3);
     assert_floats(out, (const float[]){112.25f, 207.5f, 312.25f, 397.5f}, 4);
     /* -40 and less: the activation comes before the residual, and yields (almost) nothing */
-    step.u.gemm.bias = (const float[]){-60, -60};
+    const float low[] = {-60, -60};
+    step.u.gemm.bias = OC_HOST_FLOATS(low, 2);
     step.u.gemm.act = OC_ACT_GELU_SIGMOID;
     run_packed(NULL, &step, &run, OCTAVO_F32, w, 2, 3);
     assert_floats(out, (const float[]){100.25f, 200.5f, 300.25f, 400.5f}, 4);
@@ -221,7 +227,7 @@ static void pointwise_adds(void **state) {
         (oc_step_pointwise){.x = floats(x, 1), .y = floats(y, 1), .out = floats(out, 1)};
     run_step(&step, &run);
     assert_floats(out, (const float[]){11, -18}, 2);
-    step.u.pointwise.y.data = NULL;
+    step.u.pointwise.y.columns = 0;
     run_step(&step, &run);
     assert_floats(out, x, 2);
 }
@@ -235,8 +241,11 @@ static void norm_of_known_rows(void **state) {
     oc_run run = {.rows[OC_ROWS_IMAGES] = 3};
     oc_step step = {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGES};
     (void)state;
-    step.u.norm = (oc_step_norm){
-        .x = floats(x, 2), .gamma = gamma, .beta = beta, .eps = 1e-30f, .out = floats(out, 2)};
+    step.u.norm = (oc_step_norm){.x = floats(x, 2),
+                                 .gamma = OC_HOST_FLOATS(gamma, 2),
+                                 .beta = OC_HOST_FLOATS(beta, 2),
+                                 .eps = 1e-30f,
+                                 .out = floats(out, 2)};
     run_step(&step, &run);
     assert_floats(out, (const float[]){8, 23, 8, 23, 10, 20}, 6);
     step.u.norm.eps = 3; /* deviations 2, 2 and sqrt 3 */
@@ -409,8 +418,8 @@ static void patches_of_small_images(void **state) {
     run_step(&step, &run);
     assert_floats(out, expected, 24);
     bytes[4] = 255; /* channel 1 of the second pixel */
-    step.u.patches.mean = mean;
-    step.u.patches.std = std;
+    step.u.patches.mean = OC_HOST_FLOATS(mean, 3);
+    step.u.patches.std = OC_HOST_FLOATS(std, 3);
     step.u.patches.out = floats(normalised, 12);
     run_step(&step, &run);
     assert_float_equal(normalised[12 + 1], (float)(1 / 255.0), 0);
@@ -440,7 +449,8 @@ static void tokens_are_looked_up(void **state) {
     oc_run run = {.rows[OC_ROWS_TEXT_TOKENS] = 3, .ids = ids, .positions = positions};
     oc_step step = {.kind = OC_STEP_TOKENS, .rows = OC_ROWS_TEXT_TOKENS};
     (void)state;
-    step.u.tokens = (oc_step_tokens){.position = position, .out = floats(out, 2)};
+    step.u.tokens = (oc_step_tokens){.position = OC_HOST_FLOATS(position, OC_COUNT(position)),
+                                     .out = floats(out, 2)};
     run_packed(NULL, &step, &run, OCTAVO_F16, table, 2, 2);
     assert_floats(out, (const float[]){3.5f, 4.25f, 11, 22, 3.5f, 4.25f}, 6);
     step.u.tokens.position = NULL;
@@ -490,6 +500,7 @@ static void tiers_emulate_storage(void **state) {
         step.kind = OC_STEP_PICK; /* copies what is stored already */
         step.u.pick = (oc_step_pick){.x = floats(&w[1], 1), .out = floats(out, 1)};
         run.starts[OC_ROWS_IMAGE_TOKENS] = (const int32_t[]){0, 1};
+        run.rows[OC_ROWS_IMAGE_TOKENS] = 1;
         run_packed(tiers[i], &step, &run, OCTAVO_F32, NULL, 0, 0);
         assert_float_equal(out[0], w[1], 0);
     }
@@ -500,20 +511,21 @@ static void refuses_what_it_lacks(void **state) {
     octavo_error error = {0};
     oc_device_options options = {.tier = "f64", .threads = 1};
     oc_device *device = NULL;
-    oc_packed *packed = NULL;
+    oc_constant *packed = NULL;
     oc_step step = {.kind = OC_STEP_COUNT};
     oc_matrix matrix = {.n = 1, .k = 0, .dtype = OCTAVO_F32, .read = read_rows};
-    size_t scratch = 0;
+    oc_plan_limits limits = {.rows_max = {1, 1, 1, 1}, .sequence_max = {1, 1, 1, 1}};
+    oc_scratch scratch = {0};
     (void)state;
     assert_int_equal(REF->open(&options, &device, &error), OCTAVO_UNAVAILABLE);
     assert_non_null(strstr(error.message, "f64"));
     options.tier = "f32";
     assert_int_equal(REF->open(&options, &device, NULL), OCTAVO_OK);
-    assert_int_equal(REF->pack(device, &matrix, &packed, NULL), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(REF->constant_create(device, &matrix, &packed, NULL), OCTAVO_INVALID_ARGUMENT);
     matrix.k = 1;
     matrix.dtype = OCTAVO_I32;
-    assert_int_equal(REF->pack(device, &matrix, &packed, NULL), OCTAVO_UNSUPPORTED);
-    assert_int_equal(REF->choose(device, &step, 1, 1, &scratch, NULL), OCTAVO_UNSUPPORTED);
+    assert_int_equal(REF->constant_create(device, &matrix, &packed, NULL), OCTAVO_UNSUPPORTED);
+    assert_int_equal(REF->choose(device, &step, &limits, &scratch, NULL), OCTAVO_UNSUPPORTED);
     assert_null(packed);
     REF->close(device);
 }

@@ -173,7 +173,7 @@ static double run_layer(const octavo_engine *engine, oc_weights *weights, oc_sav
     float *got = malloc((size_t)tokens * (size_t)columns * sizeof *got);
     assert_non_null(got);
     oc_error_clear(&error);
-    if (oc_layer_run(&engine->graph, weights, savings, from, to, (float *)given->data + start,
+    if (oc_layer_run(&engine->graph, weights, 2, savings, from, to, (float *)given->data + start,
                      tokens, columns, -1, got, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }

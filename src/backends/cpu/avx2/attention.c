@@ -18,7 +18,6 @@
 #include "backends/cpu/avx2/quantize.h"
 #include "backends/cpu/cut.h"
 #include "base/size.h"
-#include "device/device.h"
 
 enum { BLOCK = 6, PANEL = 16, HALF = 8, KEY_CHUNK = 256 };
 
@@ -33,7 +32,7 @@ static layout layout_of(int32_t keys, int32_t head_dim) {
     layout at;
     int64_t keys_up = (int64_t)oc_round_up((size_t)keys, HALF);
     at.sum_stride = (int64_t)oc_round_up((size_t)head_dim, HALF);
-    at.score_stride = oc_activation_stride(keys);
+    at.score_stride = oc_cpu_stride(keys);
     at.values = (int64_t)oc_round_up((size_t)(keys_up * head_dim), PANEL);
     at.scores = at.values + (int64_t)oc_round_up((size_t)(keys * at.sum_stride), PANEL);
     at.sums = at.scores + BLOCK * at.score_stride;

@@ -87,8 +87,8 @@ OC_AVX2 static void norm_task(const oc_cpu_job *job, int32_t index, void *local)
         for (int32_t c = 0; c < columns; c += LANES) {
             __m256 d = _mm256_sub_ps(oc_avx2_load(x + c, columns - c), mean);
             __m256 unit = _mm256_fmadd_ps(d, factor, shift);
-            __m256 y = _mm256_fmadd_ps(unit, oc_avx2_load(step->gamma + c, columns - c),
-                                       oc_avx2_load(step->beta + c, columns - c));
+            __m256 y = _mm256_fmadd_ps(unit, oc_avx2_load(oc_floats(step->gamma) + c, columns - c),
+                                       oc_avx2_load(oc_floats(step->beta) + c, columns - c));
             oc_avx2_store(&step->out, at + c, y, columns - c);
         }
     }

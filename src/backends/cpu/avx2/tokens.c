@@ -9,7 +9,7 @@
 #include "backends/cpu/pack.h"
 
 /* The first `count` elements at element `at` of the table, at most 8. */
-OC_AVX2_INLINE __m256 widen(const struct oc_packed *table, int64_t at, int32_t count) {
+OC_AVX2_INLINE __m256 widen(const oc_constant *table, int64_t at, int32_t count) {
     if (table->dtype == OCTAVO_F32) {
         return oc_avx2_load((const float *)table->data + at, count);
     }
@@ -39,7 +39,7 @@ OC_AVX2 static void tokens_task(const oc_cpu_job *job, int32_t index, void *loca
         int64_t from = (int64_t)job->run->ids[r] * columns;
         const float *position = NULL;
         if (step->position != NULL) {
-            position = step->position + (int64_t)job->run->positions[r] * columns;
+            position = oc_floats(step->position) + (int64_t)job->run->positions[r] * columns;
         }
         for (int32_t c = 0; c < columns; c += 8) {
             __m256 value = widen(step->table, from + c, columns - c);

@@ -74,25 +74,28 @@ static void multiply(const oc_gemm_rows *part, const void *b, float *c, bool fir
 
 static void finish(const oc_step_gemm *step, int32_t row, int32_t rows, int32_t panel,
                    const float *c) {
-    int32_t n = step->weight->n, first = panel * OC_PANEL;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
+    const float *column_scale = oc_floats(step->column_scale), *bias = oc_floats(step->bias);
+    const float *table = oc_floats(step->table);
+    int32_t n = weight->n, first = panel * OC_PANEL;
     int32_t columns = n - first < OC_PANEL ? n - first : OC_PANEL;
     for (int32_t i = 0; i < rows; i++) {
         int64_t r = row + i;
         for (int32_t j = 0; j < columns; j++) {
             int32_t column = first + j;
-            float value = c[OC_PANEL * i + j] * step->weight->factor[column];
-            if (step->column_scale != NULL) {
-                value *= step->column_scale[column];
+            float value = c[OC_PANEL * i + j] * weight->factor[column];
+            if (column_scale != NULL) {
+                value *= column_scale[column];
             }
-            if (step->bias != NULL) {
-                value += step->bias[column];
+            if (bias != NULL) {
+                value += bias[column];
             }
             value = oc_portable_activate(step->act, value);
-            if (step->residual.data != NULL) {
+            if (step->residual.columns != 0) {
                 value += ((const float *)step->residual.data)[r * step->residual.stride + column];
             }
-            if (step->table != NULL) {
-                value += step->table[r % step->period * n + column];
+            if (table != NULL) {
+                value += table[r % step->period * n + column];
             }
             oc_portable_store(&step->out, r * step->out.stride + column, value);
         }

@@ -23,7 +23,8 @@ static void norm_row(const oc_step_norm *step, const float *x, int64_t at) {
     double factor = 1.0 / sqrt(squares / columns + (double)step->eps);
     for (int32_t c = 0; c < columns; c++) {
         float unit = (float)(((double)x[c] - mean) * factor);
-        oc_portable_store(&step->out, at + c, unit * step->gamma[c] + step->beta[c]);
+        oc_portable_store(&step->out, at + c,
+                          unit * oc_floats(step->gamma)[c] + oc_floats(step->beta)[c]);
     }
 }
 

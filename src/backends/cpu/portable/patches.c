@@ -14,7 +14,7 @@ static void fill_byte_values(const oc_step_patches *step, byte_values *values) {
         for (int v = 0; v < 256; v++) {
             float value = (float)v;
             if (step->mean != NULL) {
-                value = (value / 255.0f - step->mean[c]) / step->std[c];
+                value = (value / 255.0f - oc_floats(step->mean)[c]) / oc_floats(step->std)[c];
             }
             values->of[c][v] = value;
         }

@@ -14,7 +14,7 @@ static void pointwise_task(const oc_cpu_job *job, int32_t index, void *local) {
     oc_cut rows = oc_cut_rows(job->rows, step->out.columns, index);
     for (int32_t r = rows.first; r < rows.end; r++) {
         const float *x = (const float *)step->x.data + r * step->x.stride;
-        const float *y = step->y.data;
+        const float *y = step->y.columns == 0 ? NULL : step->y.data;
         const float *table = oc_pointwise_table(step, r);
         for (int32_t c = 0; c < step->out.columns; c++) {
             float value = oc_portable_activate(step->act, x[c]);

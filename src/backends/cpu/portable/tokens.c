@@ -6,7 +6,7 @@
 #include "num/bf16.h"
 #include "num/f16.h"
 
-static float element(const struct oc_packed *table, int64_t at) {
+static float element(const oc_constant *table, int64_t at) {
     switch (table->dtype) {
     case OCTAVO_F16:
         return oc_f16_to_f32(((const uint16_t *)table->data)[at]);
@@ -30,7 +30,7 @@ static void tokens_task(const oc_cpu_job *job, int32_t index, void *local) {
         int64_t from = (int64_t)job->run->ids[r] * columns;
         const float *position = NULL;
         if (step->position != NULL) {
-            position = step->position + (int64_t)job->run->positions[r] * columns;
+            position = oc_floats(step->position) + (int64_t)job->run->positions[r] * columns;
         }
         for (int32_t c = 0; c < columns; c++) {
             float value = element(step->table, from + c);

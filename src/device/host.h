@@ -1,0 +1,17 @@
+/* host.h - queues whose memory is the host's: resolving a plan's steps to addresses, and copying
+ * rows.  For backends that run on the host's threads. */
+#ifndef OC_DEVICE_HOST_H
+#define OC_DEVICE_HOST_H
+
+#include "device/device.h"
+
+/* A copy of the plan's steps with the addresses of their views in `memory`; free(). */
+octavo_status oc_host_steps(const oc_plan *plan, void *memory, oc_step **out, octavo_error *error);
+
+/* oc_backend's write and read for views in `memory`. */
+void oc_host_write(void *memory, const oc_plan *plan, const oc_view *view, int32_t first,
+                   int32_t count, const void *rows);
+void oc_host_read(const void *memory, const oc_plan *plan, const oc_view *view, int32_t first,
+                  const int32_t *index, int32_t count, void *rows);
+
+#endif

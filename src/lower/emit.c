@@ -1,0 +1,77 @@
+/* emit.c - places of values and steps of a plan, as the walk makes them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "lower/lowering.h"
+
+oc_rows oc_rows_of(const oc_type *type) {
+    bool images = type->dims[0] == OC_DIM_IMAGES;
+    return type->rank == 3 ? (images ? OC_ROWS_IMAGE_TOKENS : OC_ROWS_TEXT_TOKENS)
+                           : (images ? OC_ROWS_IMAGES : OC_ROWS_TEXTS);
+}
+
+octavo_status oc_lower_place(oc_lowering *l, oc_value value, const oc_type *type, bool codes,
+                             float scale) {
+    octavo_status status = OCTAVO_OK;
+    oc_plan *plan = l->plan;
+    oc_place *place = &l->places[value];
+    oc_plan_buffer *buffer = &plan->buffers[plan->buffer_count];
+    int64_t columns = type->dims[type->rank - 1];
+    /* logits have a column a text, and there can be as many as a run takes */
+    if (columns < 0) {
+        columns = plan->limits.rows_max[OC_ROWS_TEXTS];
+    }
+    place->rows = oc_rows_of(type);
+    place->view = (oc_view){.buffer = plan->buffer_count,
+                            .columns = (int32_t)columns,
+                            .is_codes = codes,
+                            .scale = scale};
+    *buffer = (oc_plan_buffer){
+        .rows = place->rows,
+        .columns = (int32_t)columns,
+        .is_codes = codes,
+        .stride = l->device->backend->stride(l->device, (int32_t)columns, codes),
+        .first = plan->step_count,
+        .last = plan->step_count,
+    };
+    if (!oc_mul_size((size_t)buffer->stride * (codes ? 1 : sizeof(float)),
+                     (size_t)plan->limits.rows_max[place->rows], &buffer->bytes)) {
+        OC_FAIL(l->error, OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET,
+                "an activation of %lld columns and %d rows does not fit in memory",
+                (long long)columns, plan->limits.rows_max[place->rows]);
+    }
+    buffer->bytes = buffer->bytes == 0 ? 64 : buffer->bytes;
+    plan->buffer_count++;
+done:
+    return status;
+}
+
+octavo_status oc_lower_step(oc_lowering *l, const oc_step *step, const oc_lower_view *views,
+                            int32_t view_count) {
+    octavo_status status = OCTAVO_OK;
+    oc_plan *plan = l->plan;
+    if (plan->step_count == l->step_capacity) {
+        int32_t capacity = l->step_capacity == 0 ? 256 : l->step_capacity * 2;
+        oc_step *steps = realloc(plan->steps, (size_t)capacity * sizeof *steps);
+        if (steps == NULL) {
+            OC_NO_MEMORY(l->error, (size_t)capacity * sizeof *steps);
+        }
+        plan->steps = steps;
+        l->step_capacity = capacity;
+    }
+    oc_step *new_step = &plan->steps[plan->step_count];
+    *new_step = *step;
+    new_step->name = oc_arena_text(&plan->memory, step->name, strlen(step->name));
+    if (new_step->name == NULL) {
+        OC_NO_MEMORY(l->error, strlen(step->name));
+    }
+    for (int32_t i = 0; i < view_count; i++) {
+        const oc_view *view = &l->places[views[i].value].view;
+        memcpy((char *)new_step + views[i].view_offset, view, sizeof *view);
+        plan->buffers[view->buffer].last = plan->step_count;
+    }
+    plan->step_count++;
+done:
+    return status;
+}
