@@ -86,11 +86,19 @@ static inline const float *oc_floats(const oc_constant *constant) {
 }
 
 /* out[r] = act((a[r] w^T) * column_scale + bias) + residual[r] + table[r mod period]; out as codes
- * is e4m3(that / out.scale).  An `a` of codes is taken as codes: column_scale holds a.scale. */
+ * is e4m3(that / out.scale).  An `a` of codes is taken as codes: column_scale holds a.scale.
+ *
+ * Scales that are computed at run time, or one a block of k, multiply parts of the sum:
+ *   a w^T = sum over blocks b of block_k:  a_scale[r][b] * block_scale[c / block_n][b] *
+ *           sum of a[r][i] w[c][i] over i in b
+ * An a_scale of one column is the same for all blocks. */
 typedef struct oc_step_gemm {
     oc_view a;
     const oc_constant *weight;
     const oc_constant *column_scale; /* [n], or NULL: ones */
+    oc_view a_scale;                 /* floats [rows, blocks] or [rows, 1]; columns 0: ones */
+    const oc_constant *block_scale;  /* [n / block_n, k / block_k], rounded up; NULL: ones */
+    int32_t block_n, block_k;        /* block_k 0: one block */
     const oc_constant *bias;         /* [n], or NULL */
     oc_activation act;
     oc_view residual;         /* columns 0: none; may be the same buffer as out */
@@ -119,12 +127,16 @@ typedef struct oc_step_tokens {
 } oc_step_tokens;
 
 /* out[r] = (x - mean) / sqrt(variance + eps) * gamma + beta; codes: e4m3(that / out.scale).
- * gamma NULL: out[r] = x[r] (a quantizer alone). */
+ * gamma NULL: out[r] = x[r] (a quantizer alone).  Such a quantizer may be dynamic: then out_scale
+ * receives, for each row or each `block` columns of a row, their largest magnitude / 448 (1 where
+ * that is 0), and this is what they are divided by. */
 typedef struct oc_step_norm {
     oc_view x;
     const oc_constant *gamma, *beta;
     float eps;
     oc_view out;
+    oc_view out_scale; /* floats [rows, columns / block, rounded up]; columns 0: static */
+    int32_t block;     /* 0: the whole row */
 } oc_step_norm;
 
 /* A head h of `heads` owns columns h*head_dim .. of q, k, v and out.
@@ -207,7 +219,12 @@ typedef struct oc_step {
                     */
 } oc_step;
 
-/* The views of a step, the output first; returns how many there are. */
+/* Views of a step that are outputs; the others are inputs. */
+static inline int32_t oc_step_outputs(const oc_step *step) {
+    return step->kind == OC_STEP_NORM ? 2 : 1;
+}
+
+/* The views of a step, outputs first; returns how many there are. */
 enum { OC_STEP_VIEWS = 4 };
 static inline int32_t oc_step_views(oc_step *step, oc_view *views[OC_STEP_VIEWS]) {
     int32_t count = 0;
@@ -221,12 +238,14 @@ static inline int32_t oc_step_views(oc_step *step, oc_view *views[OC_STEP_VIEWS]
         break;
     case OC_STEP_NORM:
         VIEW(norm.out);
+        VIEW(norm.out_scale);
         VIEW(norm.x);
         break;
     case OC_STEP_GEMM:
         VIEW(gemm.out);
         VIEW(gemm.a);
         VIEW(gemm.residual);
+        VIEW(gemm.a_scale);
         break;
     case OC_STEP_ATTENTION:
         VIEW(attention.out);

@@ -57,6 +57,7 @@ static octavo_status carry_constants(oc_step_program *p, oc_step *step, octavo_e
         OC_TRY(carry(p, &step->u.gemm.column_scale, error));
         OC_TRY(carry(p, &step->u.gemm.bias, error));
         OC_TRY(carry(p, &step->u.gemm.table, error));
+        OC_TRY(carry(p, &step->u.gemm.block_scale, error));
         break;
     case OC_STEP_PATCHES:
         OC_TRY(carry(p, &step->u.patches.mean, error));
@@ -242,7 +243,7 @@ octavo_status oc_step_program_run(oc_step_program *p, const oc_step *step, const
         rows[own[v]->buffer] = rows_of(&host, run, v);
         bool in_place = v == 0 && step->kind == OC_STEP_GEMM && views[2]->columns != 0 &&
                         own[2]->buffer == own[0]->buffer;
-        if (v > 0 || in_place) {
+        if (v >= oc_step_outputs(&host) || in_place) {
             OC_TRY(move(p, in_place ? views[2] : views[v], own[v], rows[own[v]->buffer], false,
                         error));
         }
@@ -252,7 +253,12 @@ octavo_status oc_step_program_run(oc_step_program *p, const oc_step *step, const
     oc_view out = *own[0];
     out.columns = views[0]->columns; /* of logits: of the texts that there are */
     OC_TRY(move(p, views[0], &out, rows[out.buffer], true, error));
-    for (int32_t v = 1; memory != NULL && v < count; v++) {
+    for (int32_t v = 1; v < oc_step_outputs(&host); v++) {
+        if (views[v]->columns != 0) {
+            OC_TRY(move(p, views[v], own[v], rows[own[v]->buffer], true, error));
+        }
+    }
+    for (int32_t v = oc_step_outputs(&host); memory != NULL && v < count; v++) {
         if (views[v]->columns != 0 && own[v]->buffer != own[0]->buffer &&
             !is_equal(p, memory, own[v], views[v], rows[own[v]->buffer])) {
             OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET, "an input is overwritten");

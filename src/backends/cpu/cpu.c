@@ -164,6 +164,12 @@ static octavo_status check_gemm(const oc_step *step, octavo_error *error) {
                 "step %s multiplies %d columns into %d, its weight is [%d,%d]", step->name,
                 gemm->a.columns, gemm->out.columns, weight->n, weight->k);
     }
+    if (!oc_gemm_blocks_fit(gemm)) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "step %s has scales for blocks of %d of k; the CPU takes divisors of %d that are "
+                "multiples of %d, and multiples of %d",
+                step->name, gemm->block_k, OC_K_BLOCK, OC_K_ROUND, OC_K_BLOCK);
+    }
     if (!weight->gemm->takes(weight->head.dtype, gemm->a.is_codes)) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
                 "step %s has float activations, its weight was packed for codes", step->name);
@@ -180,10 +186,13 @@ static bool operands_fit(const oc_step *step) {
         return !step->u.patches.out.is_codes;
     case OC_STEP_TOKENS:
         return true;
-    case OC_STEP_NORM:
-        return !step->u.norm.x.is_codes;
+    case OC_STEP_NORM: /* a dynamic quantizer is one alone, of codes */
+        return !step->u.norm.x.is_codes &&
+               (step->u.norm.out_scale.columns == 0 ||
+                (step->u.norm.gamma == NULL && step->u.norm.out.is_codes &&
+                 !step->u.norm.out_scale.is_codes));
     case OC_STEP_GEMM:
-        return !step->u.gemm.residual.is_codes;
+        return !step->u.gemm.residual.is_codes && !step->u.gemm.a_scale.is_codes;
     case OC_STEP_ATTENTION:
         return !step->u.attention.q.is_codes && !step->u.attention.k.is_codes &&
                !step->u.attention.v.is_codes;

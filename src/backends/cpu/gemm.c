@@ -1,6 +1,8 @@
 /* gemm.c - the driver of GEMM: cuts rows and panels into tasks and walks k. */
 #include "backends/cpu/gemm.h"
 
+#include <string.h>
+
 #include "backends/cpu/pack.h"
 #include "base/size.h"
 
@@ -57,11 +59,23 @@ size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_
            (size_t)blocks_of(weight->k) * (size_t)rows_max * sizeof(float);
 }
 
+static bool is_block_scaled(const oc_step_gemm *step) {
+    return step->a_scale.columns != 0 || step->block_scale != NULL;
+}
+
+/* Decoded B, sums of a group's panels, and of block scaled steps the sums of one block. */
 size_t oc_gemm_local_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)keys_max;
     int32_t block = row_block_max(oc_cpu_matrix_of(step->u.gemm.weight)->gemm);
-    int32_t rows = rows_max < block ? rows_max : block;
-    return OC_B_SCRATCH + GROUP_MAX * (size_t)rows * OC_PANEL * sizeof(float);
+    size_t rows = (size_t)(rows_max < block ? rows_max : block);
+    size_t panels = GROUP_MAX + (is_block_scaled(&step->u.gemm) ? 1 : 0);
+    return OC_B_SCRATCH + panels * rows * OC_PANEL * sizeof(float);
+}
+
+bool oc_gemm_blocks_fit(const oc_step_gemm *step) {
+    int32_t k = step->block_k;
+    return k >= 0 &&
+           (k == 0 || k % OC_K_BLOCK == 0 || (OC_K_BLOCK % k == 0 && k % OC_K_ROUND == 0));
 }
 
 int32_t oc_gemm_prepare_tasks(const oc_cpu_job *job) {
@@ -107,6 +121,56 @@ static oc_gemm_rows rows_of(const oc_cpu_job *job, int32_t row, int32_t rows, in
     return part;
 }
 
+/* sums [rows,16] += part * the scales of block `block` of k, for columns 16 * panel on. */
+static void add_scaled(const oc_step_gemm *step, int32_t n, int32_t row, int32_t rows,
+                       int32_t panel, int32_t block, const float *part, float *sums) {
+    int32_t k = step->a.columns;
+    int32_t blocks = step->block_k == 0 ? 1 : (k + step->block_k - 1) / step->block_k;
+    float factor[OC_PANEL];
+    for (int32_t j = 0; j < OC_PANEL; j++) {
+        int32_t column = panel * OC_PANEL + j < n ? panel * OC_PANEL + j : n - 1;
+        factor[j] = step->block_scale == NULL
+                        ? 1.0f
+                        : oc_floats(step->block_scale)[column / step->block_n * blocks + block];
+    }
+    for (int32_t i = 0; i < rows; i++) {
+        const float *scales = (const float *)step->a_scale.data + (row + i) * step->a_scale.stride;
+        float scale = step->a_scale.columns == 0   ? 1.0f
+                      : step->a_scale.columns == 1 ? scales[0]
+                                                   : scales[block];
+        for (int32_t j = 0; j < OC_PANEL; j++) {
+            sums[OC_PANEL * i + j] += part[OC_PANEL * i + j] * (scale * factor[j]);
+        }
+    }
+}
+
+/* One panel of a block scaled step over one k block: each part of it that has scales of its own is
+ * multiplied alone and added with these. */
+static void multiply_scaled(const oc_cpu_job *job, const oc_gemm_rows *a, int32_t row,
+                            int32_t panel, int32_t k_block, const uint8_t *from, void *b_scratch,
+                            float *part, float *sums) {
+    const oc_step_gemm *step = &job->step->u.gemm;
+    const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
+    const oc_cpu_gemm *gemm = weight->gemm;
+    int32_t unit = step->block_k == 0 || step->block_k > OC_K_BLOCK ? OC_K_BLOCK : step->block_k;
+    size_t b_bytes = OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
+    size_t a_bytes = step->a.is_codes ? (size_t)gemm->a_bytes : sizeof(float);
+    if (k_block == 0) {
+        memset(sums, 0, (size_t)a->rows * OC_PANEL * sizeof *sums);
+    }
+    for (int32_t at = 0; at < a->k; at += unit) {
+        oc_gemm_rows some = *a;
+        some.k = a->k - at < unit ? a->k - at : unit;
+        some.a = (const uint8_t *)a->a + (size_t)at * a_bytes;
+        const void *b =
+            gemm->decode(weight->head.dtype, from + (size_t)at * b_bytes, some.k, b_scratch);
+        int32_t first = k_block * OC_K_BLOCK + at;
+        gemm->multiply(&some, b, part, true);
+        add_scaled(step, weight->n, row, a->rows, panel,
+                   step->block_k == 0 ? 0 : first / step->block_k, part, sums);
+    }
+}
+
 static void prefetch(const uint8_t *from, size_t bytes) {
     for (size_t i = 0; i < bytes && i < PREFETCH_MAX; i += LINE) {
         __builtin_prefetch(from + i, 0, 2);
@@ -135,6 +199,7 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
     size_t block_bytes = OC_K_BLOCK * OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
     float *sums = (float *)((uint8_t *)local + OC_B_SCRATCH);
     size_t sum_count = (size_t)rows * OC_PANEL;
+    bool scaled = is_block_scaled(step);
 
     const uint8_t *base = oc_cpu_bytes(weight) + (size_t)panel * weight->panel_bytes;
     for (int32_t block = 0; block < blocks; block++) {
@@ -142,6 +207,11 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
         for (int32_t i = 0; i < panels; i++) {
             const uint8_t *from =
                 base + (size_t)i * weight->panel_bytes + (size_t)block * block_bytes;
+            if (scaled) {
+                multiply_scaled(job, &a, row, panel + i, block, from, local,
+                                sums + GROUP_MAX * sum_count, sums + (size_t)i * sum_count);
+                continue;
+            }
             const void *b = gemm->decode(weight->head.dtype, from, a.k, local);
             /* While this part is multiplied the next one comes: the last part's next is that of
              * the group behind, most likely this thread's next task. */

@@ -77,6 +77,10 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local);
 size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max);
 size_t oc_gemm_local_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max);
 
+/* Whether k can be walked in the step's scale blocks: multiples of 256, or parts of 256 that are
+ * multiples of OC_K_ROUND. */
+bool oc_gemm_blocks_fit(const oc_step_gemm *step);
+
 #define OC_GEMM_KERNEL(text)                                                                       \
     {                                                                                              \
         .name = (text),                                                                            \

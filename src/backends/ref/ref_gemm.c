@@ -41,11 +41,12 @@ static void widen_group(void *context, int32_t group, int32_t thread) {
     }
 }
 
-/* sums[j] of SIDE rows of `a` against weight row j */
-static void multiply(const lanes *wide, const double *weights, int32_t k, lanes sums[SIDE]) {
+/* sums[j] of SIDE rows of `a` against weight row j, over i = first .. end - 1 */
+static void multiply(const lanes *wide, const double *weights, int32_t k, int32_t first,
+                     int32_t end, lanes sums[SIDE]) {
     const double *w0 = weights, *w1 = w0 + k, *w2 = w1 + k, *w3 = w2 + k;
     lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    for (int32_t i = 0; i < k; i++) {
+    for (int32_t i = first; i < end; i++) {
         s0 += wide[i] * w0[i];
         s1 += wide[i] * w1[i];
         s2 += wide[i] * w2[i];
@@ -55,6 +56,19 @@ static void multiply(const lanes *wide, const double *weights, int32_t k, lanes 
     sums[1] = s1;
     sums[2] = s2;
     sums[3] = s3;
+}
+
+/* What the sum of block `block` of k at [row, column] is multiplied by. */
+static double block_scale(const oc_step_gemm *gemm, int32_t blocks, int32_t row, int32_t column,
+                          int32_t block) {
+    double scale = 1;
+    if (gemm->a_scale.columns != 0) {
+        scale *= oc_ref_get(&gemm->a_scale, row, gemm->a_scale.columns == 1 ? 0 : block);
+    }
+    if (gemm->block_scale != NULL) {
+        scale *= oc_floats(gemm->block_scale)[column / gemm->block_n * blocks + block];
+    }
+    return scale;
 }
 
 static void finish(const oc_ref_job *job, int32_t row, int32_t column, double sum) {
@@ -81,7 +95,8 @@ static void finish(const oc_ref_job *job, int32_t row, int32_t column, double su
 static void columns_task(void *context, int32_t index, int32_t thread) {
     const gemm_chunk *chunk = context;
     const oc_ref_job *job = chunk->job;
-    const oc_ref_matrix *weight = oc_ref_matrix_of(job->step->u.gemm.weight);
+    const oc_step_gemm *step = &job->step->u.gemm;
+    const oc_ref_matrix *weight = oc_ref_matrix_of(step->weight);
     size_t k = (size_t)weight->k;
     int32_t column = index * SIDE;
     int32_t columns = weight->n - column < SIDE ? weight->n - column : SIDE;
@@ -90,9 +105,23 @@ static void columns_task(void *context, int32_t index, int32_t thread) {
         int32_t row = j < columns ? column + j : weight->n - 1;
         oc_ref_decode_row(job->device, weight, row, rows + (size_t)j * k);
     }
+    int32_t block_k = step->block_k == 0 ? weight->k : step->block_k;
+    int32_t blocks = (weight->k + block_k - 1) / block_k;
     for (int32_t row = 0; row < chunk->rows; row += SIDE) {
-        lanes sums[SIDE];
-        multiply(chunk->wide + (size_t)(row / SIDE) * k, rows, weight->k, sums);
+        double sums[SIDE][SIDE] = {{0}}; /* [column][row] */
+        for (int32_t block = 0; block < blocks; block++) {
+            int32_t first = block * block_k;
+            int32_t end = weight->k - first < block_k ? weight->k : first + block_k;
+            lanes part[SIDE];
+            multiply(chunk->wide + (size_t)(row / SIDE) * k, rows, weight->k, first, end, part);
+            for (int32_t lane = 0; lane < SIDE && row + lane < chunk->rows; lane++) {
+                for (int32_t j = 0; j < columns; j++) {
+                    sums[j][lane] +=
+                        part[j][lane] *
+                        block_scale(step, blocks, chunk->first + row + lane, column + j, block);
+                }
+            }
+        }
         for (int32_t lane = 0; lane < SIDE && row + lane < chunk->rows; lane++) {
             for (int32_t j = 0; j < columns; j++) {
                 finish(job, chunk->first + row + lane, column + j, sums[j][lane]);

@@ -4,6 +4,25 @@
 
 #include "backends/ref/ref_kernels.h"
 
+/* A row of a dynamic quantizer: each block by its own largest magnitude. */
+static void quantize_row(const oc_step_norm *step, int32_t row) {
+    int32_t columns = step->x.columns, width = step->block == 0 ? columns : step->block;
+    for (int32_t first = 0; first < columns; first += width) {
+        int32_t end = columns - first < width ? columns : first + width;
+        double most = 0;
+        oc_view out = step->out;
+        for (int32_t c = first; c < end; c++) {
+            double size = fabs(oc_ref_get(&step->x, row, c));
+            most = size > most || isnan(size) ? size : most;
+        }
+        out.scale = most == 0 ? 1.0f : (float)(most / 448);
+        oc_ref_put(&step->out_scale, row, first / width, out.scale, OCTAVO_F32);
+        for (int32_t c = first; c < end; c++) {
+            oc_ref_put(&out, row, c, oc_ref_get(&step->x, row, c), OCTAVO_F32);
+        }
+    }
+}
+
 static void norm_row(void *context, int32_t row, int32_t thread) {
     const oc_ref_job *job = context;
     const oc_step_norm *step = &job->step->u.norm;
@@ -11,6 +30,10 @@ static void norm_row(void *context, int32_t row, int32_t thread) {
     octavo_dtype storage = job->device->storage;
     double mean = 0, variance = 0;
     (void)thread;
+    if (step->out_scale.columns != 0) {
+        quantize_row(step, row);
+        return;
+    }
     if (step->gamma == NULL) {
         for (int32_t c = 0; c < columns; c++) {
             oc_ref_put(&step->out, row, c, oc_ref_get(&step->x, row, c), storage);

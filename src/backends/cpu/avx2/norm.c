@@ -67,6 +67,29 @@ static int32_t norm_tasks(const oc_cpu_job *job) {
     return oc_cut_count(job->rows, job->step->u.norm.out.columns);
 }
 
+/* A row of a dynamic quantizer: each block by its own largest magnitude; NaN in it makes it NaN. */
+OC_AVX2 static void quantize_row(const oc_step_norm *step, int32_t r, const float *x) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    int32_t columns = step->out.columns, width = step->block == 0 ? columns : step->block;
+    float *scales = (float *)step->out_scale.data + r * step->out_scale.stride;
+    for (int32_t first = 0; first < columns; first += width) {
+        int32_t end = columns - first < width ? columns : first + width;
+        __m256 most = _mm256_setzero_ps(), nan = _mm256_setzero_ps();
+        for (int32_t c = first; c < end; c += LANES) {
+            __m256 value = oc_avx2_load(x + c, end - c);
+            nan = _mm256_or_ps(nan, _mm256_cmp_ps(value, value, _CMP_UNORD_Q));
+            most = _mm256_max_ps(most, _mm256_andnot_ps(sign, value));
+        }
+        float high = oc_avx2_highest(most);
+        oc_view out = step->out;
+        out.scale = _mm256_movemask_ps(nan) != 0 ? NAN : high == 0.0f ? 1.0f : high / 448.0f;
+        scales[first / width] = out.scale;
+        for (int32_t c = first; c < end; c += LANES) {
+            oc_avx2_store(&out, r * out.stride + c, oc_avx2_load(x + c, end - c), end - c);
+        }
+    }
+}
+
 OC_AVX2 static void norm_task(const oc_cpu_job *job, int32_t index, void *local) {
     (void)local;
     const oc_step_norm *step = &job->step->u.norm;
@@ -75,6 +98,10 @@ OC_AVX2 static void norm_task(const oc_cpu_job *job, int32_t index, void *local)
     for (int32_t r = rows.first; r < rows.end; r++) {
         const float *x = (const float *)step->x.data + r * step->x.stride;
         int64_t at = r * step->out.stride;
+        if (step->out_scale.columns != 0) {
+            quantize_row(step, r, x);
+            continue;
+        }
         if (step->gamma == NULL) {
             for (int32_t c = 0; c < columns; c += LANES) {
                 oc_avx2_store(&step->out, at + c, oc_avx2_load(x + c, columns - c), columns - c);

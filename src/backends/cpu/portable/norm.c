@@ -28,6 +28,25 @@ static void norm_row(const oc_step_norm *step, const float *x, int64_t at) {
     }
 }
 
+/* A row of a dynamic quantizer: each block by its own largest magnitude. */
+static void quantize_row(const oc_step_norm *step, int32_t r, const float *x) {
+    int32_t columns = step->out.columns, width = step->block == 0 ? columns : step->block;
+    float *scales = (float *)step->out_scale.data + r * step->out_scale.stride;
+    for (int32_t first = 0; first < columns; first += width) {
+        int32_t end = columns - first < width ? columns : first + width;
+        float most = 0;
+        for (int32_t c = first; c < end; c++) {
+            most = fabsf(x[c]) > most || isnan(x[c]) ? fabsf(x[c]) : most;
+        }
+        oc_view out = step->out;
+        out.scale = most == 0.0f ? 1.0f : most / 448.0f;
+        scales[first / width] = out.scale;
+        for (int32_t c = first; c < end; c++) {
+            oc_portable_store(&out, r * out.stride + c, x[c]);
+        }
+    }
+}
+
 static void norm_task(const oc_cpu_job *job, int32_t index, void *local) {
     (void)local;
     const oc_step_norm *step = &job->step->u.norm;
@@ -37,6 +56,10 @@ static void norm_task(const oc_cpu_job *job, int32_t index, void *local) {
         int64_t at = r * step->out.stride;
         if (step->gamma != NULL) {
             norm_row(step, x, at);
+            continue;
+        }
+        if (step->out_scale.columns != 0) {
+            quantize_row(step, r, x);
             continue;
         }
         for (int32_t c = 0; c < step->out.columns; c++) {
