@@ -145,7 +145,8 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     double best = INFINITY;
     for (int32_t round = 0; round < ROUNDS; round++) {
         double start = seconds_now();
-        if (backend->submit(queue, programs[round % 2], &run, NULL, &ticket, &error) != OCTAVO_OK ||
+        if (backend->submit(queue, programs[round % 2], &run, 0, NULL, &ticket, &error) !=
+                OCTAVO_OK ||
             backend->wait(queue, ticket, 0, &error) != OCTAVO_OK) {
             die(&error);
         }

@@ -28,11 +28,13 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  *  "savings":[{"name","on":true,"text"}...],
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
  *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
- * f32","why","seconds"}...]}...]} */
+ * f32","why","seconds","codes":{"saturated","zero","largest"}}...]}...]}
+ * seconds and codes are there when profiling; codes of steps whose results are FP8: the shares of
+ * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
 
-/* Step times are summed from now on (1) or no more (0). */
+/* Step times are summed, and codes counted, from now on (1) or no more (0). */
 OCTAVO_CHECK octavo_status octavo_tool_profile(octavo_session *session, int32_t on,
                                                octavo_error *error);
 

@@ -59,6 +59,18 @@ typedef struct oc_matrix {
     void *source;
 } oc_matrix;
 
+/* What a run may tell of each step. */
+enum { OC_REPORT_TIME = 1, OC_REPORT_CODES = 2 };
+
+typedef struct oc_step_report {
+    double seconds;
+    /* Of a result that is codes: how many there are, of these at the limit of +-448 (a value within
+     * 4 % of it rounds to it, larger ones are cut to it), and zeros; and the largest code without
+     * its sign, 0x7f for a NaN. */
+    uint64_t codes, saturated, zeros;
+    int32_t largest;
+} oc_step_report;
+
 /* Work handed to a queue; counts up from 1. */
 typedef uint64_t oc_ticket;
 
@@ -100,11 +112,13 @@ typedef struct oc_backend {
     void (*program_free)(oc_program *program); /* NULL is accepted */
 
     /* Starts the steps; *ticket is what to wait for.  Allocates nothing.  The run's arrays are
-     * borrowed until the wait is over.  seconds, unless NULL, receives the time of each step.  A
-     * device whose threads are the host's has done its work when this returns.
+     * borrowed until the wait is over.  reports [steps] receives what `report` (OC_REPORT_...)
+     * asks for; 0: reports may be NULL.  A device whose threads are the host's has done its work
+     * when this returns.
      *   DEADLINE_EXCEEDED  the run's time was over before all steps had begun */
     octavo_status (*submit)(oc_queue *queue, oc_program *program, const oc_run *run,
-                            double *seconds, oc_ticket *ticket, octavo_error *error);
+                            uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                            octavo_error *error);
     /* Returns when that work is done, at the latest at deadline_ns (0: none).
      *   DEADLINE_EXCEEDED  it is not; it goes on, and may be waited for again */
     octavo_status (*wait)(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,

@@ -52,3 +52,59 @@ void oc_host_read(const void *memory, const oc_plan *plan, const oc_view *view, 
         memcpy((char *)rows + (size_t)i * bytes, from + row * stride, bytes);
     }
 }
+
+/* -- codes -------------------------------------------------------------------------------- */
+
+enum { LANES = 32, FLUSH = 255 }; /* a lane counts to 255 */
+
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
+
+static void add_counts(lanes saturated, lanes zeros, oc_step_report *out) {
+    for (int i = 0; i < LANES; i++) {
+        out->saturated += saturated[i];
+        out->zeros += zeros[i];
+    }
+}
+
+static void count_row(const uint8_t *codes, int32_t columns, oc_step_report *out) {
+    const lanes magnitude = (lanes){0} + 0x7f, limit = (lanes){0} + 0x7e;
+    lanes most = {0}, zero = {0};
+    int32_t at = 0;
+    while (at + LANES <= columns) {
+        lanes saturated = {0}, zeros = {0};
+        for (int n = 0; n < FLUSH && at + LANES <= columns; n++, at += LANES) {
+            lanes code;
+            memcpy(&code, codes + at, LANES);
+            code &= magnitude;
+            saturated -= (lanes)(code == limit); /* true is 0xff, one less than zero */
+            zeros -= (lanes)(code == zero);
+            lanes larger = (lanes)(code > most);
+            most = (code & larger) | (most & ~larger);
+        }
+        add_counts(saturated, zeros, out);
+    }
+    int32_t largest = 0;
+    for (int i = 0; i < LANES; i++) {
+        largest = most[i] > largest ? most[i] : largest;
+    }
+    for (; at < columns; at++) {
+        int32_t code = codes[at] & 0x7f;
+        out->saturated += code == 0x7e;
+        out->zeros += code == 0;
+        largest = code > largest ? code : largest;
+    }
+    out->largest = largest > out->largest ? largest : out->largest;
+}
+
+void oc_host_count_codes(const oc_step *step, const oc_run *run, oc_step_report *out) {
+    oc_step copy = *step;
+    oc_view *views[OC_STEP_VIEWS] = {&copy.u.pick.out};
+    oc_step_views(&copy, views);
+    const oc_view *result = views[0];
+    out->codes = out->saturated = out->zeros = 0;
+    out->largest = 0;
+    for (int32_t r = 0; result->is_codes && r < run->rows[step->rows]; r++) {
+        count_row((const uint8_t *)result->data + r * result->stride, result->columns, out);
+        out->codes += (uint64_t)result->columns;
+    }
+}

@@ -14,4 +14,7 @@ void oc_host_write(void *memory, const oc_plan *plan, const oc_view *view, int32
 void oc_host_read(const void *memory, const oc_plan *plan, const oc_view *view, int32_t first,
                   const int32_t *index, int32_t count, void *rows);
 
+/* Counts the codes of a step's result in host memory. */
+void oc_host_count_codes(const oc_step *step, const oc_run *run, oc_step_report *out);
+
 #endif

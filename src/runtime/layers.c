@@ -75,7 +75,7 @@ octavo_status oc_layer_run(const oc_graph *graph, oc_weights *weights, int32_t t
         run.starts[set] = starts;
     }
     OC_TRY(backend->write(queue, &plan, &plan.inputs[0].view, 0, rows, given, error));
-    OC_TRY(backend->submit(queue, program, &run, NULL, &ticket, error));
+    OC_TRY(backend->submit(queue, program, &run, 0, NULL, &ticket, error));
     OC_TRY(backend->wait(queue, ticket, 0, error));
     OC_TRY(backend->read(queue, &plan, &plan.outputs[0].view, 0, NULL, row >= 0 ? 1 : rows, out,
                          error));

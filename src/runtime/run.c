@@ -10,12 +10,18 @@ static octavo_status run_program(oc_session *session, oc_program_kind kind, cons
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
     const oc_plan *plan = &session->plans[kind];
-    double *seconds = session->seconds[kind] == NULL ? NULL : session->step_seconds;
+    oc_step_report *sums = session->reports[kind], *reports = session->step_reports;
     oc_ticket ticket;
-    OC_TRY(backend->submit(session->queue, session->programs[kind], run, seconds, &ticket, error));
+    OC_TRY(backend->submit(session->queue, session->programs[kind], run, session->report, reports,
+                           &ticket, error));
     OC_TRY(backend->wait(session->queue, ticket, run->deadline_ns, error));
-    for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
-        session->seconds[kind][i] += seconds[i];
+    for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
+        sums[i].seconds += reports[i].seconds;
+        sums[i].codes += reports[i].codes;
+        sums[i].saturated += reports[i].saturated;
+        sums[i].zeros += reports[i].zeros;
+        sums[i].largest =
+            reports[i].largest > sums[i].largest ? reports[i].largest : sums[i].largest;
     }
     for (int32_t i = 0; session->observe != NULL && i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];

@@ -207,10 +207,10 @@ void oc_session_free(oc_session *session) {
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         session->model->device->backend->program_free(session->programs[kind]);
         oc_plan_free(&session->plans[kind]);
-        free(session->seconds[kind]);
+        free(session->reports[kind]);
     }
     session->model->device->backend->queue_free(session->queue);
-    free(session->step_seconds);
+    free(session->step_reports);
     oc_texts_free(&session->texts);
     free(session->embeds[0]);
     free(session->embeds[1]);
@@ -233,29 +233,32 @@ const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind) 
     return session->has[kind] ? &session->plans[kind] : NULL;
 }
 
-octavo_status oc_session_profile(oc_session *session, bool on, octavo_error *error) {
+octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t most = 1;
+    session->report = 0;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         int32_t count = session->plans[kind].step_count;
-        free(session->seconds[kind]);
-        session->seconds[kind] = on ? calloc((size_t)count + 1, sizeof(double)) : NULL;
+        free(session->reports[kind]);
+        session->reports[kind] =
+            report != 0 ? calloc((size_t)count + 1, sizeof(oc_step_report)) : NULL;
         most = count > most ? count : most;
-        if (on && session->seconds[kind] == NULL) {
-            OC_NO_MEMORY(error, (size_t)count * sizeof(double));
+        if (report != 0 && session->reports[kind] == NULL) {
+            OC_NO_MEMORY(error, (size_t)count * sizeof(oc_step_report));
         }
     }
-    free(session->step_seconds);
-    session->step_seconds = on ? calloc((size_t)most, sizeof(double)) : NULL;
-    if (on && session->step_seconds == NULL) {
-        OC_NO_MEMORY(error, (size_t)most * sizeof(double));
+    free(session->step_reports);
+    session->step_reports = report != 0 ? calloc((size_t)most, sizeof(oc_step_report)) : NULL;
+    if (report != 0 && session->step_reports == NULL) {
+        OC_NO_MEMORY(error, (size_t)most * sizeof(oc_step_report));
     }
+    session->report = report;
 done:
     return status;
 }
 
-const double *oc_session_seconds(const oc_session *session, oc_program_kind kind) {
-    return session->seconds[kind];
+const oc_step_report *oc_session_reports(const oc_session *session, oc_program_kind kind) {
+    return session->reports[kind];
 }
 
 size_t oc_session_bytes(const oc_session *session) {

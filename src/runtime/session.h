@@ -39,10 +39,10 @@ octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
 /* The plan of a program, or NULL if this session does not have it. */
 const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind);
 
-/* Wall seconds of each step of `kind` in the last run, summed since profiling was switched on;
- * NULL while it is off. */
-octavo_status oc_session_profile(oc_session *session, bool on, octavo_error *error);
-const double *oc_session_seconds(const oc_session *session, oc_program_kind kind);
+/* What every run from now on tells of each step (OC_REPORT_..., 0: nothing), and the sums since
+ * then; NULL while nothing is asked for. */
+octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error);
+const oc_step_report *oc_session_reports(const oc_session *session, oc_program_kind kind);
 
 /* Bytes held: activations and scratch. */
 size_t oc_session_bytes(const oc_session *session);

@@ -17,11 +17,12 @@ struct oc_session {
     bool has[OC_PROGRAM_COUNT];
     oc_plan plans[OC_PROGRAM_COUNT];
     oc_program *programs[OC_PROGRAM_COUNT];
-    double *seconds[OC_PROGRAM_COUNT]; /* summed; NULL: not profiling */
-    double *step_seconds;              /* of one run */
-    size_t memory_bytes;               /* of the queue: one block, shared by all programs */
-    int32_t *image_starts;             /* [batch_max + 1] */
-    float *embeds[2];                  /* [batch_max, embed_dims]: what logits are made from */
+    uint32_t report;                           /* OC_REPORT_...; 0: nothing is asked for */
+    oc_step_report *reports[OC_PROGRAM_COUNT]; /* summed; NULL while nothing is asked for */
+    oc_step_report *step_reports;              /* of one run */
+    size_t memory_bytes;                       /* of the queue: one block, shared by all programs */
+    int32_t *image_starts;                     /* [batch_max + 1] */
+    float *embeds[2]; /* [batch_max, embed_dims]: what logits are made from */
     oc_texts texts;
     void (*observe)(void *user, const char *name, const float *values, int32_t rows,
                     int32_t columns);

@@ -156,13 +156,13 @@ static result run_slice(oc_suite *suite, prepared *ready, const oc_case *c, int3
         }
         step.u.gemm.residual.data = r.view.data;
     }
-    double seconds = -1;
+    oc_step_report report = {.seconds = -1};
     int64_t allocations = oc_allocations();
-    octavo_status status = oc_step_program_run(&ready->program, &step, &run, &seconds, &error);
+    octavo_status status = oc_step_program_run(&ready->program, &step, &run, &report, &error);
     allocations = oc_allocations() - allocations;
     if (status != OCTAVO_OK) {
         oc_suite_fail(suite, c, "run fails: %s", error.message);
-    } else if (!(seconds >= 0)) {
+    } else if (!(report.seconds >= 0)) {
         oc_suite_fail(suite, c, "run gives no time for the step");
     }
     if (allocations != 0) {

@@ -224,7 +224,7 @@ static bool is_equal(const oc_step_program *p, const uint8_t *memory, const oc_v
 }
 
 octavo_status oc_step_program_run(oc_step_program *p, const oc_step *step, const oc_run *run,
-                                  double *seconds, octavo_error *error) {
+                                  oc_step_report *report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = p->device->backend;
     oc_step host = *step;
@@ -248,7 +248,9 @@ octavo_status oc_step_program_run(oc_step_program *p, const oc_step *step, const
                         error));
         }
     }
-    OC_TRY(backend->submit(p->queue, p->program, run, seconds, &ticket, error));
+    OC_TRY(backend->submit(p->queue, p->program, run,
+                           report == NULL ? 0 : OC_REPORT_TIME | OC_REPORT_CODES, report, &ticket,
+                           error));
     OC_TRY(backend->wait(p->queue, ticket, 0, error));
     oc_view out = *own[0];
     out.columns = views[0]->columns; /* of logits: of the texts that there are */

@@ -34,9 +34,10 @@ octavo_status oc_step_program_create(oc_device *device, int32_t threads, const o
                                      const oc_run *run, oc_step_program *out, octavo_error *error);
 void oc_step_program_free(oc_step_program *program);
 
-/* `step` says where inputs and output lie this time.
+/* `step` says where inputs and output lie this time; report, unless NULL, receives all that a run
+ * can tell.
  *   INTERNAL  bytes that are none of the output's changed */
 octavo_status oc_step_program_run(oc_step_program *program, const oc_step *step, const oc_run *run,
-                                  double *seconds, octavo_error *error);
+                                  oc_step_report *report, octavo_error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu.h"
 #include "base/json/json_write.h"
 #include "lower/describe.h"
+#include "num/e4m3.h"
 #include "passes/pipeline.h"
 
 static const char *const step_kinds[] = {
@@ -21,7 +22,8 @@ static void text_member(oc_json_writer *json, const char *key, const char *value
     oc_json_write_text(json, value);
 }
 
-static void write_step(oc_json_writer *json, const oc_step *step, const double *seconds) {
+/* report: NULL where nothing was measured. */
+static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_report *report) {
     char what[160];
     oc_step_describe(step, what, sizeof what);
     oc_json_write_object(json);
@@ -30,9 +32,20 @@ static void write_step(oc_json_writer *json, const oc_step *step, const double *
     text_member(json, "kernel", step->kernel);
     text_member(json, "what", what);
     text_member(json, "why", step->why);
-    if (seconds != NULL) {
+    if (report != NULL) {
         oc_json_write_key(json, "seconds");
-        oc_json_write_double(json, *seconds);
+        oc_json_write_double(json, report->seconds);
+    }
+    if (report != NULL && report->codes != 0) {
+        oc_json_write_key(json, "codes");
+        oc_json_write_object(json);
+        oc_json_write_key(json, "saturated");
+        oc_json_write_double(json, (double)report->saturated / (double)report->codes);
+        oc_json_write_key(json, "zero");
+        oc_json_write_double(json, (double)report->zeros / (double)report->codes);
+        oc_json_write_key(json, "largest");
+        oc_json_write_double(json, (double)oc_e4m3_to_f32((uint8_t)report->largest));
+        oc_json_write_end(json);
     }
     oc_json_write_end(json);
 }
@@ -42,7 +55,7 @@ static void write_programs(oc_json_writer *json, const oc_session *session, int3
     oc_json_write_array(json);
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         const oc_plan *plan = oc_session_plan(session, (oc_program_kind)kind);
-        const double *seconds = oc_session_seconds(session, (oc_program_kind)kind);
+        const oc_step_report *reports = oc_session_reports(session, (oc_program_kind)kind);
         double sum = 0;
         if (plan == NULL) {
             continue;
@@ -54,17 +67,17 @@ static void write_programs(oc_json_writer *json, const oc_session *session, int3
         oc_json_write_key(json, "scratch_bytes");
         oc_json_write_int(json,
                           (int64_t)(plan->scratch.shared + plan->scratch.local * (size_t)threads));
-        for (int32_t i = 0; seconds != NULL && i < plan->step_count; i++) {
-            sum += seconds[i];
+        for (int32_t i = 0; reports != NULL && i < plan->step_count; i++) {
+            sum += reports[i].seconds;
         }
-        if (seconds != NULL) {
+        if (reports != NULL) {
             oc_json_write_key(json, "seconds");
             oc_json_write_double(json, sum);
         }
         oc_json_write_key(json, "steps");
         oc_json_write_array(json);
         for (int32_t i = 0; i < plan->step_count; i++) {
-            write_step(json, &plan->steps[i], seconds == NULL ? NULL : &seconds[i]);
+            write_step(json, &plan->steps[i], reports == NULL ? NULL : &reports[i]);
         }
         oc_json_write_end(json);
         oc_json_write_end(json);
@@ -121,7 +134,8 @@ octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_er
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);
     OC_REQUIRE(error, session);
-    OC_TRY(oc_session_profile(session->session, on != 0, error));
+    OC_TRY(oc_session_profile(session->session, on != 0 ? OC_REPORT_TIME | OC_REPORT_CODES : 0,
+                              error));
 done:
     return status;
 }

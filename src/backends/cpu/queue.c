@@ -116,15 +116,15 @@ static void run_task(void *context, int32_t index, int32_t thread) {
     phase->task(phase->job, index, program->local + (size_t)thread * program->local_bytes);
 }
 
-octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *run, double *seconds,
-                            oc_ticket *ticket, octavo_error *error) {
+octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *run, uint32_t report,
+                            oc_step_report *reports, oc_ticket *ticket, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     cpu_queue *queue = (cpu_queue *)base;
     *ticket = ++queue->submitted;
     for (int32_t i = 0; i < program->count; i++) {
         const oc_step *step = &program->steps[i];
         const oc_cpu_kernel *kernel = program->kernels[i];
-        uint64_t start = seconds == NULL ? 0 : oc_clock_ns();
+        uint64_t start = (report & OC_REPORT_TIME) == 0 ? 0 : oc_clock_ns();
         oc_cpu_job job = {
             .step = step,
             .run = run,
@@ -141,8 +141,11 @@ octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *r
                 oc_pool_run(queue->pool, tasks, run_task, &phase);
             }
         }
-        if (seconds != NULL) {
-            seconds[i] = (double)(oc_clock_ns() - start) * 1e-9;
+        if ((report & OC_REPORT_TIME) != 0) {
+            reports[i].seconds = (double)(oc_clock_ns() - start) * 1e-9;
+        }
+        if ((report & OC_REPORT_CODES) != 0) {
+            oc_host_count_codes(step, run, &reports[i]);
         }
     }
 done:

@@ -16,7 +16,8 @@ octavo_status oc_cpu_compile(oc_queue *queue, const oc_plan *plan, oc_program **
                              octavo_error *error);
 void oc_cpu_program_free(oc_program *program);
 octavo_status oc_cpu_submit(oc_queue *queue, oc_program *program, const oc_run *run,
-                            double *seconds, oc_ticket *ticket, octavo_error *error);
+                            uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                            octavo_error *error);
 octavo_status oc_cpu_wait(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                           octavo_error *error);
 octavo_status oc_cpu_write(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,

@@ -256,7 +256,8 @@ done:
 }
 
 static octavo_status ref_submit(oc_queue *base, oc_program *program, const oc_run *run,
-                                double *seconds, oc_ticket *ticket, octavo_error *error) {
+                                uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     ref_queue *queue = (ref_queue *)base;
     *ticket = ++queue->submitted;
@@ -275,8 +276,11 @@ static octavo_status ref_submit(oc_queue *base, oc_program *program, const oc_ru
         };
         OC_TRY(oc_run_check(run, i, program->count, error));
         families[step->kind]->run(&job);
-        if (seconds != NULL) {
-            seconds[i] = 1e-9 * (double)(oc_clock_ns() - start);
+        if ((report & OC_REPORT_TIME) != 0) {
+            reports[i].seconds = 1e-9 * (double)(oc_clock_ns() - start);
+        }
+        if ((report & OC_REPORT_CODES) != 0) {
+            oc_host_count_codes(step, run, &reports[i]);
         }
     }
 done:

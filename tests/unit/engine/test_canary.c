@@ -216,16 +216,18 @@ done:
 }
 
 static octavo_status submit_lying(oc_queue *queue, oc_program *program, const oc_run *run,
-                                  double *seconds, oc_ticket *ticket, octavo_error *error) {
+                                  uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const lying_program *p = (const lying_program *)(const void *)program;
-    (void)seconds;
+    (void)report;
+    (void)reports;
     for (int32_t i = 0; i < p->count; i++) {
         const oc_step *step = &p->steps[i];
         const oc_view *out = step->kind == OC_STEP_GEMM        ? &step->u.gemm.out
                              : step->kind == OC_STEP_ATTENTION ? &step->u.attention.out
                                                                : &step->u.norm.out;
-        OC_TRY(lie.honest->submit(queue, p->programs[i], run, NULL, ticket, error));
+        OC_TRY(lie.honest->submit(queue, p->programs[i], run, 0, NULL, ticket, error));
         for (int32_t r = 0; step->kind == lie.kind && r < run->rows[step->rows]; r++) {
             if (out->is_codes) {
                 ((uint8_t *)out->data)[r * out->stride] ^= lie.offset != 0 ? 0x40 : 0;

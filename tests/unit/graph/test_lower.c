@@ -93,7 +93,7 @@ static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, resu
     OC_TRY(oc_backend_ref.queue_create(device, 1, oc_plan_bytes(&plan, 1), &queue, error));
     memset(oc_backend_ref.memory(queue), 0xff, oc_plan_bytes(&plan, 1)); /* NaN */
     OC_TRY(oc_backend_ref.compile(queue, &plan, &program, error));
-    OC_TRY(oc_backend_ref.submit(queue, program, &run, NULL, &ticket, error));
+    OC_TRY(oc_backend_ref.submit(queue, program, &run, 0, NULL, &ticket, error));
     for (int32_t w = 0; w < wanted->output_count; w++) {
         const char *name = wanted->nodes[wanted->outputs[w]].name;
         int32_t i = 0;

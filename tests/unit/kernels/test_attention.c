@@ -325,12 +325,13 @@ static void test_too_long(void **state) {
     oc_step step = {.kind = OC_STEP_ATTENTION,
                     .name = "vision.layers.0.attention",
                     .u.attention = {.heads = 1, .head_dim = 64}};
-    size_t scratch = 0;
+    oc_plan_limits limits = {.sequence_max = {OC_LIMIT_TOKENS, 1, OC_LIMIT_TOKENS, 1}};
+    oc_scratch scratch = {0};
     assert_int_equal(oc_backend_cpu.open(&(oc_device_options){.threads = 1}, &device, &error),
                      OCTAVO_OK);
-    assert_int_equal(oc_backend_cpu.choose(device, &step, 1, OC_LIMIT_TOKENS, &scratch, &error),
-                     OCTAVO_OK);
-    assert_int_equal(oc_backend_cpu.choose(device, &step, 1, OC_LIMIT_TOKENS + 1, &scratch, &error),
+    assert_int_equal(oc_backend_cpu.choose(device, &step, &limits, &scratch, &error), OCTAVO_OK);
+    limits.sequence_max[step.keys]++;
+    assert_int_equal(oc_backend_cpu.choose(device, &step, &limits, &scratch, &error),
                      OCTAVO_UNSUPPORTED);
     assert_string_equal(error.message, "step vision.layers.0.attention may have sequences of 8193 "
                                        "rows, the limit is 8192");

@@ -131,7 +131,7 @@ static void runs_steps_in_order(void **state) {
     octavo_error error = {0};
     float x[2][4] = {{1, -2, 3, 0.5f}, {100, 0, 0, -8}}, out[2][2];
     float w[2][4] = {{1, 1, 1, 1}, {2, 0, 0, -1}}, scales[1][4] = {{0.5f, 0.5f, 0, 0}};
-    double seconds[2] = {-1, -1};
+    oc_step_report reports[2] = {{.seconds = -1}, {.seconds = -1}};
     oc_constant *weight = NULL, *scale = NULL;
     oc_run run = {.rows[OC_ROWS_IMAGES] = 2};
     oc_matrix matrix = {.n = 2,
@@ -184,7 +184,9 @@ static void runs_steps_in_order(void **state) {
                      OCTAVO_OK);
     assert_int_equal(backend->compile(queue, &plan, &program, &error), OCTAVO_OK);
     assert_int_equal(backend->write(queue, &plan, &steps[0].u.norm.x, 0, 2, x, &error), OCTAVO_OK);
-    assert_int_equal(backend->submit(queue, program, &run, seconds, &ticket, &error), OCTAVO_OK);
+    assert_int_equal(backend->submit(queue, program, &run, OC_REPORT_TIME | OC_REPORT_CODES,
+                                     reports, &ticket, &error),
+                     OCTAVO_OK);
     assert_int_equal(backend->wait(queue, ticket, 0, &error), OCTAVO_OK);
     assert_int_equal(backend->read(queue, &plan, &steps[1].u.gemm.out, 0, NULL, 2, out, &error),
                      OCTAVO_OK);
@@ -195,7 +197,12 @@ static void runs_steps_in_order(void **state) {
     for (int i = 0; i < 4; i++) {
         assert_float_equal(out[i / 2][i % 2], expected[i / 2][i % 2], 1e-5f);
     }
-    assert_true(seconds[0] >= 0 && seconds[1] >= 0);
+    assert_true(reports[0].seconds >= 0 && reports[1].seconds >= 0);
+    assert_int_equal(reports[0].codes, 8);
+    assert_int_equal(reports[0].zeros, 2);
+    assert_int_equal(reports[0].saturated, 0);
+    assert_int_equal(reports[0].largest, 0x74); /* 192 */
+    assert_int_equal(reports[1].codes, 0);
 
     /* rows in another order, and time that is over before it began */
     const int32_t order[] = {1, 0};
@@ -204,7 +211,7 @@ static void runs_steps_in_order(void **state) {
     assert_float_equal(out[0][0], expected[1][0], 1e-5f);
     assert_float_equal(out[1][1], expected[0][1], 1e-5f);
     run.deadline_ns = 1;
-    assert_int_equal(backend->submit(queue, program, &run, NULL, &ticket, &error),
+    assert_int_equal(backend->submit(queue, program, &run, 0, NULL, &ticket, &error),
                      OCTAVO_DEADLINE_EXCEEDED);
     oc_program *none = NULL;
     plan.arena_bytes += 4096;

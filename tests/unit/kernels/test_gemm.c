@@ -144,7 +144,7 @@ static void run_gemm(oc_device *device, oc_step *step, int32_t rows, int32_t row
     octavo_error error = {0};
     oc_step_program program;
     oc_run run = {.rows = {[ROWS] = rows_max}};
-    double seconds = -1.0;
+    oc_step_report report = {.seconds = -1.0};
     step->kind = OC_STEP_GEMM;
     step->rows = step->keys = ROWS;
     step->name = "test";
@@ -153,10 +153,10 @@ static void run_gemm(oc_device *device, oc_step *step, int32_t rows, int32_t row
         fail_msg("%s", error.message);
     }
     run.rows[ROWS] = rows;
-    if (oc_step_program_run(&program, step, &run, &seconds, &error) != OCTAVO_OK) {
+    if (oc_step_program_run(&program, step, &run, &report, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
-    assert_true(seconds >= 0.0);
+    assert_true(report.seconds >= 0.0);
     step->kernel = program.step.kernel;
     memcpy(step->why, program.step.why, sizeof step->why);
     oc_step_program_free(&program);

@@ -15,6 +15,7 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/ref/ref.h"
+#include "device/host.h"
 #include "num/e4m3.h"
 #include "support/random.h"
 #include "support/step_program.h"
@@ -235,11 +236,45 @@ static void odd_blocks(void **state) {
     device->backend->close(device);
 }
 
+/* -- counting ---------------------------------------------------------------------------- */
+
+/* Codes at the limit, zeros and the largest are counted, in rows of every length. */
+static void counts_codes(void **state) {
+    (void)state;
+    enum { LONG = 9000 }; /* more than 255 times 32: lanes overflow unless they are emptied */
+    static uint8_t codes[2][LONG];
+    oc_rng random;
+    oc_rng_init(&random, 11, 0);
+    for (int32_t columns = 1; columns <= LONG;
+         columns = columns < 100 ? columns + 1 : columns * 3) {
+        oc_step_report got, want = {.codes = 2 * (uint64_t)columns};
+        oc_step step = {.kind = OC_STEP_PICK, .rows = ROWS};
+        oc_run sizes = {.rows = {[ROWS] = 2}};
+        for (int i = 0; i < 2 * columns; i++) {
+            int32_t kind = oc_random_below(&random, 4), code = oc_random_below(&random, 0x7e);
+            code = kind == 0 ? 0 : kind == 1 ? 0x7e : code;
+            codes[i / columns][i % columns] =
+                (uint8_t)(code | (oc_random_below(&random, 2) == 0 ? 0x80 : 0));
+            want.zeros += code == 0;
+            want.saturated += code == 0x7e;
+            want.largest = code > want.largest ? code : want.largest;
+        }
+        step.u.pick.out =
+            (oc_view){.data = codes, .stride = LONG, .columns = columns, .is_codes = 1};
+        oc_host_count_codes(&step, &sizes, &got);
+        assert_int_equal(got.codes, want.codes);
+        assert_int_equal(got.zeros, want.zeros);
+        assert_int_equal(got.saturated, want.saturated);
+        assert_int_equal(got.largest, want.largest);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dynamic_quantizer),
         cmocka_unit_test(scaled_products),
         cmocka_unit_test(odd_blocks),
+        cmocka_unit_test(counts_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,8 +111,10 @@ static void program_free_lying(oc_program *program) {
 }
 
 static octavo_status submit_lying(oc_queue *queue, oc_program *program, const oc_run *run,
-                                  double *seconds, oc_ticket *ticket, octavo_error *error) {
-    octavo_status status = oc_backend_ref.submit(queue, program, run, seconds, ticket, error);
+                                  uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                                  octavo_error *error) {
+    octavo_status status =
+        oc_backend_ref.submit(queue, program, run, report, reports, ticket, error);
     int which = liars[1].steps != NULL;
     const oc_step *step = liars[which].steps;
     if (run->rows[step->rows] > 0) {
