@@ -58,9 +58,16 @@ static void append(results *r, oc_queue *queue, const oc_plan *plan, const oc_vi
     r->count += count;
 }
 
-/* Runs the graph on the referee; the outputs called v... of `wanted` are appended in its order. */
-static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, results *out,
-                             octavo_error *error) {
+static oc_traits fuse_nothing(const oc_device *device) {
+    oc_traits traits = oc_backend_ref.traits(device);
+    traits.fuses = 0;
+    return traits;
+}
+
+/* Runs the graph on the referee, whose steps take in what they can, or nothing; the outputs called
+ * v... of `wanted` are appended in its order. */
+static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, bool fused,
+                             results *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     static const int32_t image_starts[] = {0, 5, 10}, text_starts[] = {0, 4, 5, 12};
     static const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 3};
@@ -86,10 +93,22 @@ static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, resu
     for (size_t i = 0; i < sizeof pixels; i++) {
         pixels[i] = (uint8_t)(i * 37);
     }
+    static oc_backend unfused;
     OC_TRY(oc_backend_ref.open(&(oc_device_options){.threads = 1}, &device, error));
+    if (!fused) {
+        unfused = oc_backend_ref;
+        unfused.traits = fuse_nothing;
+        device->backend = &unfused;
+    }
     OC_TRY(oc_weights_create(device, &source, &weights, error));
     OC_TRY(oc_plan_create(weights, graph, &limits, &plan, error));
     assert_int_equal(plan.input_count, 0);
+    for (int32_t i = 0; !fused && i < plan.step_count; i++) {
+        const oc_step_gemm *gemm = &plan.steps[i].u.gemm;
+        assert_false(
+            plan.steps[i].kind == OC_STEP_GEMM &&
+            (gemm->act != OC_ACT_NONE || gemm->residual.columns != 0 || gemm->out.is_codes));
+    }
     OC_TRY(oc_backend_ref.queue_create(device, 1, oc_plan_bytes(&plan, 1), &queue, error));
     memset(oc_backend_ref.memory(queue), 0xff, oc_plan_bytes(&plan, 1)); /* NaN */
     OC_TRY(oc_backend_ref.compile(queue, &plan, &program, error));
@@ -135,7 +154,7 @@ static void random_graphs_compute_the_same(void **state) {
         bool quantize = i % 2 != 0;
         double limit = quantize ? 0.2 : 2e-4; /* a code that flips moves its value by 6 % */
         oc_graph graph, plain, passed;
-        results want = {0}, got = {0}, saved = {0};
+        results want = {0}, got = {0}, saved = {0}, apart = {0};
         octavo_error error;
         oc_error_clear(&error);
         oc_graph_init(&graph);
@@ -148,18 +167,23 @@ static void random_graphs_compute_the_same(void **state) {
         if (oc_pipeline_run(&passed, OC_SAVINGS_ALL, &error) != OCTAVO_OK) {
             fail_msg("graph %d: %s", i, error.message);
         }
-        octavo_status status = compute(&plain, &graph, &want, &error);
+        octavo_status status = compute(&plain, &graph, true, &want, &error);
         if (status == OCTAVO_UNSUPPORTED) { /* positions added to more than a token table */
             oc_error_clear(&error);
         } else {
             assert_int_equal(status, OCTAVO_OK);
-            if (compute(&graph, &graph, &got, &error) != OCTAVO_OK ||
-                compute(&passed, &graph, &saved, &error) != OCTAVO_OK) {
+            if (compute(&graph, &graph, true, &got, &error) != OCTAVO_OK ||
+                compute(&passed, &graph, true, &saved, &error) != OCTAVO_OK ||
+                compute(&graph, &graph, false, &apart, &error) != OCTAVO_OK) {
                 fail_msg("graph %d: %s", i, error.message);
             }
             oc_metrics fused = {0}, all = {0};
             assert_int_equal(got.count, want.count);
             assert_int_equal(saved.count, want.count);
+            assert_int_equal(apart.count, want.count);
+            if (memcmp(apart.values, want.values, want.count * sizeof(float)) != 0) {
+                fail_msg("graph %d: a device that fuses nothing gives other bits", i);
+            }
             oc_metrics_add(&fused, got.values, want.values, want.count);
             oc_metrics_add(&all, saved.values, want.values, want.count);
             if (!(oc_metrics_relative_rms(&fused) < limit) ||
@@ -175,6 +199,7 @@ static void random_graphs_compute_the_same(void **state) {
         free(want.values);
         free(got.values);
         free(saved.values);
+        free(apart.values);
         oc_graph_free(&graph);
         oc_graph_free(&plain);
         oc_graph_free(&passed);
