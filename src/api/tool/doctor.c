@@ -49,8 +49,10 @@ static bool describe(const char *tier, int32_t threads, char *text, size_t bytes
     oc_error_clear(&error);
     bool is_had = oc_backend_cpu.open(&options, &device, &error) == OCTAVO_OK;
     if (is_had) {
+        int32_t used = threads == 0 ? oc_usable_cores() : threads;
         oc_backend_cpu.describe(device, about, sizeof about);
-        snprintf(text, bytes, "%s (%s)", oc_backend_cpu.name, about);
+        snprintf(text, bytes, "%s (%s, %d thread%s)", oc_backend_cpu.name, about, used,
+                 used == 1 ? "" : "s");
         oc_backend_cpu.close(device);
     } else {
         snprintf(text, bytes, "%s", error.message);
