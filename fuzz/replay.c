@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
     uint32_t files = 0;
     for (int i = 1; i < argc; i++) {
         oc_listing listing = {0};
-        if (oc_folder_list(argv[i], true, OC_LIMIT_FILES, &listing, NULL) != OCTAVO_OK) {
+        if (oc_folder_list(argv[i], OC_LIST_DEEP, OC_LIMIT_FILES, &listing, NULL) != OCTAVO_OK) {
             fprintf(stderr, "replay: cannot list %s\n", argv[i]);
             return 1;
         }

@@ -5,8 +5,7 @@
 #include "api/objects.h"
 #include "api/processor_record.h"
 #include "api/require.h"
-#include "base/limits.h"
-#include "base/sys/io.h"
+#include "embed/embed.h"
 #include "engine/records/model.h"
 #include "num/convert.h"
 #include "num/mathf.h"
@@ -206,6 +205,33 @@ static octavo_status of_input(octavo_status status, octavo_error *error) {
     return status;
 }
 
+octavo_status oc_engine_has_tokenizer(const octavo_engine *engine, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if ((engine->info.towers & OCTAVO_TEXT) == 0) {
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no text tower",
+                engine->info.name);
+    }
+    if (engine->bpe == NULL || engine->info.tokens_max < 2) {
+        OC_FAIL(
+            error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+            "engine %s has no tokenizer: none lay beside its checkpoint; put tokenizer.json, or "
+            "vocab.json and merges.txt, there and build again",
+            engine->info.name);
+    }
+done:
+    return status;
+}
+
+octavo_status oc_engine_has_processor(const octavo_engine *engine, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if (!engine->has_processor) {
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s", engine->info.name,
+                (engine->info.towers & OCTAVO_IMAGE) == 0 ? "image tower" : "image processor");
+    }
+done:
+    return status;
+}
+
 octavo_status octavo_tokenize(const octavo_engine *engine, const char *text, size_t bytes,
                               int32_t *ids, int32_t *count, int32_t *full_count,
                               octavo_error *error) {
@@ -219,17 +245,7 @@ octavo_status octavo_tokenize(const octavo_engine *engine, const char *text, siz
     OC_REQUIRE(error, engine);
     OC_REQUIRE(error, text);
     OC_REQUIRE(error, ids);
-    if ((engine->info.towers & OCTAVO_TEXT) == 0) {
-        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no text tower",
-                engine->info.name);
-    }
-    if (engine->bpe == NULL || engine->info.tokens_max < 2) {
-        OC_FAIL(
-            error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
-            "engine %s has no tokenizer: none lay beside its checkpoint; put tokenizer.json, or "
-            "vocab.json and merges.txt, there and build again",
-            engine->info.name);
-    }
+    OC_TRY(oc_engine_has_tokenizer(engine, error));
     OC_TRY(oc_bpe_encode(engine->bpe, text, bytes, ids, engine->info.tokens_max, count, full_count,
                          error));
 done:
@@ -243,10 +259,7 @@ octavo_status octavo_preprocess(const octavo_engine *engine, const void *data, s
     OC_REQUIRE(error, engine);
     OC_REQUIRE(error, data);
     OC_REQUIRE(error, pixels);
-    if (!engine->has_processor) {
-        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s", engine->info.name,
-                (engine->info.towers & OCTAVO_IMAGE) == 0 ? "image tower" : "image processor");
-    }
+    OC_TRY(oc_engine_has_processor(engine, error));
     OC_TRY(of_input(oc_image_process(&engine->processor, data, bytes, pixels, error), error));
 done:
     return status;
@@ -255,18 +268,12 @@ done:
 octavo_status octavo_preprocess_file(const octavo_engine *engine, const char *path, uint8_t *pixels,
                                      octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    char *bytes = NULL;
-    size_t size = 0;
     oc_error_clear(error);
     OC_REQUIRE(error, engine);
     OC_REQUIRE(error, path);
     OC_REQUIRE(error, pixels);
-    OC_TRY(of_input(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error), error));
-    OC_TRY(octavo_preprocess(engine, bytes, size, pixels, error));
+    OC_TRY(oc_engine_has_processor(engine, error));
+    OC_TRY(of_input(oc_embed_read_image(&engine->processor, path, pixels, error), error));
 done:
-    free(bytes);
-    if (status != OCTAVO_OK) {
-        oc_error_path(error, path);
-    }
     return status;
 }

@@ -45,6 +45,10 @@ struct octavo_session {
 void oc_engine_hold(octavo_engine *engine);
 void oc_model_hold(octavo_model *model);
 
+/* NOT_FOUND where it cannot take texts, or images: the sentence says what is missing. */
+octavo_status oc_engine_has_tokenizer(const octavo_engine *engine, octavo_error *error);
+octavo_status oc_engine_has_processor(const octavo_engine *engine, octavo_error *error);
+
 /* A weight source that reads an engine file. */
 oc_weight_source oc_engine_source(const octavo_engine *engine);
 

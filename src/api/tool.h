@@ -49,9 +49,11 @@ OCTAVO_CHECK octavo_status octavo_tool_doctor(const char *tier, int32_t threads,
 
 /* -- files -------------------------------------------------------------------------------- */
 
-/* The tensors of a .safetensors file, in its order; data is aligned and writable. */
+/* The tensors of a .safetensors file, in its order; data is aligned and writable.  One of a dtype
+ * or rank that octavo does not compute with is named only: its dtype is 0, its data NULL. */
 typedef struct octavo_tool_tensors {
     octavo_argument *items;
+    const char **dtypes; /* as the file spells them */
     int32_t count;
     void *memory;
 } octavo_tool_tensors;
@@ -62,20 +64,65 @@ void octavo_tool_tensors_free(octavo_tool_tensors *tensors);
 OCTAVO_CHECK octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *items,
                                                     int32_t count, octavo_error *error);
 
-/* Whether a file's name ends as a picture's that octavo reads does, so that folder walks pass over
- * others.  What a file is, its content decides. */
-int32_t octavo_tool_has_image_suffix(const char *path);
+/* A list of texts or paths. */
+typedef struct octavo_tool_list {
+    const char **items;
+    int32_t count;
+    void *memory;
+} octavo_tool_list;
+
+/* The image files of a folder and its folders, sorted, as "folder/a/b.png": those whose names end
+ * as an image's, links to nothing with them.  *others counts the other files. */
+OCTAVO_CHECK octavo_status octavo_tool_find_images(const char *folder, octavo_tool_list *out,
+                                                   int32_t *others, octavo_error *error);
+/* The texts of a file in UTF-8: a line each, or a JSON array of strings.  Empty lines count only
+ * where keep_empty is not 0. */
+OCTAVO_CHECK octavo_status octavo_tool_read_texts(const char *path, int32_t keep_empty,
+                                                  octavo_tool_list *out, octavo_error *error);
+void octavo_tool_list_free(octavo_tool_list *list); /* a zeroed one is accepted */
+
+/* -- embedding ---------------------------------------------------------------------------- */
+
+/* Who hears what happens meanwhile; all on the caller's thread, each may be NULL. */
+typedef struct octavo_tool_listener {
+    octavo_progress progress;
+    void (*notice)(void *user, const char *sentence);
+    /* A file that cannot be used, and why.  Another answer than OK ends the call with that
+     * error. */
+    octavo_status (*left_out)(void *user, const char *file, const octavo_error *why);
+    void *user; /* of all three */
+} octavo_tool_listener;
+
+/* Image files to out F32 [count, embed_dim], L2-normalised: *rows of them are written, in order;
+ * items[row] is the index of the file.  Files are decoded by the session's number of threads. */
+OCTAVO_CHECK octavo_status octavo_tool_embed_images(const octavo_engine *engine,
+                                                    octavo_session *session,
+                                                    const char *const *paths, int32_t count,
+                                                    const octavo_tool_listener *listener,
+                                                    float *out, int32_t *items, int32_t *rows,
+                                                    octavo_error *error);
+/* Texts to out F32 [count, embed_dim], L2-normalised.  Notices tell of texts that were cut. */
+OCTAVO_CHECK octavo_status octavo_tool_embed_texts(const octavo_engine *engine,
+                                                   octavo_session *session,
+                                                   const char *const *texts, int32_t count,
+                                                   const octavo_tool_listener *listener, float *out,
+                                                   octavo_error *error);
 
 /* -- zero-shot ---------------------------------------------------------------------------- */
 
-/* Class embeddings: each label through each template ("{}" is replaced; NULL templates: the label
- * alone), L2-normalised, averaged, normalised again. */
+/* Class embeddings: each label through each template (every "{}" is replaced; NULL templates: the
+ * label alone), L2-normalised, averaged, normalised again.  A notice tells of equal labels.
+ *   INVALID_ARGUMENT  a template without "{}"; no labels, or too many */
 typedef struct octavo_tool_classes octavo_tool_classes;
+
+/* INVALID_ARGUMENT for the first template without "{}". */
+OCTAVO_CHECK octavo_status octavo_tool_check_templates(const char *const *templates, int32_t count,
+                                                       octavo_error *error);
 
 OCTAVO_CHECK octavo_status octavo_tool_classes_create(
     const octavo_engine *engine, octavo_session *session, const char *const *labels,
     int32_t label_count, const char *const *templates, int32_t template_count,
-    octavo_progress progress, void *user, octavo_tool_classes **out, octavo_error *error);
+    const octavo_tool_listener *listener, octavo_tool_classes **out, octavo_error *error);
 void octavo_tool_classes_free(octavo_tool_classes *classes);
 
 /* embeds F32 [label_count, embed_dim] */
@@ -88,10 +135,11 @@ void octavo_tool_classes_score(const octavo_tool_classes *classes, const float *
 /* -- evaluation --------------------------------------------------------------------------- */
 
 /* Zero-shot over class folders.  labels.json is {"templates":[...],"classes":{"folder":"label"}};
- * images: files of each folder sorted by name, folders in the order of "classes". */
+ * images: those of each folder as octavo_tool_find_images has them, folders in the order of
+ * "classes".  Notices tell of files and folders that are not looked at. */
 typedef struct octavo_tool_eval {
     int32_t images, classes, embed_dim;
-    int32_t skipped;            /* files that could not be read */
+    int32_t skipped;            /* images that could not be read */
     double top1, top5;          /* shares of images */
     double top1_ci95[2];        /* Wilson */
     double images_per_s;        /* decoding counted */
@@ -104,9 +152,9 @@ typedef struct octavo_tool_eval {
 
 OCTAVO_CHECK octavo_status octavo_tool_eval_run(const octavo_engine *engine,
                                                 octavo_session *session, const char *data,
-                                                const char *labels, octavo_progress progress,
-                                                void *user, octavo_tool_eval *out,
-                                                octavo_error *error);
+                                                const char *labels,
+                                                const octavo_tool_listener *listener,
+                                                octavo_tool_eval *out, octavo_error *error);
 void octavo_tool_eval_free(octavo_tool_eval *eval);
 
 typedef struct octavo_tool_eval_delta {
@@ -115,6 +163,7 @@ typedef struct octavo_tool_eval_delta {
     double delta_top1;              /* a - b, shares */
     int32_t only_a, only_b;         /* right in a only, in b only */
     double mcnemar_p;               /* exact, two-sided */
+    double worse_p; /* one-sided: small where a is worse than b by more than chance */
 } octavo_tool_eval_delta;
 
 /*   INVALID_ARGUMENT  the two saw other images */

@@ -57,6 +57,9 @@ _Noreturn void oc_assert_failed(const char *source, int line, const char *what);
 #define OC_ASSERT(cond) ((void)sizeof((cond) ? 1 : 0))
 #endif
 
+/* For sentences: "%d file%s", count, OC_PLURAL(count). */
+#define OC_PLURAL(count) ((count) == 1 ? "" : "s")
+
 #define OC_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -19,17 +19,20 @@ void oc_wilson95(int64_t hits, int64_t count, double interval[2]) {
     }
 }
 
-double oc_mcnemar(int64_t only_a, int64_t only_b) {
-    int64_t n = only_a + only_b, k = only_a < only_b ? only_a : only_b;
+double oc_mcnemar_fewer(int64_t only_a, int64_t only_b) {
+    int64_t n = only_a + only_b;
     double log_term = -(double)n * 0.69314718055994531, sum = 0; /* ln C(n,0) / 2^n */
-    if (n == 0) {
-        return 1;
-    }
-    for (int64_t i = 0; i <= k; i++) {
+    for (int64_t i = 0; i <= only_a; i++) {
         sum += oc_exp(log_term);
-        log_term += oc_log((double)(n - i) / (double)(i + 1));
+        log_term += i < n ? oc_log((double)(n - i) / (double)(i + 1)) : 0;
     }
-    return 2 * sum > 1 ? 1 : 2 * sum;
+    return sum > 1 ? 1 : sum;
+}
+
+double oc_mcnemar(int64_t only_a, int64_t only_b) {
+    double tail =
+        only_a < only_b ? oc_mcnemar_fewer(only_a, only_b) : oc_mcnemar_fewer(only_b, only_a);
+    return 2 * tail > 1 ? 1 : 2 * tail;
 }
 
 int32_t oc_rank_of(const float *scores, int32_t count, int32_t which) {

@@ -12,6 +12,10 @@ void oc_wilson95(int64_t hits, int64_t count, double interval[2]);
  * a split at least this uneven is by chance (binomial, 1/2).  1 when there is none. */
 double oc_mcnemar(int64_t only_a, int64_t only_b);
 
+/* The one-sided p: how likely only_a or fewer of them are a's by chance.  Small where a is worse.
+ */
+double oc_mcnemar_fewer(int64_t only_a, int64_t only_b);
+
 /* How many scores are larger than scores[which], or equal and before it: 0 is the best. */
 int32_t oc_rank_of(const float *scores, int32_t count, int32_t which);
 

@@ -51,7 +51,7 @@ octavo_status oc_folder_companions(const oc_checkpoint *checkpoint, const char *
     oc_listing listing = {0};
     char *bytes = NULL;
     size_t size = 0;
-    OC_TRY(oc_folder_list(checkpoint->folder, false, OC_LIMIT_FOLDER_FILES, &listing, error));
+    OC_TRY(oc_folder_list(checkpoint->folder, 0, OC_LIMIT_FOLDER_FILES, &listing, error));
     for (uint32_t i = 0; i < listing.count; i++) {
         if (is_companion(listing.paths[i])) {
             free(bytes);

@@ -6,6 +6,9 @@
  * is taken as Adobe writes it, inverted.  Embedded colour profiles are ignored.  JPEG is decoded
  * with the accurate integer DCT and smooth chroma upsampling.
  *
+ * A file that ends early is refused where pixels are missing.  Where they are all there it is read,
+ * as Pillow reads it: a JPEG of one scan without its end marker, a PNG without IEND.
+ *
  * Width and height are checked against OC_LIMIT_IMAGE_* from the header, before memory for pixels
  * is asked for.  Nothing is printed.  A reader belongs to one thread at a time.
  *

@@ -2,7 +2,7 @@
  *
  * Row by row where the file has one scan; libjpeg keeps the coefficients of a progressive file.
  * Damage that libjpeg papers over with a warning (data that ends early, codes that do not exist)
- * is an error here; oddities that leave the pixels whole are not.
+ * is an error here; oddities that leave the pixels whole are not, such as a missing end marker.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -17,10 +17,13 @@
 #include "vision/orientation.h"
 #include "vision/reader.h"
 
+enum { READ_AHEAD = 16 }; /* bytes that libjpeg may hold beyond the last code; 8 in fact */
+
 typedef struct jpeg_reader {
     oc_image_reader base;
     struct jpeg_decompress_struct codec;
     struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
     char problem[JMSG_LENGTH_MAX];
@@ -64,7 +67,6 @@ static void warn(j_common_ptr codec, int level) {
     case JWRN_ARITH_BAD_CODE:
     case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
-    case JWRN_JPEG_EOF:
     case JWRN_MUST_RESYNC:
         stop(codec);
     default:
@@ -74,6 +76,31 @@ static void warn(j_common_ptr codec, int level) {
 
 static void keep_silent(j_common_ptr codec) {
     (void)codec;
+}
+
+/* The whole file is there from the beginning: libjpeg stops where it needs more.  (Its own source
+ * for memory would go on with an end marker that it makes up.) */
+static void begin(j_decompress_ptr codec) {
+    (void)codec;
+}
+
+static boolean no_more(j_decompress_ptr codec) {
+    (void)codec;
+    return FALSE;
+}
+
+static void skip(j_decompress_ptr codec, long bytes) {
+    struct jpeg_source_mgr *source = codec->src;
+    size_t left = source->bytes_in_buffer, most = bytes < 0 ? 0 : (size_t)bytes;
+    source->next_input_byte += most < left ? most : left;
+    source->bytes_in_buffer -= most < left ? most : left;
+}
+
+static _Noreturn void ends_early(jpeg_reader *reader) {
+    snprintf(reader->problem, sizeof reader->problem, "it ends early");
+    reader->problem_status = OCTAVO_CORRUPT;
+    reader->source.bytes_in_buffer = 0;
+    longjmp(reader->escape, 1);
 }
 
 static void count_scans(j_common_ptr codec) {
@@ -86,7 +113,7 @@ static void count_scans(j_common_ptr codec) {
     }
 }
 
-/* Reports what `stop` or `count_scans` left. */
+/* Reports what `stop`, `ends_early` or `count_scans` left. */
 static octavo_status failed(const jpeg_reader *reader, octavo_error *error) {
     const struct jpeg_source_mgr *source = reader->codec.src;
     size_t left = source ? source->bytes_in_buffer : 0;
@@ -132,9 +159,11 @@ static octavo_status read_header(jpeg_reader *reader, uint8_t *row, octavo_error
     octavo_status status = OCTAVO_OK;
     struct jpeg_decompress_struct *codec = &reader->codec;
     jpeg_create_decompress(codec);
-    jpeg_mem_src(codec, reader->data, reader->size);
+    codec->src = &reader->source;
     jpeg_save_markers(codec, JPEG_APP0 + 1, 0xffff);
-    jpeg_read_header(codec, TRUE);
+    if (jpeg_read_header(codec, TRUE) == JPEG_SUSPENDED) {
+        ends_early(reader);
+    }
     OC_TRY(oc_image_check_size("JPEG", codec->image_width, codec->image_height, error));
     if (codec->num_components != 1 && codec->num_components != 3 && codec->num_components != 4) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, 0,
@@ -171,6 +200,13 @@ static octavo_status jpeg_open(const uint8_t *data, size_t size, oc_image_reader
     reader->errors.output_message = keep_silent;
     reader->progress.progress_monitor = count_scans;
     reader->codec.client_data = reader;
+    reader->source = (struct jpeg_source_mgr){.next_input_byte = data,
+                                              .bytes_in_buffer = size,
+                                              .init_source = begin,
+                                              .fill_input_buffer = no_more,
+                                              .skip_input_data = skip,
+                                              .resync_to_restart = jpeg_resync_to_restart,
+                                              .term_source = begin};
     OC_TRY(guarded(reader, read_header, NULL, error));
     *out = &reader->base;
     reader = NULL;
@@ -192,13 +228,26 @@ static void rgb_of_ink(const uint8_t *ink, size_t width, uint8_t *rgb) {
     }
 }
 
+/* Without an end marker a picture is whole when its last row is there, as in Pillow: `end` is where
+ * decoding stood then.  But zeros to the end of the file, of which more were decoded than are read
+ * ahead, stand for data that were never written. */
+static bool came_of_zeros(const jpeg_reader *reader, const uint8_t *end) {
+    const uint8_t *zeros = reader->data + reader->size;
+    while (zeros > reader->data && zeros[-1] == 0) {
+        zeros--;
+    }
+    return end - zeros > READ_AHEAD;
+}
+
 static octavo_status read_row(jpeg_reader *reader, uint8_t *row, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     struct jpeg_decompress_struct *codec = &reader->codec;
     const oc_image_reader *base = &reader->base;
     size_t width = (size_t)base->info.width;
     if (base->next_row == 0) {
-        jpeg_start_decompress(codec);
+        if (!jpeg_start_decompress(codec)) {
+            ends_early(reader);
+        }
         if (codec->out_color_space == JCS_CMYK) {
             reader->ink = malloc(width * 4);
             if (!reader->ink) {
@@ -207,12 +256,17 @@ static octavo_status read_row(jpeg_reader *reader, uint8_t *row, octavo_error *e
         }
     }
     JSAMPROW to = reader->ink ? reader->ink : row;
-    jpeg_read_scanlines(codec, &to, 1);
+    if (jpeg_read_scanlines(codec, &to, 1) == 0) {
+        ends_early(reader);
+    }
     if (reader->ink) {
         rgb_of_ink(reader->ink, width, row);
     }
     if (base->next_row == base->info.height - 1) {
-        jpeg_finish_decompress(codec);
+        const uint8_t *end = reader->source.next_input_byte;
+        if (!jpeg_finish_decompress(codec) && came_of_zeros(reader, end)) {
+            ends_early(reader);
+        }
     }
 done:
     return status;

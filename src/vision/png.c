@@ -3,6 +3,7 @@
  * libpng unpacks samples to bytes; what a row then holds is its row_kind.  An interlaced picture is
  * gathered whole at the first row.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 
 #include "vision/orientation.h"
 #include "vision/reader.h"
+
+enum { CHECKSUM = 4 }; /* bytes behind each chunk's data */
 
 typedef enum row_kind {
     ROW_INDEX,      /* one byte a pixel: gray, or of a palette */
@@ -27,6 +30,9 @@ typedef struct png_reader {
     png_info *header;
     const uint8_t *data;
     size_t size, position;
+    bool is_cut;    /* the file ends within a chunk's data */
+    size_t lacking; /* bytes of the last chunk's checksum, where the file ends within it ... */
+    size_t made_up; /* ... and how many of them libpng was given as zeros */
     char problem[160];
     row_kind kind;
     int32_t passes;
@@ -45,19 +51,24 @@ static _Noreturn void stop(png_struct *codec, const char *message) {
     png_longjmp(codec, 1);
 }
 
-static void keep_silent(png_struct *codec, const char *message) {
-    (void)codec;
-    (void)message;
+/* zlib's checksum behind the pixels is wrong: libpng would go on. */
+static void warn(png_struct *codec, const char *message) {
+    if (strstr(message, "incorrect data check")) {
+        png_error(codec, message);
+    }
 }
 
 static void give_bytes(png_struct *codec, png_byte *to, size_t bytes) {
     png_reader *reader = png_get_io_ptr(codec);
-    if (bytes > reader->size - reader->position) {
+    size_t left = reader->size - reader->position, have = bytes < left ? bytes : left;
+    reader->made_up += bytes - have;
+    if (reader->made_up > reader->lacking) {
         reader->position = reader->size;
         png_error(codec, "it ends early");
     }
-    memcpy(to, reader->data + reader->position, bytes);
-    reader->position += bytes;
+    memset(to, 0, bytes);
+    memcpy(to, reader->data + reader->position, have);
+    reader->position += have;
 }
 
 static octavo_status failed(const png_reader *reader, octavo_error *error) {
@@ -102,25 +113,37 @@ static void find_xmp(const uint8_t *chunk, size_t size, oc_metadata *found) {
     found->xmp_size = size - at;
 }
 
-/* Walks the chunks, because eXIf may also follow the pixels. */
-static int32_t orientation(const uint8_t *data, size_t size) {
+static bool is_chunk_name(const uint8_t *name) {
+    for (int i = 0; i < 4; i++) {
+        if (!isalnum(name[i]) && name[i] != '_') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Walks the chunks: eXIf may also follow the pixels, and the end may be missing.  As in Pillow, a
+ * picture is whole without it where the data of every chunk that begins are there. */
+static void walk(png_reader *reader) {
     oc_metadata found = {0};
-    size_t at = sizeof signature;
-    while (size - at >= 12) {
-        const uint8_t *chunk = data + at + 8;
-        size_t length = big_endian(data + at);
-        if (length > size - at - 12) {
+    const uint8_t *at = reader->data + sizeof signature, *end = reader->data + reader->size;
+    while (end - at >= 8 && is_chunk_name(at + 4) && memcmp(at + 4, "IEND", 4) != 0) {
+        const uint8_t *chunk = at + 8;
+        size_t length = big_endian(at), left = (size_t)(end - chunk);
+        if (length > left) {
+            reader->is_cut = true;
             break;
         }
-        if (memcmp(data + at + 4, "eXIf", 4) == 0) {
+        if (memcmp(at + 4, "eXIf", 4) == 0) {
             found.exif = chunk;
             found.exif_size = length;
-        } else if (memcmp(data + at + 4, "iTXt", 4) == 0) {
+        } else if (memcmp(at + 4, "iTXt", 4) == 0) {
             find_xmp(chunk, length, &found);
         }
-        at += length + 12;
+        reader->lacking = length + CHECKSUM > left ? length + CHECKSUM - left : 0;
+        at = chunk + length + CHECKSUM - reader->lacking;
     }
-    return oc_orientation(&found);
+    reader->base.info.orientation = oc_orientation(&found);
 }
 
 static void fill_palette(png_reader *reader) {
@@ -194,7 +217,7 @@ static octavo_status read_header(png_reader *reader, uint8_t *row, octavo_error 
     int colour_type = png_get_color_type(codec, reader->header);
     reader->base.info.width = (int32_t)width;
     reader->base.info.height = (int32_t)height;
-    reader->base.info.orientation = orientation(reader->data, reader->size);
+    walk(reader);
     reader->kind = kind_of(depth, colour_type);
     find_key(reader, depth, colour_type);
     if (colour_type == PNG_COLOR_TYPE_PALETTE) {
@@ -206,6 +229,9 @@ static octavo_status read_header(png_reader *reader, uint8_t *row, octavo_error 
         png_set_packing(codec);
     } else if (depth == 16 && reader->kind != ROW_GRAY16) {
         png_set_strip_16(codec);
+    }
+    if (reader->lacking > 0) { /* zlib's own checksum is there */
+        png_set_crc_action(codec, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     }
     reader->passes = png_set_interlace_handling(codec);
 done:
@@ -228,7 +254,7 @@ static octavo_status png_open(const uint8_t *data, size_t size, oc_image_reader 
     }
     reader->data = data;
     reader->size = size;
-    reader->codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, stop, keep_silent);
+    reader->codec = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, stop, warn);
     reader->header = reader->codec ? png_create_info_struct(reader->codec) : NULL;
     if (!reader->header) {
         OC_NO_MEMORY(error, sizeof *reader);
@@ -311,8 +337,9 @@ static octavo_status read_row(png_reader *reader, uint8_t *row, octavo_error *er
         png_read_row(reader->codec, from, NULL);
     }
     rgb_of_row(reader, from, (size_t)base->info.width, row);
-    if (base->next_row == base->info.height - 1) {
-        png_read_end(reader->codec, NULL);
+    if (base->next_row == base->info.height - 1 && reader->is_cut) {
+        reader->position = reader->size;
+        png_error(reader->codec, "it ends early");
     }
 done:
     return status;

@@ -80,6 +80,11 @@ static octavo_status webp_open(const uint8_t *data, size_t size, oc_image_reader
     if (header.has_animation) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, 0, "the WebP image is animated; still ones are read");
     }
+    if (little_endian(data + 4) > size - 8) { /* pixels may be whole, metadata not */
+        OC_FAIL(error, OCTAVO_CORRUPT, size,
+                "the WebP image ends early: %zu of %zu bytes are there", size,
+                little_endian(data + 4) + 8);
+    }
     OC_TRY(oc_image_check_size("WebP", (uint64_t)header.width, (uint64_t)header.height, error));
     reader = calloc(1, sizeof *reader);
     if (!reader) {

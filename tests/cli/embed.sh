@@ -69,3 +69,39 @@ json "len(it['results']) == 2 and it['results'][0]['score'] >= it['results'][1][
 try 0 search e.octavo images --text 'a bird' --text 'a car' --quiet
 out '^ *-?[01]\.[0-9]{4}  images/'
 assert "a temporary file is left" test -z "$(find . -name '*.tmp')"
+
+# Lists: lines or a JSON array; what is not UTF-8 is refused with its byte.
+printf '[\n"a bird",\n"a car"\n]\n' >labels.json
+try 0 classify e.octavo images/a.png --labels-file labels.json --json
+json "{l['label'] for l in it['results'][0]['labels']} == {'a bird', 'a car'}"
+printf '["a text", ""]' >texts.json
+try 0 embed e.octavo --texts texts.json -o list.jsonl
+out '0 images and 2 texts, '
+printf 'caf\351\npyramid\n' >latin1.txt
+fails 65 CORRUPT classify e.octavo images/a.png --labels-file latin1.txt
+err 'latin1.txt.*line 1 is not UTF-8: 0xe9 at byte 3'
+fails 65 CORRUPT embed e.octavo --texts latin1.txt -o list.jsonl
+printf '{"a bird": 0}' >object.json
+fails 65 CORRUPT classify e.octavo images/a.png --labels-file object.json
+err 'holds a JSON object; a list is an array'
+
+# Every place for the label is filled; labels that come again are told.
+printf '{} next to a {}\n' >two.txt
+try 0 classify e.octavo images/a.png --labels 'a bird,a car' --templates two.txt --json
+cp "$work/out" holes.json
+printf 'a bird next to a a bird\na car next to a a car\n' >filled.txt
+try 0 classify e.octavo images/a.png --labels-file filled.txt --json
+assert "a place for the label stays empty" test "$(sed 's/ next to a a [a-z]*//g' "$work/out")" = "$(cat holes.json)"
+try 0 classify e.octavo images/a.png --labels 'a bird,a car,a bird'
+err 'label 3 is label 1 again'
+
+# Links to nothing are told as files that cannot be read are.
+ln -s ../annex/gone images/d.jpg
+try 65 embed e.octavo images -o link.jsonl --json --quiet
+json "it['images'] == 3 and 'annex/gone' in it['skipped'][0]['message']"
+try 65 classify e.octavo images --labels 'a bird,a car' --quiet
+err 'skipped \(images/d.jpg\): .*it is a link to ../annex/gone, which is not there'
+fails 65 CORRUPT embed e.octavo images/d.jpg -o link.jsonl
+err 'it is a link to'
+try 0 embed e.octavo images/a.png --text 'one text' -o one.npy
+out '1 image and 1 text, '

@@ -63,7 +63,7 @@ printf '\n\r\n' >empty.txt
 fails 64 INVALID_ARGUMENT classify e.octavo "$data/preprocess" --labels-file empty.txt
 printf 'a photo\n' >templates.txt
 fails 64 INVALID_ARGUMENT classify e.octavo "$data/preprocess" --labels a --templates templates.txt
-err 'template 1 of templates.txt has no \{\}'
+err 'templates.txt.*template 1 has no \{\}'
 mkdir nothing
 fails 64 INVALID_ARGUMENT classify e.octavo nothing --labels a
 err 'no image is found'

@@ -27,7 +27,7 @@ static octavo_status read_labels(oc_cli_options *options, oc_cli_list *labels,
         OC_TRY(oc_cli_split(options, options->labels, labels, error));
     }
     if (options->labels_file) {
-        OC_TRY(oc_cli_lines(options, options->labels_file, false, labels, error));
+        OC_TRY(oc_cli_read_texts(options, options->labels_file, false, labels, error));
     }
     if (labels->count == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "the list of labels is empty%s",
@@ -40,52 +40,16 @@ static octavo_status read_labels(oc_cli_options *options, oc_cli_list *labels,
     if (!options->templates_file) {
         goto done;
     }
-    OC_TRY(oc_cli_lines(options, options->templates_file, false, templates, error));
-    for (int32_t i = 0; i < templates->count; i++) {
-        if (!strstr(templates->items[i], "{}")) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "template %d of %s has no {} for the label: \"%.80s\"", i + 1,
-                    options->templates_file, templates->items[i]);
-        }
-    }
+    OC_TRY(oc_cli_read_texts(options, options->templates_file, false, templates, error));
     if (templates->count == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s holds no template",
                 options->templates_file);
     }
+    OC_TRY(octavo_tool_check_templates(templates->items, templates->count, error));
 done:
-    return status;
-}
-
-/* Notices where a label, in the longest template, has more tokens than the model takes. */
-static octavo_status check_lengths(const oc_cli_options *options, const oc_cli_model *model,
-                                   const oc_cli_list *labels, const oc_cli_list *templates,
-                                   octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const char *longest = "{}";
-    char *text = NULL;
-    int32_t count, *ids = malloc((size_t)model->info->tokens_max * sizeof *ids);
-    if (!ids) {
-        OC_NO_MEMORY(error, (size_t)model->info->tokens_max * sizeof *ids);
+    if (status && templates->count) {
+        oc_error_path(error, options->templates_file);
     }
-    for (int32_t i = 0; i < templates->count; i++) {
-        if (strlen(templates->items[i]) > strlen(longest)) {
-            longest = templates->items[i];
-        }
-    }
-    const char *gap = strstr(longest, "{}");
-    for (int32_t i = 0; i < labels->count; i++) {
-        if (asprintf(&text, "%.*s%s%s", (int)(gap - longest), longest, labels->items[i], gap + 2) <
-            0) {
-            text = NULL;
-            OC_NO_MEMORY(error, strlen(longest));
-        }
-        OC_TRY(oc_cli_check_length(options, model->engine, text, ids, &count, error));
-        free(text);
-        text = NULL;
-    }
-done:
-    free(text);
-    free(ids);
     return status;
 }
 
@@ -128,7 +92,7 @@ static void write_result(oc_json_writer *json, const char *file, const ranked *b
 
 static octavo_status tell(const oc_cli_options *options, const octavo_tool_classes *classes,
                           const oc_cli_list *labels, const oc_cli_embeds *images,
-                          octavo_error *error) {
+                          const oc_cli_skipped *skipped, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t top = options->top ? options->top : TOP;
     float *scores = malloc(((size_t)labels->count + 1) * sizeof *scores);
@@ -159,7 +123,7 @@ static octavo_status tell(const oc_cli_options *options, const octavo_tool_class
         }
     }
     oc_json_write_end(&json);
-    oc_cli_json_skipped(&json, images);
+    oc_cli_json_skipped(&json, skipped);
     oc_json_write_end(&json);
     if (options->json) {
         OC_TRY(oc_cli_json_print(&json, error));
@@ -179,22 +143,24 @@ octavo_status oc_cli_classify(oc_cli_options *options, int *verdict, octavo_erro
     oc_cli_list images, labels, templates;
     oc_cli_model model = {.engine = NULL};
     oc_cli_embeds embeds = {.count = 0};
+    oc_cli_skipped skipped;
+    octavo_tool_listener listener = oc_cli_listener(options, &skipped);
     octavo_tool_classes *classes = NULL;
     OC_TRY(read_labels(options, &labels, &templates, error));
     OC_TRY(oc_cli_find_images(options, &images, error));
     OC_TRY(oc_cli_model_open(options, &model, error));
     OC_TRY(oc_cli_model_ready(options, OCTAVO_IMAGE | OCTAVO_TEXT,
                               options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
-    OC_TRY(check_lengths(options, &model, &labels, &templates, error));
     OC_TRY(octavo_tool_classes_create(model.engine, model.session, labels.items, labels.count,
-                                      templates.items, templates.count, oc_cli_progress_step,
-                                      options->progress, &classes, error));
-    OC_TRY(oc_cli_embed_images(options, &model, &images, &embeds, error));
-    OC_TRY(tell(options, classes, &labels, &embeds, error));
-    *verdict = oc_cli_skipped_verdict(&embeds);
+                                      templates.items, templates.count, &listener, &classes,
+                                      error));
+    OC_TRY(oc_cli_embed_images(&model, &images, &listener, &embeds, error));
+    OC_TRY(tell(options, classes, &labels, &embeds, &skipped, error));
+    *verdict = oc_cli_skipped_verdict(&skipped);
 done:
     octavo_tool_classes_free(classes);
     oc_cli_embeds_free(&embeds);
+    oc_cli_skipped_free(&skipped);
     oc_cli_model_close(&model);
     return status;
 }

@@ -18,6 +18,7 @@
 typedef struct rows {
     oc_cli_embeds parts[2];
     int32_t count, dim;
+    oc_cli_skipped skipped;
 } rows;
 
 enum { NPY_DICT = 128 - 10 }; /* behind magic, version and its own length */
@@ -122,10 +123,10 @@ static octavo_status tell(const oc_cli_options *options, const rows *all, double
     oc_buffer_init(&buffer);
     if (!options->json) {
         if (!options->quiet) {
-            printf("%s: %d images and %d texts, %d values each", options->output,
-                   all->parts[0].count, all->parts[1].count, all->dim);
-            printf(all->parts[0].skipped_count ? "; %d skipped\n" : "\n",
-                   all->parts[0].skipped_count);
+            int32_t images = all->parts[0].count, texts = all->parts[1].count;
+            printf("%s: %d image%s and %d text%s, %d values each", options->output, images,
+                   OC_PLURAL(images), texts, OC_PLURAL(texts), all->dim);
+            printf(all->skipped.count ? "; %d skipped\n" : "\n", all->skipped.count);
         }
         goto done;
     }
@@ -140,7 +141,7 @@ static octavo_status tell(const oc_cli_options *options, const rows *all, double
     oc_json_write_key(&json, "embed_dim");
     oc_json_write_int(&json, all->dim);
     oc_cli_json_fixed(&json, "load_s", load_s, 4);
-    oc_cli_json_skipped(&json, &all->parts[0]);
+    oc_cli_json_skipped(&json, &all->skipped);
     oc_json_write_end(&json);
     OC_TRY(oc_cli_json_print(&json, error));
 done:
@@ -160,13 +161,14 @@ octavo_status oc_cli_embed(oc_cli_options *options, int *verdict, octavo_error *
     oc_cli_model model = {.engine = NULL};
     oc_output output = OC_OUTPUT_CLOSED;
     rows all = {.count = 0};
+    octavo_tool_listener listener = oc_cli_listener(options, &all.skipped);
     if (!npy && !jsonl && !ends_with(path, ".safetensors")) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "--output %s: the suffix must be .npy, .safetensors or .jsonl", path);
     }
     OC_TRY(oc_cli_find_images(options, &images, error));
     if (options->texts_file) {
-        OC_TRY(oc_cli_lines(options, options->texts_file, true, &options->texts, error));
+        OC_TRY(oc_cli_read_texts(options, options->texts_file, true, &options->texts, error));
     }
     if (images.count + options->texts.count == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -179,16 +181,16 @@ octavo_status oc_cli_embed(oc_cli_options *options, int *verdict, octavo_error *
     OC_TRY(oc_cli_model_open(options, &model, error));
     OC_TRY(oc_cli_model_ready(options, towers, batch, 0, &model, error));
     if (images.count) {
-        OC_TRY(oc_cli_embed_images(options, &model, &images, &all.parts[0], error));
+        OC_TRY(oc_cli_embed_images(&model, &images, &listener, &all.parts[0], error));
     }
     if (options->texts.count) {
-        OC_TRY(oc_cli_embed_texts(options, &model, &options->texts, &all.parts[1], error));
+        OC_TRY(oc_cli_embed_texts(&model, &options->texts, &listener, &all.parts[1], error));
     }
     all.dim = model.info->embed_dim;
     all.count = all.parts[0].count + all.parts[1].count;
     if (all.count == 0) {
-        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "none of the %d images can be read",
-                images.count);
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
+                "none of the images can be read (%d tried)", images.count);
     }
     if (npy) {
         OC_TRY(save_npy(&output, &all, error));
@@ -202,11 +204,12 @@ octavo_status oc_cli_embed(oc_cli_options *options, int *verdict, octavo_error *
         OC_TRY(oc_output_commit(&output, error));
     }
     OC_TRY(tell(options, &all, model.load_s, error));
-    *verdict = oc_cli_skipped_verdict(&all.parts[0]);
+    *verdict = oc_cli_skipped_verdict(&all.skipped);
 done:
     oc_output_abort(&output);
     oc_cli_embeds_free(&all.parts[0]);
     oc_cli_embeds_free(&all.parts[1]);
+    oc_cli_skipped_free(&all.skipped);
     oc_cli_model_close(&model);
     oc_cli_guard_nothing();
     return status;

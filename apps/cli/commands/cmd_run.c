@@ -40,32 +40,62 @@ static int64_t row_elements(const octavo_tensor *tensor) {
     return elements;
 }
 
-static size_t dtype_bytes(octavo_dtype dtype) {
-    switch (dtype) {
-#define XX(name, value, text, bytes)                                                               \
-    case OCTAVO_##name:                                                                            \
-        return bytes;
-        OCTAVO_DTYPE_MAP(XX)
-#undef XX
-    case OCTAVO_DTYPE_MAX_:
-        break;
-    }
-    return 0;
-}
-
 /* Rows `from` .. `from` + `count` of an argument. */
 static octavo_argument rows_of(const octavo_argument *whole, int64_t from, int64_t count) {
     octavo_argument part = *whole;
-    size_t row = (size_t)row_elements(&whole->tensor) * dtype_bytes(whole->tensor.dtype);
+    size_t row = (size_t)row_elements(&whole->tensor) * octavo_dtype_bytes(whole->tensor.dtype);
     part.tensor.shape[0] = count;
     part.tensor.data = (char *)whole->tensor.data + (size_t)from * row;
     return part;
 }
 
-static int32_t tower_of(const char *name) {
-    return strcmp(name, "pixels") == 0 || strcmp(name, "pixel_values") == 0        ? OCTAVO_IMAGE
-           : strcmp(name, "input_ids") == 0 || strcmp(name, "attention_mask") == 0 ? OCTAVO_TEXT
-                                                                                   : 0;
+/* What a file may bring, and what is said of other dtypes. */
+static const struct {
+    const char *name;
+    int32_t tower;
+    const char *dtypes, *shape, *remedy;
+} known[] = {
+    {"pixels", OCTAVO_IMAGE, "U8", "[images, rows, columns, 3]", "; floats are pixel_values"},
+    {"pixel_values", OCTAVO_IMAGE, "F32", "[images, 3, rows, columns]", "; bytes are pixels"},
+    {"input_ids", OCTAVO_TEXT, "I64 or I32", "[texts, tokens]", ""},
+    {"attention_mask", OCTAVO_TEXT, "I64 or I32", "[texts, tokens]", ""},
+};
+
+/* Adds one tensor of the file to its side, if it fits what is there. */
+static octavo_status add_input(const octavo_argument *item, const char *dtype, size_t kind,
+                               side *to, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t rank = item->tensor.rank, wanted = known[kind].tower == OCTAVO_IMAGE ? 4 : 2;
+    const int64_t *shape = item->tensor.shape;
+    if (!strstr(known[kind].dtypes, dtype)) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has dtype %s, it must be %s%s", item->name, dtype, known[kind].dtypes,
+                known[kind].remedy);
+    }
+    if (rank != wanted) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has %d dimension%s, it must have %d: %s", item->name, rank, OC_PLURAL(rank),
+                wanted, known[kind].shape);
+    }
+    if (shape[0] < 1) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has %" PRId64 " rows: there is nothing to run", item->name, shape[0]);
+    }
+    if (to->input_count && to->rows != shape[0]) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has %" PRId64 " row%s, %s has %" PRId64, item->name, shape[0],
+                OC_PLURAL(shape[0]), to->inputs[0].name, to->rows);
+    }
+    if (to->input_count && to->tower == OCTAVO_TEXT && to->length != shape[1]) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has rows of %" PRId64 " tokens, %s of %" PRId64, item->name, shape[1],
+                to->inputs[0].name, to->length);
+    }
+    to->rows = shape[0];
+    to->length = shape[1];
+    to->inputs[to->input_count++] = *item;
+done:
+    return status;
 }
 
 /* Tensors of the file to the two sides; those of unknown names are told. */
@@ -74,26 +104,17 @@ static octavo_status sort_inputs(const oc_cli_options *options, const octavo_too
     octavo_status status = OCTAVO_OK;
     for (int32_t i = 0; i < file->count; i++) {
         const octavo_argument *item = &file->items[i];
-        int32_t tower = tower_of(item->name) & towers;
-        side *to = tower == OCTAVO_IMAGE ? &sides[0] : &sides[1];
-        if (!tower) {
+        size_t kind = 0;
+        while (kind < OC_COUNT(known) && strcmp(known[kind].name, item->name) != 0) {
+            kind++;
+        }
+        if (kind == OC_COUNT(known) || !(known[kind].tower & towers)) {
             oc_cli_notice(options, "%s in %s is ignored: the engine has no such input", item->name,
                           options->inputs);
             continue;
         }
-        if (item->tensor.rank < 2 || item->tensor.shape[0] < 1) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "%s has %d dimensions and %" PRId64 " rows: there is nothing to run",
-                    item->name, item->tensor.rank, item->tensor.rank ? item->tensor.shape[0] : 0);
-        }
-        if (to->input_count && to->rows != item->tensor.shape[0]) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "%s has %" PRId64 " rows, %s has %" PRId64, item->name, item->tensor.shape[0],
-                    to->inputs[0].name, to->rows);
-        }
-        to->rows = item->tensor.shape[0];
-        to->length = item->tensor.shape[1];
-        to->inputs[to->input_count++] = *item;
+        OC_TRY(add_input(item, file->dtypes[i], kind,
+                         &sides[known[kind].tower == OCTAVO_IMAGE ? 0 : 1], error));
     }
     if (sides[0].input_count + sides[1].input_count == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -101,6 +122,9 @@ static octavo_status sort_inputs(const oc_cli_options *options, const octavo_too
                 options->inputs);
     }
 done:
+    if (status) {
+        oc_error_path(error, options->inputs);
+    }
     return status;
 }
 

@@ -29,7 +29,7 @@ static float cosine(const float *a, const float *b, int32_t dim) {
 }
 
 static octavo_status tell(const oc_cli_options *options, const oc_cli_embeds *images,
-                          const found *ranks, octavo_error *error) {
+                          const oc_cli_skipped *skipped, const found *ranks, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t top = options->top ? options->top : TOP;
     oc_buffer buffer;
@@ -53,7 +53,7 @@ static octavo_status tell(const oc_cli_options *options, const oc_cli_embeds *im
         oc_cli_table_cell(&table, "%s", file);
     }
     oc_json_write_end(&json);
-    oc_cli_json_skipped(&json, images);
+    oc_cli_json_skipped(&json, skipped);
     oc_json_write_end(&json);
     if (options->json) {
         OC_TRY(oc_cli_json_print(&json, error));
@@ -71,13 +71,15 @@ octavo_status oc_cli_search(oc_cli_options *options, int *verdict, octavo_error 
     oc_cli_list files;
     oc_cli_model model = {.engine = NULL};
     oc_cli_embeds images = {.count = 0}, texts = {.count = 0};
+    oc_cli_skipped skipped;
+    octavo_tool_listener listener = oc_cli_listener(options, &skipped);
     found *ranks = NULL;
     OC_TRY(oc_cli_find_images(options, &files, error));
     OC_TRY(oc_cli_model_open(options, &model, error));
     OC_TRY(oc_cli_model_ready(options, OCTAVO_IMAGE | OCTAVO_TEXT,
                               options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
-    OC_TRY(oc_cli_embed_texts(options, &model, &options->texts, &texts, error));
-    OC_TRY(oc_cli_embed_images(options, &model, &files, &images, error));
+    OC_TRY(oc_cli_embed_texts(&model, &options->texts, &listener, &texts, error));
+    OC_TRY(oc_cli_embed_images(&model, &files, &listener, &images, error));
     ranks = calloc((size_t)images.count + 1, sizeof *ranks);
     if (!ranks) {
         OC_NO_MEMORY(error, (size_t)images.count * sizeof *ranks);
@@ -91,12 +93,13 @@ octavo_status oc_cli_search(oc_cli_options *options, int *verdict, octavo_error 
         }
     }
     qsort(ranks, (size_t)images.count, sizeof *ranks, by_score);
-    OC_TRY(tell(options, &images, ranks, error));
-    *verdict = oc_cli_skipped_verdict(&images);
+    OC_TRY(tell(options, &images, &skipped, ranks, error));
+    *verdict = oc_cli_skipped_verdict(&skipped);
 done:
     free(ranks);
     oc_cli_embeds_free(&texts);
     oc_cli_embeds_free(&images);
+    oc_cli_skipped_free(&skipped);
     oc_cli_model_close(&model);
     return status;
 }

@@ -121,8 +121,10 @@ static const oc_cli_flag eval_flags[] = {
     MUST("data", data, "DIR", "a folder with a folder of images for each class"),
     TEXT("labels", labels_file, "FILE.json", "templates and classes; default: DIR/labels.json"),
     TEXT("against", against, "OTHER.octavo", "compare with this engine, image by image"),
-    NUMBER("max-drop", max_drop, "POINTS", 0, 100,
-           "exit 1 where top-1 is more than so many percentage points below --against's"),
+    NUMBER(
+        "max-drop", max_drop, "POINTS", 0, 100,
+        "exit 1 where top-1 is more than so many percentage points below --against's, and that is "
+        "no chance: McNemar's exact test, one-sided, p < 0.05"),
     TEXT("predictions", predictions, "FILE.json", "write the class of each file there"),
     COUNT("batch", batch, 1, OC_LIMIT_BATCH, "images of one run; default: 16"),
     END,

@@ -2,18 +2,14 @@
 #include "api/tool/calibrate.h"
 #include "api/tool.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/backends.h"
 #include "api/processor_record.h"
-#include "base/limits.h"
-#include "base/sys/io.h"
-#include "base/sys/threads.h"
+#include "embed/embed.h"
+#include "embed/items.h"
 #include "runtime/session.h"
-#include "text/bpe.h"
 #include "text/files/tokenizer_files.h"
 
 enum {
@@ -85,11 +81,6 @@ static void observe(void *user, const char *name, const float *values, int32_t r
     }
 }
 
-static octavo_status progress(const oc_calibration *c, const char *what, int64_t done,
-                              int64_t total, octavo_error *error) {
-    return oc_progress(c->progress, c->progress_user, what, (uint64_t)done, (uint64_t)total, error);
-}
-
 /* -- sessions -----------------------------------------------------------------------------------
  */
 
@@ -132,99 +123,51 @@ done:
     return status;
 }
 
-/* -- images -------------------------------------------------------------------------------------
+/* -- runs --------------------------------------------------------------------------------------
  */
 
-typedef struct image_job {
-    const char *path; /* within the folder */
-    uint8_t *pixels;
-    octavo_error error;
-    bool good;
-} image_job;
-
-typedef struct image_run {
-    oc_image_processor processor;
-    const char *folder;
-    size_t image_bytes;
-    image_job jobs[BATCH_MAX];
-    int32_t bad; /* files that were left out */
+typedef struct calibration_run {
+    oc_calibration *calibration;
+    oc_session *session;
+    const char *const *given; /* paths or texts */
+    size_t within;            /* where in a path the part within the folder begins */
+    int32_t rows;
+    int32_t bad; /* images that were left out */
     octavo_error first_error;
-} image_run;
+} calibration_run;
 
-static void decode(void *context, int32_t index, int32_t thread) {
-    image_run *run = context;
-    image_job *job = &run->jobs[index];
-    octavo_status status = OCTAVO_OK;
-    octavo_error *error = &job->error;
-    char *bytes = NULL, *path = oc_path_join(run->folder, job->path);
-    size_t size = 0;
-    (void)thread;
-    oc_error_clear(error);
-    if (path == NULL) {
-        OC_NO_MEMORY(error, strlen(job->path));
-    }
-    OC_TRY(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error));
-    OC_TRY(oc_image_process(&run->processor, bytes, size, job->pixels, error));
-done:
-    job->good = status == OCTAVO_OK;
-    free(bytes);
-    free(path);
+/* Nothing is asked for: the session shows its observers what passes. */
+static octavo_status run(void *user, const octavo_argument *input, const int32_t *items,
+                         octavo_error *error) {
+    calibration_run *r = user;
+    (void)items;
+    r->rows += (int32_t)input->tensor.shape[0];
+    return oc_session_run(r->session, input, 1, NULL, 0, 0, error);
 }
 
-static octavo_status list_images(const char *folder, oc_listing *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    uint32_t kept = 0;
-    OC_TRY(oc_folder_list(folder, true, OC_LIMIT_FILES, out, error));
-    for (uint32_t i = 0; i < out->count; i++) {
-        if (octavo_tool_has_image_suffix(out->paths[i])) {
-            out->paths[kept++] = out->paths[i];
-        }
+static octavo_status left_out(void *user, int32_t item, const octavo_error *why) {
+    calibration_run *r = user;
+    r->first_error = r->bad == 0 ? *why : r->first_error;
+    if (r->bad++ < NAMED_FILES) {
+        oc_notice(&r->calibration->source->checkpoint->notices, "image %s is left out: %s",
+                  r->given[item] + r->within, why->message);
     }
-    if (kept == 0) {
-        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
-                "there is no image among the %u files of folder %s: no name ends in .jpg, .png or "
-                ".webp",
-                out->count, folder);
-    }
-    out->count = kept;
-done:
-    return status;
+    return OCTAVO_OK;
 }
 
-/* Decodes `count` files from `paths` on and runs the good ones; notes the others. */
-static octavo_status run_images(oc_calibration *c, oc_session *session, oc_pool *pool,
-                                image_run *run, const char *const *paths, int32_t count,
-                                octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    uint8_t *pixels = run->jobs[0].pixels;
-    int64_t side = c->source->config.vision.image_size;
-    int32_t good = 0;
-    for (int32_t i = 0; i < count; i++) {
-        run->jobs[i].path = paths[i];
-    }
-    oc_pool_run(pool, count, decode, run);
-    for (int32_t i = 0; i < count; i++) {
-        image_job *job = &run->jobs[i];
-        if (job->good) {
-            memmove(pixels + (size_t)good++ * run->image_bytes, job->pixels, run->image_bytes);
-            continue;
-        }
-        run->first_error = run->bad == 0 ? job->error : run->first_error;
-        if (run->bad++ < NAMED_FILES) {
-            oc_notice(&c->source->checkpoint->notices, "image %s is left out: %s", job->path,
-                      job->error.message);
-        }
-    }
-    if (good != 0) {
-        octavo_argument in = {
-            .name = "pixels",
-            .tensor = {
-                .dtype = OCTAVO_U8, .rank = 4, .shape = {good, side, side, 3}, .data = pixels}};
-        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, 0, error));
-    }
-    c->images += good;
-done:
-    return status;
+static oc_embed_job job_of(calibration_run *r, int32_t batch, const char *what) {
+    const oc_calibration *c = r->calibration;
+    return (oc_embed_job){
+        .batch = batch,
+        .threads = c->threads,
+        .limit = c->limit,
+        .what = what,
+        .progress = c->progress,
+        .progress_user = c->progress_user,
+        .user = r,
+        .run = run,
+        .left_out = left_out,
+    };
 }
 
 octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folder,
@@ -232,75 +175,42 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
     const oc_vision_config *vision = &c->source->config.vision;
-    int64_t side = vision->image_size, across = side / vision->patch;
-    int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1);
-    oc_listing listing = {0};
+    oc_image_processor processor = oc_processor_of(&c->source->preprocessor);
+    int64_t across = vision->image_size / vision->patch;
+    int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1), others;
+    calibration_run r = {.calibration = c};
     oc_weight_source weights = oc_source_weights(c->source);
-    oc_session *session = NULL;
-    oc_pool *pool = NULL;
-    uint8_t *pixels = NULL;
-    image_run *run = calloc(1, sizeof *run);
-    if (run == NULL) {
-        OC_NO_MEMORY(error, sizeof *run);
+    oc_items images = {0};
+    OC_TRY(oc_image_processor_check(&processor, error));
+    OC_TRY(oc_items_walk(&images, folder, &others, error));
+    if (images.count == 0) {
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET,
+                "there is no image among the %d file%s of folder %s: no name ends in .jpg, .png or "
+                ".webp",
+                others, OC_PLURAL(others), folder);
     }
-    OC_TRY(list_images(folder, &listing, error));
-    run->folder = folder;
-    run->processor = oc_processor_of(&c->source->preprocessor);
-    run->image_bytes = (size_t)(side * side * 3);
-    OC_TRY(oc_image_processor_check(&run->processor, error));
-    pixels = malloc((size_t)batch * run->image_bytes);
-    if (pixels == NULL) {
-        OC_NO_MEMORY(error, (size_t)batch * run->image_bytes);
-    }
-    for (int32_t i = 0; i < batch; i++) {
-        run->jobs[i].pixels = pixels + (size_t)i * run->image_bytes;
-    }
-    OC_TRY(make_session(c, &weights, OCTAVO_IMAGE, batch, &session, error));
-    OC_TRY(oc_pool_create(c->threads, &pool, error));
-    int32_t files = (int32_t)listing.count;
-    int32_t wanted = c->limit != 0 && c->limit < files ? c->limit : files;
-    for (int32_t at = 0, count; at < files && c->images < wanted; at += count) {
-        count = files - at < batch ? files - at : batch;
-        count = wanted - c->images < count ? wanted - c->images : count;
-        OC_TRY(run_images(c, session, pool, run, listing.paths + at, count, error));
-        OC_TRY(progress(c, "calibrating images", c->images + run->bad, wanted + run->bad, error));
-    }
-    if (c->images == 0) {
+    OC_TRY(make_session(c, &weights, OCTAVO_IMAGE, batch, &r.session, error));
+    r.given = images.items;
+    r.within = strlen(folder) + !oc_slice_ends(oc_slice_of(folder), "/");
+    oc_embed_job job = job_of(&r, batch, "calibrating images");
+    OC_TRY(oc_embed_images(&job, &processor, images.items, images.count, error));
+    if (r.rows == 0) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
-                "none of the %d images in %s can be read; the first: %s", run->bad, folder,
-                run->first_error.message);
+                "none of the %d image%s in %s can be read; the first: %s", r.bad, OC_PLURAL(r.bad),
+                folder, r.first_error.message);
     }
-    if (run->bad > NAMED_FILES) {
-        oc_notice(&c->source->checkpoint->notices, "%d more images are left out",
-                  run->bad - NAMED_FILES);
+    if (r.bad > NAMED_FILES) {
+        oc_notice(&c->source->checkpoint->notices, "%d more image%s left out", r.bad - NAMED_FILES,
+                  r.bad - NAMED_FILES == 1 ? " is" : "s are");
     }
+    c->images = r.rows;
 done:
-    oc_pool_free(pool);
-    oc_session_free(session);
-    free(pixels);
-    free(run);
-    oc_listing_free(&listing);
+    oc_session_free(r.session);
+    oc_items_free(&images);
     if (status != OCTAVO_OK) {
         oc_error_path(error, folder);
     }
     return status;
-}
-
-/* -- texts --------------------------------------------------------------------------------------
- */
-
-/* The next line that is not empty, without its end; data is NULL behind the last. */
-static oc_slice next_line(const char **at, const char *end) {
-    oc_slice line = {0};
-    while (*at < end && line.length == 0) {
-        const char *feed = memchr(*at, '\n', (size_t)(end - *at));
-        line = (oc_slice){*at, (size_t)((feed == NULL ? end : feed) - *at)};
-        *at += line.length + (feed != NULL);
-        if (line.length != 0 && line.data[line.length - 1] == '\r') {
-            line.length--;
-        }
-    }
-    return line.length == 0 ? (oc_slice){0} : line;
 }
 
 static octavo_status make_bpe(oc_source *source, oc_bpe **out, octavo_error *error) {
@@ -320,53 +230,26 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
+    calibration_run r = {.calibration = c};
     oc_weight_source weights = oc_source_weights(c->source);
-    oc_session *session = NULL;
+    oc_items texts = {0};
     oc_bpe *bpe = NULL;
-    char *bytes = NULL;
-    int32_t *ids = NULL, lines = 0, batch = 0, rows = 0;
-    size_t size = 0;
-    OC_TRY(oc_file_load(path, OC_LIMIT_LIST_BYTES, &bytes, &size, error));
-    const char *mark = "\xef\xbb\xbf", *end = bytes + size;
-    const char *first = size >= 3 && memcmp(bytes, mark, 3) == 0 ? bytes + 3 : bytes, *at = first;
-    while (next_line(&at, end).data != NULL && (c->limit == 0 || lines < c->limit)) {
-        lines++;
-    }
-    if (lines == 0) {
-        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "there is no text in %s (%zu bytes)", path,
-                size);
+    OC_TRY(oc_items_read(&texts, path, false, error));
+    if (texts.count == 0) {
+        OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET, "there is no text in %s", path);
     }
     OC_TRY(make_bpe(c->source, &bpe, error));
-    oc_bpe_info info = oc_bpe_describe(bpe);
-    batch = batch_of(c, OCTAVO_TEXT, info.tokens_max);
-    ids = malloc((size_t)batch * (size_t)info.tokens_max * sizeof *ids);
-    if (ids == NULL) {
-        OC_NO_MEMORY(error, (size_t)batch * (size_t)info.tokens_max * sizeof *ids);
-    }
-    OC_TRY(make_session(c, &weights, OCTAVO_TEXT, batch, &session, error));
-    for (at = first; c->texts < lines; c->texts += rows) {
-        rows = lines - c->texts < batch ? lines - c->texts : batch;
-        for (int32_t r = 0; r < rows; r++) {
-            oc_slice line = next_line(&at, end);
-            int32_t used = 0, *row = ids + (size_t)r * (size_t)info.tokens_max;
-            OC_TRY(oc_bpe_encode(bpe, line.data, line.length, row, info.tokens_max, &used, NULL,
-                                 error));
-            for (int32_t t = used; t < info.tokens_max; t++) {
-                row[t] = info.padding;
-            }
-        }
-        octavo_argument in = {
-            .name = "input_ids",
-            .tensor = {
-                .dtype = OCTAVO_I32, .rank = 2, .shape = {rows, info.tokens_max}, .data = ids}};
-        OC_TRY(oc_session_run(session, &in, 1, NULL, 0, 0, error));
-        OC_TRY(progress(c, "calibrating texts", c->texts + rows, lines, error));
-    }
+    int32_t tokens_max = oc_bpe_describe(bpe).tokens_max;
+    int32_t batch = batch_of(c, OCTAVO_TEXT, tokens_max);
+    OC_TRY(make_session(c, &weights, OCTAVO_TEXT, batch, &r.session, error));
+    r.given = texts.items;
+    oc_embed_job job = job_of(&r, batch, "calibrating texts");
+    OC_TRY(oc_embed_texts(&job, bpe, tokens_max, texts.items, texts.count, error));
+    c->texts = r.rows;
 done:
-    oc_session_free(session);
+    oc_session_free(r.session);
     oc_bpe_free(bpe);
-    free(ids);
-    free(bytes);
+    oc_items_free(&texts);
     if (status != OCTAVO_OK) {
         oc_error_path(error, path);
     }

@@ -4,11 +4,13 @@
 
 #include "api/objects.h"
 #include "api/require.h"
-#include "api/tool.h"
-#include "api/tool/embedder.h"
+#include "api/tool/listener.h"
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "base/strmap.h"
 #include "evaluate/statistics.h"
+
+enum { NAMED_LABELS = 4 }; /* of those that come again; the others are counted */
 
 struct octavo_tool_classes {
     int32_t count, dim;
@@ -16,19 +18,55 @@ struct octavo_tool_classes {
     float *embeds; /* [count, dim] */
 };
 
-/* `template` with its "{}" replaced by `label`. */
+/* `template` with every "{}" in it replaced by `label`. */
 static char *fill(const char *template, const char *label) {
-    const char *hole = strstr(template, "{}");
     oc_buffer text;
     oc_buffer_init(&text);
-    if (hole == NULL) {
-        oc_buffer_text(&text, template);
-    } else {
+    for (const char *hole; (hole = strstr(template, "{}")) != NULL; template = hole + 2) {
         oc_buffer_append(&text, template, (size_t)(hole - template));
         oc_buffer_text(&text, label);
-        oc_buffer_text(&text, hole + 2);
     }
+    oc_buffer_text(&text, template);
     return oc_buffer_take(&text, NULL);
+}
+
+octavo_status octavo_tool_check_templates(const char *const *templates, int32_t count,
+                                          octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_error_clear(error);
+    for (int32_t i = 0; i < count; i++) {
+        OC_REQUIRE(error, templates);
+        OC_REQUIRE(error, templates[i]);
+        if (strstr(templates[i], "{}") == NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "template %d has no {} for the label: \"%.80s\"", i + 1, templates[i]);
+        }
+    }
+done:
+    return status;
+}
+
+/* Equal labels get equal scores: which of them is the best is chance. */
+static octavo_status tell_equal_labels(const char *const *labels, int32_t count,
+                                       const octavo_tool_listener *listener, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t equal = 0, *first = NULL;
+    oc_strmap map;
+    oc_strmap_init(&map);
+    for (int32_t i = 0; i < count; i++) {
+        OC_TRY(oc_strmap_add(&map, oc_slice_of(labels[i]), i, &first, error));
+        if (first != NULL && equal++ < NAMED_LABELS) {
+            oc_tell(listener, "label %d is label %d again, with the same score: \"%.80s\"", i + 1,
+                    *first + 1, labels[i]);
+        }
+    }
+    if (equal > NAMED_LABELS) {
+        int32_t more = equal - NAMED_LABELS;
+        oc_tell(listener, "%d more label%s there already", more, more == 1 ? " is" : "s are");
+    }
+done:
+    oc_strmap_free(&map);
+    return status;
 }
 
 /* The sum of the unit embeddings of one label's texts, as a unit vector. */
@@ -45,7 +83,7 @@ static void average(const float *embeds, int32_t texts, int32_t dim, float *out)
 octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_session *session,
                                          const char *const *labels, int32_t label_count,
                                          const char *const *templates, int32_t template_count,
-                                         octavo_progress progress, void *user,
+                                         const octavo_tool_listener *listener,
                                          octavo_tool_classes **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_tool_classes *classes = NULL;
@@ -69,9 +107,11 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
     if (label_count <= 0 || template_count < 0 || label_count > (int32_t)OC_LIMIT_LABELS ||
         template_count > (int32_t)OC_LIMIT_LABELS / label_count) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "%d labels through %d templates, there must be 1 to %u texts", label_count,
-                template_count, OC_LIMIT_LABELS);
+                "%d label%s through %d template%s, there must be 1 to %u texts", label_count,
+                OC_PLURAL(label_count), template_count, OC_PLURAL(template_count), OC_LIMIT_LABELS);
     }
+    OC_TRY(octavo_tool_check_templates(templates, template_count, error));
+    OC_TRY(tell_equal_labels(labels, label_count, listener, error));
     count = (size_t)label_count * (size_t)template_count;
     classes = calloc(1, sizeof *classes);
     texts = calloc(count, sizeof *texts);
@@ -96,8 +136,8 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
             OC_NO_MEMORY(error, 1);
         }
     }
-    OC_TRY(oc_embed_texts(engine, session, (const char *const *)texts, (int32_t)count, progress,
-                          user, embeds, error));
+    OC_TRY(octavo_tool_embed_texts(engine, session, (const char *const *)texts, (int32_t)count,
+                                   listener, embeds, error));
     for (int32_t i = 0; i < label_count; i++) {
         average(embeds + (int64_t)i * template_count * dim, template_count, dim,
                 classes->embeds + (int64_t)i * dim);

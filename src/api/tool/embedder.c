@@ -1,11 +1,192 @@
-/* embedder.c - see embedder.h. */
-#include "api/tool/embedder.h"
-
+/* embedder.c - files and texts through a session: src/embed over octavo.h's objects. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/objects.h"
-#include "base/sys/threads.h"
+#include "api/require.h"
+#include "api/tool/listener.h"
+#include "embed/embed.h"
+#include "embed/items.h"
+
+enum { NAMED_TEXTS = 4 }; /* of those that are cut; the others are counted */
+
+void oc_tell(const octavo_tool_listener *listener, const char *format, ...) {
+    char sentence[1024];
+    va_list arguments;
+    if (listener == NULL || listener->notice == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    listener->notice(listener->user, sentence);
+}
+
+/* -- lists ---------------------------------------------------------------------------------- */
+
+/* Hands `items` out, or frees it after an error. */
+static octavo_status give_list(octavo_status status, oc_items *items, octavo_tool_list *out,
+                               octavo_error *error) {
+    oc_items *memory = status == OCTAVO_OK ? malloc(sizeof *memory) : NULL;
+    if (status == OCTAVO_OK && memory == NULL) {
+        OC_NO_MEMORY(error, sizeof *memory);
+    }
+    *out = (octavo_tool_list){0};
+    if (memory != NULL) {
+        *memory = *items;
+        *out = (octavo_tool_list){items->items, items->count, memory};
+    }
+done:
+    if (status != OCTAVO_OK) {
+        oc_items_free(items);
+    }
+    return status;
+}
+
+octavo_status octavo_tool_find_images(const char *folder, octavo_tool_list *out, int32_t *others,
+                                      octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_items items = {0};
+    oc_error_clear(error);
+    OC_REQUIRE(error, out);
+    *out = (octavo_tool_list){0};
+    OC_REQUIRE(error, folder);
+    OC_REQUIRE(error, others);
+    OC_TRY(give_list(oc_items_walk(&items, folder, others, error), &items, out, error));
+done:
+    return status;
+}
+
+octavo_status octavo_tool_read_texts(const char *path, int32_t keep_empty, octavo_tool_list *out,
+                                     octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_items items = {0};
+    oc_error_clear(error);
+    OC_REQUIRE(error, out);
+    *out = (octavo_tool_list){0};
+    OC_REQUIRE(error, path);
+    OC_TRY(give_list(oc_items_read(&items, path, keep_empty != 0, error), &items, out, error));
+done:
+    return status;
+}
+
+void octavo_tool_list_free(octavo_tool_list *list) {
+    if (list != NULL && list->memory != NULL) {
+        oc_items_free(list->memory);
+        free(list->memory);
+        *list = (octavo_tool_list){0};
+    }
+}
+
+/* What both functions below must be given. */
+static octavo_status check_lists(const octavo_engine *engine, const octavo_session *session,
+                                 const char *const *list, int32_t count, const char *name,
+                                 const float *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    OC_REQUIRE(error, engine);
+    OC_REQUIRE(error, session);
+    OC_REQUIRE(error, out);
+    if (list == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s is NULL", name);
+    }
+    if (count < 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "count is %d, it must be 0 or more", count);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (list[i] == NULL) {
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s[%d] is NULL", name, i);
+        }
+    }
+done:
+    return status;
+}
+
+/* -- runs ----------------------------------------------------------------------------------- */
+
+typedef struct embedding {
+    octavo_session *session;
+    const octavo_tool_listener *listener;
+    const char *const *given; /* paths or texts */
+    const char *output;
+    int32_t dim;
+    float *out;
+    int32_t *items; /* of images; NULL for texts, all of which have a row */
+    int32_t rows;
+    int32_t cut; /* texts so far */
+} embedding;
+
+static octavo_status run(void *user, const octavo_argument *input, const int32_t *items,
+                         octavo_error *error) {
+    embedding *e = user;
+    octavo_status status = OCTAVO_OK;
+    int32_t rows = (int32_t)input->tensor.shape[0];
+    octavo_argument output = {
+        .name = e->output,
+        .tensor = {.dtype = OCTAVO_F32,
+                   .rank = 2,
+                   .shape = {rows, e->dim},
+                   .data = e->out + (size_t)e->rows * (size_t)e->dim},
+    };
+    OC_TRY(octavo_session_run(e->session, input, 1, &output, 1, NULL, error));
+    if (e->items != NULL) {
+        memcpy(e->items + e->rows, items, (size_t)rows * sizeof *items);
+    }
+    e->rows += rows;
+done:
+    return status;
+}
+
+static octavo_status left_out(void *user, int32_t item, const octavo_error *why) {
+    const embedding *e = user;
+    return e->listener->left_out(e->listener->user, e->given[item], why);
+}
+
+static void cut(void *user, int32_t item, int32_t tokens, int32_t kept) {
+    embedding *e = user;
+    const char *text = e->given[item];
+    if (e->cut++ < NAMED_TEXTS) {
+        oc_tell(e->listener, "a text has %d tokens, the model takes %d: it was cut: \"%.60s%s\"",
+                tokens, kept, text, strlen(text) > 60 ? "..." : "");
+    }
+}
+
+static oc_embed_job job_of(embedding *e, int32_t batch, const char *what) {
+    bool hears = e->listener != NULL;
+    return (oc_embed_job){
+        .batch = batch,
+        .threads = e->session->info.threads,
+        .what = what,
+        .progress = hears ? e->listener->progress : NULL,
+        .progress_user = hears ? e->listener->user : NULL,
+        .user = e,
+        .run = run,
+        .left_out = hears && e->listener->left_out != NULL ? left_out : NULL,
+        .cut = cut,
+    };
+}
+
+octavo_status octavo_tool_embed_images(const octavo_engine *engine, octavo_session *session,
+                                       const char *const *paths, int32_t count,
+                                       const octavo_tool_listener *listener, float *out,
+                                       int32_t *items, int32_t *rows, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_error_clear(error);
+    OC_REQUIRE(error, rows);
+    *rows = 0;
+    OC_REQUIRE(error, items);
+    OC_TRY(check_lists(engine, session, paths, count, "paths", out, error));
+    OC_TRY(oc_engine_has_processor(engine, error));
+    embedding e = {session, listener, paths, "image_embeds", engine->info.embed_dim, out,
+                   items,   0,        0};
+    oc_embed_job job = job_of(&e, session->info.batch_max, "embedding images");
+    OC_TRY(oc_embed_images(&job, &engine->processor, paths, count, error));
+    *rows = e.rows;
+done:
+    return status;
+}
 
 /* Texts of `length` tokens at most that one run of the session is sure to take; at least one. */
 static int32_t texts_of(const octavo_session *session, int32_t length) {
@@ -14,111 +195,23 @@ static int32_t texts_of(const octavo_session *session, int32_t length) {
     return texts < 1 ? 1 : texts < batch ? texts : batch;
 }
 
-octavo_status oc_embed_texts(const octavo_engine *engine, octavo_session *session,
-                             const char *const *texts, int32_t count, octavo_progress progress,
-                             void *user, float *out, octavo_error *error) {
+octavo_status octavo_tool_embed_texts(const octavo_engine *engine, octavo_session *session,
+                                      const char *const *texts, int32_t count,
+                                      const octavo_tool_listener *listener, float *out,
+                                      octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t length = engine->info.tokens_max, batch = texts_of(session, length);
-    int32_t dim = engine->info.embed_dim;
-    int32_t *ids = calloc((size_t)batch * (size_t)length + 1, sizeof *ids);
-    if (ids == NULL) {
-        OC_NO_MEMORY(error, (size_t)batch * (size_t)length * sizeof *ids);
-    }
-    for (int32_t first = 0; first < count; first += batch) {
-        int32_t rows = count - first < batch ? count - first : batch;
-        for (int32_t r = 0; r < rows; r++) {
-            int32_t used = 0, *row = ids + (size_t)r * (size_t)length;
-            OC_TRY(octavo_tokenize(engine, texts[first + r], strlen(texts[first + r]), row, &used,
-                                   NULL, error));
-            for (int32_t t = used; t < length; t++) {
-                row[t] = engine->info.pad_id;
-            }
-        }
-        octavo_argument in = {
-            .name = "input_ids",
-            .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {rows, length}, .data = ids}};
-        octavo_argument embeds = {.name = "text_embeds",
-                                  .tensor = {.dtype = OCTAVO_F32,
-                                             .rank = 2,
-                                             .shape = {rows, dim},
-                                             .data = out + (int64_t)first * dim}};
-        OC_TRY(octavo_session_run(session, &in, 1, &embeds, 1, NULL, error));
-        OC_TRY(oc_progress(progress, user, "embedding texts", (uint64_t)(first + rows),
-                           (uint64_t)count, error));
+    oc_error_clear(error);
+    OC_TRY(check_lists(engine, session, texts, count, "texts", out, error));
+    OC_TRY(oc_engine_has_tokenizer(engine, error));
+    int32_t most = engine->info.tokens_max;
+    embedding e = {session, listener, texts, "text_embeds", engine->info.embed_dim, out,
+                   NULL,    0,        0};
+    oc_embed_job job = job_of(&e, texts_of(session, most), "embedding texts");
+    OC_TRY(oc_embed_texts(&job, engine->bpe, most, texts, count, error));
+    if (e.cut > NAMED_TEXTS) {
+        int32_t more = e.cut - NAMED_TEXTS;
+        oc_tell(listener, "%d more text%s cut", more, more == 1 ? " was" : "s were");
     }
 done:
-    free(ids);
-    return status;
-}
-
-/* One batch of files to decode. */
-typedef struct decoding {
-    const octavo_engine *engine;
-    const char *const *paths;
-    uint8_t *pixels; /* [rows, size, size, 3] */
-    size_t image_bytes;
-    uint8_t *ok;
-    octavo_error *errors; /* may be NULL */
-} decoding;
-
-static void decode_one(void *context, int32_t index, int32_t thread) {
-    const decoding *d = context;
-    (void)thread;
-    d->ok[index] = octavo_preprocess_file(
-                       d->engine, d->paths[index], d->pixels + (size_t)index * d->image_bytes,
-                       d->errors == NULL ? NULL : &d->errors[index]) == OCTAVO_OK;
-}
-
-octavo_status oc_embed_images(const octavo_engine *engine, octavo_session *session,
-                              const char *const *paths, int32_t count, octavo_progress progress,
-                              void *user, float *out, uint8_t *ok, octavo_error *errors,
-                              octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    int32_t batch = session->info.batch_max, dim = engine->info.embed_dim;
-    int64_t size = engine->info.image_size;
-    size_t image_bytes = (size_t)(size * size * 3);
-    oc_pool *pool = NULL;
-    uint8_t *pixels = calloc((size_t)batch, image_bytes);
-    float *embeds = calloc((size_t)batch * (size_t)dim, sizeof *embeds);
-    if (pixels == NULL || embeds == NULL) {
-        OC_NO_MEMORY(error, (size_t)batch * image_bytes);
-    }
-    OC_TRY(oc_pool_create(session->info.threads, &pool, error));
-    for (int32_t first = 0; first < count; first += batch) {
-        int32_t rows = count - first < batch ? count - first : batch, good = 0;
-        decoding d = {engine,      paths + first, pixels,
-                      image_bytes, ok + first,    errors == NULL ? NULL : errors + first};
-        oc_pool_run(pool, rows, decode_one, &d);
-        for (int32_t r = 0; r < rows; r++) { /* close the gaps of bad files */
-            if (ok[first + r]) {
-                memmove(pixels + (size_t)good++ * image_bytes, pixels + (size_t)r * image_bytes,
-                        image_bytes);
-            }
-        }
-        if (good != 0) {
-            octavo_argument in = {
-                .name = "pixels",
-                .tensor = {
-                    .dtype = OCTAVO_U8, .rank = 4, .shape = {good, size, size, 3}, .data = pixels}};
-            octavo_argument to = {
-                .name = "image_embeds",
-                .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {good, dim}, .data = embeds}};
-            OC_TRY(octavo_session_run(session, &in, 1, &to, 1, NULL, error));
-        }
-        good = 0;
-        for (int32_t r = 0; r < rows; r++) {
-            float *row = out + (int64_t)(first + r) * dim;
-            memset(row, 0, (size_t)dim * sizeof *row);
-            if (ok[first + r]) {
-                memcpy(row, embeds + (int64_t)good++ * dim, (size_t)dim * sizeof *row);
-            }
-        }
-        OC_TRY(oc_progress(progress, user, "embedding images", (uint64_t)(first + rows),
-                           (uint64_t)count, error));
-    }
-done:
-    oc_pool_free(pool);
-    free(embeds);
-    free(pixels);
     return status;
 }

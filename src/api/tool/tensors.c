@@ -1,4 +1,4 @@
-/* tensors.c - files for the tools: .safetensors, and which names are pictures'. */
+/* tensors.c - .safetensors files for the tools. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,21 +36,27 @@ octavo_status octavo_tool_tensors_load(const char *path, octavo_tool_tensors *ou
     }
     OC_TRY(oc_safetensors_open(&file, &header, error));
     out->items = oc_arena_alloc(arena, (size_t)header.tensor_count * sizeof *out->items + 1);
-    if (out->items == NULL) {
+    out->dtypes = oc_arena_alloc(arena, (size_t)header.tensor_count * sizeof *out->dtypes + 1);
+    if (out->items == NULL || out->dtypes == NULL) {
         OC_NO_MEMORY(error, (size_t)header.tensor_count * sizeof *out->items);
     }
     for (int32_t i = 0; i < header.tensor_count; i++) {
         const oc_st_tensor *from = &header.tensors[i];
         octavo_argument *to = &out->items[out->count];
-        if (from->dtype == 0 || from->rank > OCTAVO_MAX_RANK) {
-            continue; /* not something that octavo computes with */
-        }
+        out->dtypes[out->count] = from->dtype_name;
         to->name = oc_arena_text(arena, from->name, strlen(from->name));
-        to->tensor.dtype = from->dtype;
+        if (to->name == NULL) {
+            OC_NO_MEMORY(error, strlen(from->name));
+        }
         to->tensor.rank = from->rank;
         memcpy(to->tensor.shape, from->shape, sizeof to->tensor.shape);
+        if (from->dtype == 0 || from->rank > OCTAVO_MAX_RANK) {
+            out->count++; /* not something that octavo computes with */
+            continue;
+        }
+        to->tensor.dtype = from->dtype;
         to->tensor.data = oc_arena_alloc(arena, (size_t)from->bytes + 1);
-        if (to->name == NULL || to->tensor.data == NULL) {
+        if (to->tensor.data == NULL) {
             OC_NO_MEMORY(error, (size_t)from->bytes);
         }
         OC_TRY(oc_file_read(&file, from->offset, to->tensor.data, (size_t)from->bytes, error));
@@ -93,15 +99,4 @@ octavo_status octavo_tool_tensors_save(const char *path, const octavo_argument *
     OC_TRY(oc_safetensors_save(path, items, count, NULL, 0, error));
 done:
     return status;
-}
-
-int32_t octavo_tool_has_image_suffix(const char *path) {
-    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
-    const char *dot = path == NULL ? NULL : strrchr(oc_path_name(path), '.');
-    for (size_t i = 0; dot != NULL && i < OC_COUNT(suffixes); i++) {
-        if (strcasecmp(dot, suffixes[i]) == 0) {
-            return 1;
-        }
-    }
-    return 0;
 }

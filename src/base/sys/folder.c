@@ -17,7 +17,7 @@ typedef struct name_list {
 typedef struct walk {
     const char *root;
     uint32_t max_files;
-    bool recursive;
+    int flags; /* OC_LIST_... */
     oc_arena *arena;
     name_list files, folders; /* paths within the root; "" is the root */
     oc_strmap entered;        /* device and inode of folders, as bytes */
@@ -91,13 +91,14 @@ static octavo_status add_entry(walk *w, DIR *folder, const char *within, const s
     if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
         struct stat info;
         bool there = fstatat(dirfd(folder), name, &info, 0) == 0;
-        is_file = there && S_ISREG(info.st_mode);
+        is_file = there ? S_ISREG(info.st_mode) : (w->flags & OC_LIST_DANGLING) != 0;
         is_folder = there && S_ISDIR(info.st_mode);
     }
     if (is_file) {
         return add_name(w, &w->files, within, name, error);
     }
-    return is_folder && w->recursive ? add_name(w, &w->folders, within, name, error) : OCTAVO_OK;
+    return is_folder && (w->flags & OC_LIST_DEEP) ? add_name(w, &w->folders, within, name, error)
+                                                  : OCTAVO_OK;
 }
 
 static octavo_status list_one(walk *w, const char *within, octavo_error *error) {
@@ -135,11 +136,11 @@ done:
     return status;
 }
 
-octavo_status oc_folder_list(const char *path, bool recursive, uint32_t max_files, oc_listing *out,
+octavo_status oc_folder_list(const char *path, int flags, uint32_t max_files, oc_listing *out,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     *out = (oc_listing){0};
-    walk w = {.root = path, .recursive = recursive, .max_files = max_files, .arena = &out->arena};
+    walk w = {.root = path, .flags = flags, .max_files = max_files, .arena = &out->arena};
     oc_arena_init(&out->arena);
     oc_strmap_init(&w.entered);
     OC_TRY(list_one(&w, "", error));

@@ -60,10 +60,15 @@ typedef struct oc_listing {
     uint32_t count;
 } oc_listing;
 
-/* The regular files in a folder, and in its folders when `recursive`; links are followed, each
- * folder is entered once however many links lead to it.  What is neither file nor folder, and
- * links to nothing, are left out.  UNSUPPORTED: over `max_files` files. */
-octavo_status oc_folder_list(const char *path, bool recursive, uint32_t max_files, oc_listing *out,
+enum {
+    OC_LIST_DEEP = 1,    /* what its folders hold too */
+    OC_LIST_DANGLING = 2 /* links that lead to nothing too: to open one says where it leads */
+};
+
+/* The regular files in a folder; flags as above.  Links are followed, each folder is entered once
+ * however many links lead to it.  What is neither file nor folder is left out.
+ *   UNSUPPORTED  over `max_files` files */
+octavo_status oc_folder_list(const char *path, int flags, uint32_t max_files, oc_listing *out,
                              octavo_error *error);
 void oc_listing_free(oc_listing *listing); /* a zeroed one is accepted */
 

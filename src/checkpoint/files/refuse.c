@@ -73,7 +73,7 @@ octavo_status oc_refuse_folder(const char *folder, octavo_error *error) {
         bool is_folder = path != NULL && oc_is_folder(path);
         status = path == NULL ? OCTAVO_EXHAUSTED : OCTAVO_OK;
         if (is_folder) {
-            status = oc_folder_list(path, false, OC_LIMIT_FOLDER_FILES, &files[f], error);
+            status = oc_folder_list(path, 0, OC_LIMIT_FOLDER_FILES, &files[f], error);
         }
         free(path);
         OC_TRY(status);

@@ -63,7 +63,7 @@ static void expect_content(const char *path, const char *text) {
 /* Files, hidden ones counted. */
 static uint32_t count_files(void) {
     oc_listing listing;
-    assert_int_equal(oc_folder_list(root, true, 1000, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(oc_folder_list(root, OC_LIST_DEEP, 1000, &listing, NULL), OCTAVO_OK);
     uint32_t count = listing.count;
     oc_listing_free(&listing);
     return count;
@@ -345,27 +345,39 @@ static void test_list(void **state) {
     static const char *const deep[] = {".h", "B", "again/x", "b/10", "b/2", "link", "z"};
     static const char *const flat[] = {".h", "B", "link", "z"};
     oc_listing listing;
-    assert_int_equal(oc_folder_list(at("t"), true, 100, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(oc_folder_list(at("t"), OC_LIST_DEEP, 100, &listing, NULL), OCTAVO_OK);
     assert_int_equal(listing.count, OC_COUNT(deep));
     for (size_t i = 0; i < OC_COUNT(deep); i++) {
         assert_string_equal(listing.paths[i], deep[i]);
     }
     oc_listing_free(&listing);
-    assert_int_equal(oc_folder_list(at("t"), false, 4, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(oc_folder_list(at("t"), 0, 4, &listing, NULL), OCTAVO_OK);
     assert_int_equal(listing.count, OC_COUNT(flat));
     for (size_t i = 0; i < OC_COUNT(flat); i++) {
         assert_string_equal(listing.paths[i], flat[i]);
     }
     oc_listing_free(&listing);
+    /* links to nothing on request; to open one says where it leads */
+    static const char *const dangling[] = {".h", "B", "dangling", "link", "z"};
+    assert_int_equal(oc_folder_list(at("t"), OC_LIST_DANGLING, 5, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(listing.count, OC_COUNT(dangling));
+    for (size_t i = 0; i < OC_COUNT(dangling); i++) {
+        assert_string_equal(listing.paths[i], dangling[i]);
+    }
+    oc_listing_free(&listing);
     octavo_error error;
+    oc_file file;
     oc_error_clear(&error);
-    assert_int_equal(oc_folder_list(at("t"), false, 3, &listing, &error), OCTAVO_UNSUPPORTED);
+    assert_int_equal(oc_file_open(at("t/dangling"), &file, &error), OCTAVO_CORRUPT);
+    assert_non_null(strstr(error.message, "it is a link to nowhere, which is not there"));
+    oc_error_clear(&error);
+    assert_int_equal(oc_folder_list(at("t"), 0, 3, &listing, &error), OCTAVO_UNSUPPORTED);
     assert_non_null(strstr(error.message, "more than 3"));
     assert_int_equal(listing.count, 0);
     oc_listing_free(&listing);
-    assert_int_equal(oc_folder_list(at("none"), true, 3, &listing, NULL), OCTAVO_NOT_FOUND);
-    assert_int_equal(oc_folder_list(at("t/z"), true, 3, &listing, NULL), OCTAVO_NOT_FOUND);
-    assert_int_equal(oc_folder_list(at("t/e"), true, 3, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(oc_folder_list(at("none"), OC_LIST_DEEP, 3, &listing, NULL), OCTAVO_NOT_FOUND);
+    assert_int_equal(oc_folder_list(at("t/z"), OC_LIST_DEEP, 3, &listing, NULL), OCTAVO_NOT_FOUND);
+    assert_int_equal(oc_folder_list(at("t/e"), OC_LIST_DEEP, 3, &listing, NULL), OCTAVO_OK);
     assert_int_equal(listing.count, 0);
     oc_listing_free(&listing);
 }

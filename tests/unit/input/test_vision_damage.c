@@ -24,7 +24,9 @@ static void test_other_formats(void **state) {
                    "this is not an image but a git-lfs pointer");
 }
 
-/* A file cut short anywhere is refused: no row of it is made up. */
+enum { MARKS = 16 }; /* bytes of a PNG's last checksum and IEND, at most what may be missing */
+
+/* A file cut short anywhere is refused, but where all its pixels are there: no row is made up. */
 static void test_truncation(void **state) {
     (void)state;
     static const char *const files[] = {
@@ -33,20 +35,82 @@ static void test_truncation(void **state) {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         bytes file = read_bytes(files[i]);
         size_t step = file.size / 300 + 1;
+        oc_image whole, image;
+        assert_int_equal(oc_image_decode(file.data, file.size, &whole, NULL), OCTAVO_OK);
         for (size_t size = 1; size<file.size; size += file.size - size> 40 ? step : 1) {
             uint8_t *cut = malloc(size); /* of its own, so that a sanitizer sees its end */
             octavo_error error = {0};
-            oc_image image;
             assert_non_null(cut);
             memcpy(cut, file.data, size);
             octavo_status status = oc_image_decode(cut, size, &image, &error);
+            free(cut);
+            if (status == OCTAVO_OK && file.size - size <= MARKS) {
+                assert_memory_equal(image.pixels, whole.pixels,
+                                    (size_t)whole.width * (size_t)whole.height * 3);
+                oc_image_free(&image);
+                continue;
+            }
             if (status != OCTAVO_CORRUPT && (status != OCTAVO_UNSUPPORTED || size >= 12)) {
                 fail_msg("%zu of %zu bytes of %s: status %d", size, file.size, files[i], status);
             }
             assert_true(error.message[0] && !image.pixels);
-            free(cut);
         }
+        oc_image_free(&whole);
         free(file.data);
+    }
+}
+
+/* `keep` bytes of a file with `zeros` zeros behind them: opened with the pixels of the whole, or
+ * refused, as Pillow does. */
+static void expect_end(const char *name, size_t cut, size_t zeros, bool opened) {
+    bytes file = read_bytes(name);
+    size_t size = file.size - cut + zeros;
+    uint8_t *data = calloc(size, 1);
+    oc_image whole, image;
+    octavo_error error = {0};
+    assert_non_null(data);
+    memcpy(data, file.data, file.size - cut);
+    assert_int_equal(oc_image_decode(file.data, file.size, &whole, NULL), OCTAVO_OK);
+    octavo_status status = oc_image_decode(data, size, &image, &error);
+    if (status != (opened ? OCTAVO_OK : OCTAVO_CORRUPT)) {
+        fail_msg("%s without %zu bytes, %zu zeros: %d, %s", name, cut, zeros, status,
+                 error.message);
+    }
+    if (opened) {
+        assert_memory_equal(image.pixels, whole.pixels,
+                            (size_t)whole.width * (size_t)whole.height * 3);
+    }
+    oc_image_free(&image);
+    oc_image_free(&whole);
+    free(data);
+    free(file.data);
+}
+
+/* A missing end is no damage where the pixels are whole: cameras and downloads leave zeros for a
+ * JPEG's end marker, tools leave out a PNG's IEND.  Progressive files need their end marker, and
+ * zeros in place of data are no pixels. */
+static void test_missing_ends(void **state) {
+    (void)state;
+    static const char *const jpegs[] = {"jpeg_420.jpg", "jpeg_422.jpg", "jpeg_444.jpg",
+                                        "jpeg_gray.jpg", "jpeg_cmyk.jpg"};
+    static const char *const pngs[] = {"png_rgb.png", "png_interlaced.png", "png_1bit.png",
+                                       "png_palette.png"};
+    for (size_t i = 0; i < OC_COUNT(jpegs); i++) {
+        expect_end(jpegs[i], 2, 50, true);
+        expect_end(jpegs[i], 2, 5000, true);
+        expect_end(jpegs[i], 200, 0, false);
+        expect_end(jpegs[i], 200, 200, false);
+        expect_end(jpegs[i], 200, 5000, false);
+    }
+    expect_end("jpeg_progressive.jpg", 2, 50, false);
+    for (size_t i = 0; i < OC_COUNT(pngs); i++) {
+        expect_end(pngs[i], MARKS - 4, 0, true);  /* IEND and its checksum */
+        expect_end(pngs[i], MARKS - 4, 30, true); /* zeros for them */
+        expect_end(pngs[i], 4, 0, true);
+        expect_end(pngs[i], MARKS - 1, 0, true); /* of the pixels' checksum, too */
+        expect_end(pngs[i], MARKS, 0, true);
+        expect_end(pngs[i], MARKS + 1, 0, false); /* of the pixels */
+        expect_end(pngs[i], MARKS + 1, MARKS + 1, false);
     }
 }
 
@@ -224,9 +288,9 @@ static void test_orientation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_other_formats), cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_bombs),         cmocka_unit_test(test_many_scans),
-        cmocka_unit_test(test_exotic_jpeg),   cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_orientation),
+        cmocka_unit_test(test_missing_ends),  cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_many_scans),    cmocka_unit_test(test_exotic_jpeg),
+        cmocka_unit_test(test_flipped_bits),  cmocka_unit_test(test_orientation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

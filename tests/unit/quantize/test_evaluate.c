@@ -64,6 +64,11 @@ static void mcnemar(void **state) {
         expect_near(oc_mcnemar(cases[i].a, cases[i].b), cases[i].p, 1e-9);
         expect_near(oc_mcnemar(cases[i].b, cases[i].a), cases[i].p, 1e-9);
     }
+    expect_near(oc_mcnemar_fewer(2, 10), 0.03857421875 / 2, 1e-9); /* one-sided */
+    expect_near(oc_mcnemar_fewer(10, 2), 1 - 13 / 4096.0, 1e-9);
+    expect_near(oc_mcnemar_fewer(5, 5), 0.623046875, 1e-9);
+    expect_near(oc_mcnemar_fewer(0, 0), 1, 1e-9);
+    expect_near(oc_mcnemar_fewer(3, 0), 1, 1e-9);
 }
 
 /* Ranks count what is larger, and equals that come before. */
@@ -98,7 +103,7 @@ static void vectors(void **state) {
 /* -- classes ---------------------------------------------------------------------------------- */
 
 static const char *const labels[] = {"cat", "red bus", "\xc3\xa9glise"};
-static const char *const templates[] = {"a photo of a {}.", "{}", "no place for it", "{} and {}"};
+static const char *const templates[] = {"a photo of a {}.", "{}", "of {}", "{} and {}"};
 
 static octavo_tool_classes *make_classes(octavo_engine *engine, oc_test_options options,
                                          int32_t template_count) {
@@ -109,7 +114,7 @@ static octavo_tool_classes *make_classes(octavo_engine *engine, oc_test_options 
     memset(&error, 0xff, sizeof error);
     if (octavo_tool_classes_create(engine, session, labels, 3,
                                    template_count == 0 ? NULL : templates, template_count, NULL,
-                                   NULL, &classes, &error) != OCTAVO_OK) {
+                                   &classes, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     octavo_session_free(session);
@@ -138,10 +143,10 @@ static void classes_average_templates(void **state) {
     (void)state;
     octavo_engine *engine = oc_test_engine("f32");
     static const char *const texts[3][4] = {
-        {"a photo of a cat.", "cat", "no place for it", "cat and {}"},
-        {"a photo of a red bus.", "red bus", "no place for it", "red bus and {}"},
-        {"a photo of a \xc3\xa9glise.", "\xc3\xa9glise", "no place for it",
-         "\xc3\xa9glise and {}"}};
+        {"a photo of a cat.", "cat", "of cat", "cat and cat"},
+        {"a photo of a red bus.", "red bus", "of red bus", "red bus and red bus"},
+        {"a photo of a \xc3\xa9glise.", "\xc3\xa9glise", "of \xc3\xa9glise",
+         "\xc3\xa9glise and \xc3\xa9glise"}};
     static const oc_test_options limits[] = {
         {.batch_max = 8},
         {.batch_max = 1},
@@ -177,7 +182,48 @@ static void classes_average_templates(void **state) {
     octavo_tool_classes_free(NULL);
 }
 
-/* No labels, and more texts than anyone means, are refused. */
+/* Notices, joined. */
+static void note(void *user, const char *sentence) {
+    strcat(strcat(user, sentence), "|");
+}
+
+/* Labels that come again and texts that are cut are told, the first of them by name; every label
+ * keeps its place. */
+static void tells_labels(void **state) {
+    (void)state;
+    static const char *const again[] = {"a", "b", "a", "a", "b", "a", "a"};
+    char heard[4096] = "", longest[400] = "";
+    const octavo_tool_listener listener = {.notice = note, .user = heard};
+    octavo_engine *engine = oc_test_engine("f32");
+    octavo_tool_classes *classes = NULL;
+    octavo_session *session =
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
+    assert_int_equal(
+        octavo_tool_classes_create(engine, session, again, 7, NULL, 0, &listener, &classes, NULL),
+        OCTAVO_OK);
+    assert_string_equal(heard, "label 3 is label 1 again, with the same score: \"a\"|"
+                               "label 4 is label 1 again, with the same score: \"a\"|"
+                               "label 5 is label 2 again, with the same score: \"b\"|"
+                               "label 6 is label 1 again, with the same score: \"a\"|"
+                               "1 more label is there already|");
+    assert_memory_equal(octavo_tool_classes_embeds(classes) + DIM,
+                        octavo_tool_classes_embeds(classes) + 4 * DIM, DIM * sizeof(float));
+    octavo_tool_classes_free(classes);
+    for (int32_t i = 0; i < 50; i++) {
+        strcat(longest, "word ");
+    }
+    const char *cut[] = {longest, longest + 5, longest + 10, "a", longest + 15, longest + 20};
+    heard[0] = '\0';
+    assert_int_equal(
+        octavo_tool_classes_create(engine, session, cut, 6, NULL, 0, &listener, &classes, NULL),
+        OCTAVO_OK);
+    assert_non_null(strstr(heard, " tokens, the model takes 32: it was cut: \"word word"));
+    assert_non_null(strstr(heard, "|1 more text was cut|"));
+    octavo_tool_classes_free(classes);
+    octavo_session_free(session);
+}
+
+/* No labels, a template without a place for them, and more texts than anyone means, are refused. */
 static void wrong_classes(void **state) {
     (void)state;
     octavo_engine *engine = oc_test_engine("f32");
@@ -186,13 +232,19 @@ static void wrong_classes(void **state) {
     octavo_session *session =
         oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     memset(&error, 0xff, sizeof error);
-    assert_int_equal(octavo_tool_classes_create(engine, session, labels, 0, NULL, 0, NULL, NULL,
-                                                &classes, &error),
-                     OCTAVO_INVALID_ARGUMENT);
-    assert_non_null(strstr(error.message, "0 labels through 1 templates"));
+    assert_int_equal(
+        octavo_tool_classes_create(engine, session, labels, 0, NULL, 0, NULL, &classes, &error),
+        OCTAVO_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "0 labels through 1 template,"));
     assert_null(classes);
+    static const char *const holeless[] = {"a {}", "a photo of a {c}."};
+    assert_int_equal(
+        octavo_tool_classes_create(engine, session, labels, 3, holeless, 2, NULL, &classes, &error),
+        OCTAVO_INVALID_ARGUMENT);
+    assert_non_null(
+        strstr(error.message, "template 2 has no {} for the label: \"a photo of a {c}.\""));
     assert_int_equal(octavo_tool_classes_create(engine, session, labels, INT32_MAX, templates,
-                                                INT32_MAX, NULL, NULL, &classes, &error),
+                                                INT32_MAX, NULL, &classes, &error),
                      OCTAVO_INVALID_ARGUMENT);
     octavo_session_free(session);
 }
@@ -222,7 +274,8 @@ static int make_data(void **state) {
         oc_test_copy(oc_test_path(TEST_DATA "/preprocess", files[i].from),
                      oc_test_path(data, files[i].to));
     }
-    oc_test_write(oc_test_path(data, "birds/aa.txt"), "not an image", 12);
+    oc_test_write(oc_test_path(data, "birds/aa.jpg"), "not an image", 12);
+    oc_test_write(oc_test_path(data, "birds/notes.txt"), "not an image", 12);
     char *image = oc_test_read(TEST_DATA "/preprocess/png_rgb.png", &size);
     oc_test_write(oc_test_path(data, "old cars/1.png"), image, size / 2);
     free(image);
@@ -243,7 +296,7 @@ static octavo_tool_eval evaluate(const char *name, int32_t batch_max) {
         oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"},
                         (oc_test_options){.batch_max = batch_max, .threads = 2});
     memset(&error, 0xff, sizeof error);
-    if (octavo_tool_eval_run(engine, session, data, NULL, NULL, NULL, &eval, &error) != OCTAVO_OK) {
+    if (octavo_tool_eval_run(engine, session, data, NULL, NULL, &eval, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     octavo_session_free(session);
@@ -325,6 +378,9 @@ static void compares_evaluations(void **state) {
     assert_int_equal(delta.only_a, 4);
     assert_int_equal(delta.only_b, 0);
     expect_near(delta.mcnemar_p, 0.125, 1e-12);
+    expect_near(delta.worse_p, 1, 1e-12);
+    assert_int_equal(octavo_tool_eval_compare(&b, &a, &delta, &error), OCTAVO_OK);
+    expect_near(delta.worse_p, 0.0625, 1e-12);
     assert_true(delta.cosine_min < 1 && delta.cosine_mean > delta.cosine_min);
     char *name = b.files[3];
     b.files[3] = (char *)"birds/x.png";
@@ -367,8 +423,7 @@ static void many_labels(void **state) {
                                               (oc_test_options){.batch_max = 16});
     octavo_tool_eval eval;
     octavo_error error;
-    if (octavo_tool_eval_run(engine, session, folder, NULL, NULL, NULL, &eval, &error) !=
-        OCTAVO_OK) {
+    if (octavo_tool_eval_run(engine, session, folder, NULL, NULL, &eval, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     assert_int_equal(eval.classes, CLASSES);
@@ -380,6 +435,58 @@ static void many_labels(void **state) {
         assert_int_equal(eval.predicted[c], eval.predicted[0]); /* it is one image */
     }
     assert_true(eval.top5 > eval.top1 || eval.top1 == 0);
+    octavo_tool_eval_free(&eval);
+    octavo_session_free(session);
+    oc_test_folder_remove(folder);
+}
+
+/* Folders are walked as deep as they go; a class within another keeps its own; images that belong
+ * to no class, links to nothing and files that are no images are told. */
+static void walks_folders(void **state) {
+    (void)state;
+    static const char *const images[] = {"cat/1.png",   "cat/x/y/2.png", "cat/wild/3.png",
+                                         "dog/4.png",   "dog/z/5.png",   "elk/6.png",
+                                         "elk/q/7.png", "8.png",         "fox/9.png"};
+    static const char *const files[] = {"cat/1.png", "cat/x/y/2.png", "cat/wild/3.png", "dog/4.png",
+                                        "dog/z/5.png"};
+    static const int32_t truth[] = {0, 0, 1, 2, 2};
+    static const char *const label_file =
+        "{\"classes\": {\"cat\": \"cat\", \"cat/wild\": \"lynx\", \"dog/\": \"dog\"}}";
+    char folder[OC_TEST_PATH], heard[4096] = "";
+    const octavo_tool_listener listener = {.notice = note, .user = heard};
+    oc_test_folder(folder);
+    for (size_t i = 0; i < OC_COUNT(images); i++) {
+        char within[32];
+        snprintf(within, sizeof within, "%s", images[i]);
+        char *slash = strrchr(within, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+            oc_test_folders(folder, within);
+        }
+        oc_test_copy(TEST_DATA "/preprocess/size_7x3.png", oc_test_path(folder, images[i]));
+    }
+    assert_int_equal(symlink("../annex/gone", oc_test_path(folder, "dog/0.png")), 0);
+    oc_test_write(oc_test_path(folder, "cat/x/notes"), "x", 1);
+    oc_test_write(oc_test_path(folder, "labels.json"), label_file, strlen(label_file));
+    octavo_engine *engine = oc_test_engine("f32");
+    octavo_session *session =
+        oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
+    octavo_tool_eval eval;
+    octavo_error error;
+    if (octavo_tool_eval_run(engine, session, folder, NULL, &listener, &eval, &error) !=
+        OCTAVO_OK) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(eval.images, OC_COUNT(files));
+    assert_int_equal(eval.skipped, 1);
+    for (size_t i = 0; i < OC_COUNT(files); i++) {
+        assert_string_equal(eval.files[i], files[i]);
+        assert_int_equal(eval.truth[i], truth[i]);
+    }
+    assert_non_null(strstr(heard, "folder elk is not in "));
+    assert_non_null(strstr(heard, "labels.json: 2 images are left out|folder fox is not in "));
+    assert_non_null(strstr(heard, "labels.json: 1 image is left out|1 image is left out: in "));
+    assert_non_null(strstr(heard, "|1 file without an image's suffix is left out|"));
     octavo_tool_eval_free(&eval);
     octavo_session_free(session);
     oc_test_folder_remove(folder);
@@ -400,6 +507,8 @@ static void wrong_data(void **state) {
         {"{\"classes\": {\"birds\": \"a\", \"birds\": \"b\"}}", OCTAVO_CORRUPT, "birds"},
         {"{\"classes\": {\"birds\": \"a\"}", OCTAVO_CORRUPT, ""},
         {"{\"classes\": {\"fish\": \"a\"}}", OCTAVO_NOT_FOUND, "fish"},
+        {"{\"templates\": [\"{}\", \"a {c}\"], \"classes\": {\"birds\": \"a\"}}",
+         OCTAVO_INVALID_ARGUMENT, "template 2 has no {} for the label: \"a {c}\""},
     };
     octavo_engine *engine = oc_test_engine("f32");
     octavo_session *session =
@@ -411,7 +520,7 @@ static void wrong_data(void **state) {
         oc_test_write(path, cases[i].text, strlen(cases[i].text));
         memset(&error, 0xff, sizeof error);
         octavo_status status =
-            octavo_tool_eval_run(engine, session, data, path, NULL, NULL, &eval, &error);
+            octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error);
         if (status != cases[i].status || strstr(error.message, cases[i].sentence) == NULL ||
             error.path[0] == '\0') {
             fail_msg("case %zu: %d, %s (%s)", i, status, error.message, error.path);
@@ -419,18 +528,19 @@ static void wrong_data(void **state) {
         assert_null(eval.files);
     }
     assert_int_equal(octavo_tool_eval_run(engine, session, data, oc_test_path(data, "none.json"),
-                                          NULL, NULL, &eval, &error),
+                                          NULL, &eval, &error),
                      OCTAVO_NOT_FOUND);
+    assert_non_null(strstr(error.message, "\"classes\": {\"FOLDER\": \"LABEL\"}"));
     /* folders without images, and with none that can be read */
     oc_test_folders(data, "empty");
     oc_test_write(path, "{\"classes\": {\"empty\": \"a\"}}", 27);
-    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, NULL, &eval, &error),
+    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error),
                      OCTAVO_NOT_FOUND);
-    assert_non_null(strstr(error.message, "there are no images in the 1 class folders"));
+    assert_non_null(strstr(error.message, "there are no images in the class folders of"));
     oc_test_write(oc_test_path(data, "empty/x.png"), "png", 3);
-    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, NULL, &eval, &error),
+    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error),
                      OCTAVO_CORRUPT);
-    assert_non_null(strstr(error.message, "none of the 1 files in the class folders"));
+    assert_non_null(strstr(error.message, "can be read as an image (1 tried)"));
     octavo_session_free(session);
 }
 
@@ -441,10 +551,12 @@ int main(void) {
         cmocka_unit_test(ranks),
         cmocka_unit_test(vectors),
         cmocka_unit_test(classes_average_templates),
+        cmocka_unit_test(tells_labels),
         cmocka_unit_test(wrong_classes),
         cmocka_unit_test(evaluates_folders),
         cmocka_unit_test(compares_evaluations),
         cmocka_unit_test(many_labels),
+        cmocka_unit_test(walks_folders),
         cmocka_unit_test(wrong_data),
     };
     return cmocka_run_group_tests(tests, make_data, remove_data);

@@ -338,7 +338,7 @@ static void test_mixed(void **state) {
 
 static int files_in(const char *folder) {
     oc_listing listing;
-    assert_int_equal(oc_folder_list(folder, true, 1000, &listing, NULL), OCTAVO_OK);
+    assert_int_equal(oc_folder_list(folder, OC_LIST_DEEP, 1000, &listing, NULL), OCTAVO_OK);
     int count = (int)listing.count;
     oc_listing_free(&listing);
     return count;

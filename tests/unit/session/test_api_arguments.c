@@ -120,16 +120,47 @@ CALL(tensors_save) {
     return octavo_tool_tensors_save(P(0, "/nowhere/x"), P(1, &item), 1, error);
 }
 
+CALL(find_images) {
+    octavo_tool_list list = {0};
+    int32_t others = 0;
+    octavo_status status =
+        octavo_tool_find_images(P(0, "/nowhere"), P(1, &list), P(2, &others), error);
+    octavo_tool_list_free(&list);
+    return status;
+}
+
+CALL(read_texts) {
+    octavo_tool_list list = {0};
+    octavo_status status = octavo_tool_read_texts(P(0, "/nowhere"), 0, P(1, &list), error);
+    octavo_tool_list_free(&list);
+    return status;
+}
+
+CALL(embed_images) {
+    int32_t items[1], rows;
+    return octavo_tool_embed_images(P(0, engine), P(1, session), P(2, words), 1, NULL, P(3, embeds),
+                                    P(4, items), P(5, &rows), error);
+}
+
+CALL(embed_texts) {
+    return octavo_tool_embed_texts(P(0, engine), P(1, session), P(2, words), 1, NULL, P(3, embeds),
+                                   error);
+}
+
+CALL(check_templates) {
+    return octavo_tool_check_templates(P(0, words), 1, error);
+}
+
 CALL(classes_create) {
     octavo_tool_classes *out = NULL;
-    octavo_status status = octavo_tool_classes_create(
-        P(0, engine), P(1, session), P(2, words), 1, P(3, words), 1, NULL, NULL, P(4, &out), error);
+    octavo_status status = octavo_tool_classes_create(P(0, engine), P(1, session), P(2, words), 1,
+                                                      P(3, words), 1, NULL, P(4, &out), error);
     octavo_tool_classes_free(out);
     return status;
 }
 
 CALL(eval_run) {
-    return octavo_tool_eval_run(P(0, engine), P(1, session), P(2, "/nowhere"), NULL, NULL, NULL,
+    return octavo_tool_eval_run(P(0, engine), P(1, session), P(2, "/nowhere"), NULL, NULL,
                                 P(3, &eval_a), error);
 }
 
@@ -173,6 +204,13 @@ static const struct {
     {"octavo_tool_doctor", call_doctor, {"out"}},
     {"octavo_tool_tensors_load", call_tensors_load, {"path", "out"}},
     {"octavo_tool_tensors_save", call_tensors_save, {"path", "items"}},
+    {"octavo_tool_find_images", call_find_images, {"folder", "out", "others"}},
+    {"octavo_tool_read_texts", call_read_texts, {"path", "out"}},
+    {"octavo_tool_embed_images",
+     call_embed_images,
+     {"engine", "session", "paths", "out", "items", "rows"}},
+    {"octavo_tool_embed_texts", call_embed_texts, {"engine", "session", "texts", "out"}},
+    {"octavo_tool_check_templates", call_check_templates, {"templates"}},
     {"octavo_tool_classes_create",
      call_classes_create,
      {"engine", "session", "labels", "templates", "out"}},
@@ -225,10 +263,10 @@ static void nothing_gives_nothing(void **state) {
     assert_null(octavo_session_binding(session, octavo_session_binding_count(session)));
     assert_int_equal(octavo_error_http(NULL), 200);
     assert_null(octavo_tool_classes_embeds(NULL));
-    assert_int_equal(octavo_tool_has_image_suffix(NULL), 0);
     assert_true(octavo_tool_flop(NULL, OCTAVO_IMAGE, 1, 1) == 0);
     assert_true(octavo_tool_peak_gflops(NULL) == 0);
     assert_int_equal(octavo_tool_session_bytes(NULL), 0);
+    octavo_tool_list_free(NULL);
 }
 
 /* -- numbers that no count can be
@@ -286,14 +324,12 @@ static octavo_status less_items(octavo_error *error) {
 
 static octavo_status less_labels(octavo_error *error) {
     octavo_tool_classes *out = NULL;
-    return octavo_tool_classes_create(engine, session, words, -1, words, 1, NULL, NULL, &out,
-                                      error);
+    return octavo_tool_classes_create(engine, session, words, -1, words, 1, NULL, &out, error);
 }
 
 static octavo_status less_templates(octavo_error *error) {
     octavo_tool_classes *out = NULL;
-    return octavo_tool_classes_create(engine, session, words, 1, words, -1, NULL, NULL, &out,
-                                      error);
+    return octavo_tool_classes_create(engine, session, words, 1, words, -1, NULL, &out, error);
 }
 
 static octavo_status less_images(octavo_error *error) {

@@ -98,8 +98,9 @@ static octavo_status widen(int32_t *left, octavo_error *error) {
 static octavo_status classes(int32_t *left, octavo_error *error) {
     static const char *const labels[] = {"a bee", "a wasp"};
     octavo_tool_classes *out = NULL;
-    octavo_status status = octavo_tool_classes_create(
-        oc_test_engine("modelopt-fp8"), session, labels, 2, NULL, 0, count_down, left, &out, error);
+    octavo_tool_listener listener = {.progress = count_down, .user = left};
+    octavo_status status = octavo_tool_classes_create(oc_test_engine("modelopt-fp8"), session,
+                                                      labels, 2, NULL, 0, &listener, &out, error);
     assert_int_equal(out != NULL, status == OCTAVO_OK);
     octavo_tool_classes_free(out);
     return status;
@@ -107,8 +108,9 @@ static octavo_status classes(int32_t *left, octavo_error *error) {
 
 static octavo_status eval(int32_t *left, octavo_error *error) {
     octavo_tool_eval out = {.images = -1};
+    octavo_tool_listener listener = {.progress = count_down, .user = left};
     octavo_status status = octavo_tool_eval_run(oc_test_engine("modelopt-fp8"), session, data, NULL,
-                                                count_down, left, &out, error);
+                                                &listener, &out, error);
     assert_int_equal(out.images, status == OCTAVO_OK ? 2 : 0);
     assert_int_equal(out.files != NULL, status == OCTAVO_OK);
     octavo_tool_eval_free(&out);
