@@ -380,6 +380,14 @@ octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32
                    const octavo_argument *outputs, int32_t output_count,
                    const octavo_run_options *options, octavo_error *error);
 
+/* Runs the canaries of the session's towers once more, on this session's threads and memory, but
+ * for those of many rows: whether the device still computes what the engine was built for.  A
+ * server's readiness asks this.  Allocates nothing.  Sessions of one model take turns.
+ *   CORRUPT    cause CANARY: a wrong answer, by how much
+ *   BAD_STATE  another thread is running this session */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_check(octavo_session *session,
+                                                           octavo_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "runtime/layers.h"
+#include "runtime/canary/set.h"
 #include "runtime/model_fields.h"
 #include "runtime/program.h"
 
@@ -118,6 +118,15 @@ oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tok
                             .image_size = model->image_size};
 }
 
+oc_texts oc_model_texts(const oc_model *model) {
+    return (oc_texts){.vocabulary = model->vocabulary,
+                      .positions_max = model->positions_max,
+                      .rule = model->end_rule,
+                      .eos = model->end_id,
+                      .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
+                      .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0};
+}
+
 octavo_status oc_model_open_device(const oc_model *model, int32_t threads, oc_device **out,
                                    octavo_error *error) {
     oc_device_options options = {.tier = model->tier, .threads = threads};
@@ -145,6 +154,24 @@ done:
     return status;
 }
 
+static octavo_status run_canaries(oc_model *model, const oc_model_options *options,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    void *memory = NULL;
+    OC_TRY(oc_canary_set_create(model, options->canaries, options->canary_count, &model->canaries,
+                                error));
+    size_t bytes = oc_canary_set_run_bytes(model->canaries, model->towers, true);
+    memory = aligned_alloc(64, bytes);
+    if (memory == NULL) {
+        OC_NO_MEMORY(error, bytes);
+    }
+    OC_TRY(oc_canary_set_run(model->canaries, model->device, model->towers, true, memory,
+                             &model->canary_share, error));
+done:
+    free(memory);
+    return status;
+}
+
 octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *source,
                             const oc_model_options *options, oc_model **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -156,6 +183,7 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     }
     atomic_init(&model->holders, 1);
     pthread_mutex_init(&model->lock, NULL);
+    pthread_mutex_init(&model->canary_lock, NULL);
     model->graph = graph;
     model->savings = options->savings;
     model->keep_hidden = options->keep_hidden;
@@ -172,8 +200,7 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     }
     OC_TRY(oc_weights_create(model->device, source, &model->weights, error));
     OC_TRY(pack_all(model, options, error));
-    OC_TRY(oc_canaries_run(graph, model->weights, model->savings, model->towers, options->canaries,
-                           options->canary_count, &model->canary_share, error));
+    OC_TRY(run_canaries(model, options, error));
     *out = model;
     model = NULL;
 done:
@@ -185,11 +212,13 @@ void oc_model_release(oc_model *model) {
     if (model == NULL || atomic_fetch_sub(&model->holders, 1) > 1) {
         return;
     }
+    oc_canary_set_free(model->canaries);
     oc_weights_free(model->weights);
     if (model->device != NULL) {
         model->device->backend->close(model->device);
     }
     pthread_mutex_destroy(&model->lock);
+    pthread_mutex_destroy(&model->canary_lock);
     free(model->tier);
     free(model);
 }
@@ -203,7 +232,7 @@ oc_savings oc_model_savings(const oc_model *model) {
 }
 
 size_t oc_model_weight_bytes(const oc_model *model) {
-    return oc_weights_bytes(model->weights);
+    return oc_weights_bytes(model->weights) + oc_canary_set_bytes(model->canaries);
 }
 
 double oc_model_canary_share(const oc_model *model) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sys/clock.h"
+#include "runtime/canary/set.h"
 #include "runtime/check.h"
 
 static octavo_status run_plan(oc_session *session, oc_program_kind kind, const oc_run *run,
@@ -105,13 +106,7 @@ static octavo_status run_texts(oc_session *session, const oc_call *call, uint64_
     oc_run run = {.deadline_ns = deadline};
     OC_TRY(oc_texts_set(texts, &call->ids->tensor, call->mask == NULL ? NULL : &call->mask->tensor,
                         error));
-    run.ids = texts->ids;
-    run.positions = texts->place;
-    run.ends = texts->ends;
-    run.key_mask = texts->masked ? texts->key_mask : NULL;
-    run.rows[OC_ROWS_TEXTS] = texts->count;
-    run.rows[OC_ROWS_TEXT_TOKENS] = texts->tokens;
-    run.starts[OC_ROWS_TEXT_TOKENS] = texts->starts;
+    oc_texts_enter(texts, &run);
     OC_TRY(run_plan(session, OC_PROGRAM_TEXT, &run, error));
     copy_texts(session, call->texts, call->tokens, call->outputs, call->output_count);
 done:
@@ -191,5 +186,19 @@ done:
     if (entered) {
         atomic_store(&session->running, false);
     }
+    return status;
+}
+
+octavo_status oc_session_check(oc_session *session, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_model *model = session->model;
+    double worst;
+    OC_TRY(enter(session, error));
+    pthread_mutex_lock(&model->canary_lock);
+    status = oc_canary_set_run(model->canaries, session->device, session->towers, false,
+                               session->arena, &worst, error);
+    pthread_mutex_unlock(&model->canary_lock);
+    atomic_store(&session->running, false);
+done:
     return status;
 }

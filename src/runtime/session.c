@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/size.h"
+#include "runtime/canary/set.h"
 #include "runtime/session_fields.h"
 
 static octavo_status check_number(const char *name, int32_t value, int32_t limit,
@@ -36,6 +37,10 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
         scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
     }
     session->memory_bytes = arena + scratch + 64;
+    size_t check = oc_canary_set_run_bytes(session->model->canaries, session->towers, false);
+    if (check > session->memory_bytes) { /* of a session for few rows */
+        session->memory_bytes = check;
+    }
     session->arena = aligned_alloc(64, oc_round_up(session->memory_bytes, 64));
     if (session->arena == NULL) {
         OC_NO_MEMORY(error, session->memory_bytes);
@@ -131,16 +136,9 @@ done:
 static void set_limits(oc_session *session, int32_t tokens_max) {
     const oc_model *model = session->model;
     int32_t batch = session->batch_max;
-    session->texts = (oc_texts){
-        .batch_max = batch,
-        .tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max,
-        .vocabulary = model->vocabulary,
-        .positions_max = model->positions_max,
-        .rule = model->end_rule,
-        .eos = model->end_id,
-        .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
-        .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0,
-    };
+    session->texts = oc_model_texts(model);
+    session->texts.batch_max = batch;
+    session->texts.tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max;
     session->limits = oc_model_limits(model, batch, session->texts.tokens_max);
 }
 
