@@ -303,7 +303,7 @@ OCTAVO_API void octavo_model_free(octavo_model *model);
 typedef struct octavo_model_info {
     int32_t towers;           /* OCTAVO_IMAGE | OCTAVO_TEXT */
     int32_t flags;            /* OCTAVO_KEEP_HIDDEN */
-    uint64_t weight_bytes;    /* packed weights in the device's memory, shared by all sessions */
+    uint64_t weight_bytes;    /* packed weights and canaries, shared by all sessions */
     double canary_share;      /* how far the worst canary was off, of what it may: 0.3 is 30 % */
     const char *device;       /* "cpu" */
     const char *device_about; /* "avx2" */
