@@ -40,7 +40,7 @@ enum {
     OC_FORMAT_MAJOR = 1,
     OC_FORMAT_MINOR = 1,
     OC_FORMAT_MINOR_LEAST = 1, /* 1.0 had another CANARIES, which noticed too little */
-    OC_FORMAT_ALIGNMENT = 64, /* of sections in the file and of tensors in WEIGHTS */
+    OC_FORMAT_ALIGNMENT = 64,  /* of sections in the file and of tensors in WEIGHTS */
     OC_FORMAT_SECTIONS_MAX = 30,
     OC_FORMAT_CHUNK_BYTES = 16384, /* see oc_format_chunk_rows */
 };
