@@ -303,7 +303,7 @@ OCTAVO_API void octavo_model_free(octavo_model *model);
 typedef struct octavo_model_info {
     int32_t towers;           /* OCTAVO_IMAGE | OCTAVO_TEXT */
     int32_t flags;            /* OCTAVO_KEEP_HIDDEN */
-    uint64_t weight_bytes;    /* packed weights in the device's memory, shared by all sessions */
+    uint64_t weight_bytes;    /* packed weights and canaries, shared by all sessions */
     double canary_share;      /* how far the worst canary was off, of what it may: 0.3 is 30 % */
     const char *device;       /* "cpu" */
     const char *device_about; /* "avx2" */
@@ -379,6 +379,14 @@ OCTAVO_API OCTAVO_CHECK octavo_status
 octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
                    const octavo_argument *outputs, int32_t output_count,
                    const octavo_run_options *options, octavo_error *error);
+
+/* Runs the canaries of the session's towers once more, on this session's threads and memory, but
+ * for those of many rows: whether the device still computes what the engine was built for.  A
+ * server's readiness asks this.  Allocates nothing.  Sessions of one model take turns.
+ *   CORRUPT    cause CANARY: a wrong answer, by how much
+ *   BAD_STATE  another thread is running this session */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_check(octavo_session *session,
+                                                           octavo_error *error);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/build_report.h"
-#include "api/canary_make.h"
+#include "api/canary/make.h"
 #include "api/option_struct.h"
 #include "api/processor_record.h"
 #include "api/require.h"
@@ -194,14 +194,14 @@ static octavo_status write_canaries(builder *b) {
     oc_canary_list list = {0};
     oc_buffer bytes;
     oc_buffer_init(&bytes);
-    OC_TRY(oc_canary_make_layers(&b->source, b->options.threads, b->options.progress,
-                                 b->options.progress_user, &list, b->error));
+    OC_TRY(oc_canary_make_parts(&b->source, b->options.threads, b->options.progress,
+                                b->options.progress_user, &list, b->error));
     if (b->options.verify) {
         OC_TRY(oc_canary_make_models(&b->source, b->options.threads, b->options.progress,
                                      b->options.progress_user, &list, b->error));
     }
-    b->facts.layer_canaries = list.layer_count;
-    b->facts.model_canaries = list.count - list.layer_count;
+    b->facts.part_canaries = list.part_count;
+    b->facts.model_canaries = list.count - list.part_count;
     OC_TRY(oc_canaries_encode(list.items, list.count, &bytes, b->error));
     OC_TRY(write_section(b, OC_SECTION_CANARIES, &bytes));
 done:

@@ -188,8 +188,8 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
     write_widened(&json, source);
     oc_json_write_key(&json, "canaries");
     oc_json_write_object(&json);
-    oc_json_write_key(&json, "layer");
-    oc_json_write_int(&json, facts->layer_canaries);
+    oc_json_write_key(&json, "part");
+    oc_json_write_int(&json, facts->part_canaries);
     oc_json_write_key(&json, "model");
     oc_json_write_int(&json, facts->model_canaries);
     oc_json_write_end(&json);

@@ -8,7 +8,7 @@ typedef struct oc_build_facts {
     char version[32];
     char precision[96];                      /* in words, by what the modules became */
     uint64_t checkpoint_bytes, tensor_bytes; /* tensors in, tensors out */
-    int32_t layer_canaries, model_canaries;
+    int32_t part_canaries, model_canaries;
     double seconds;
 } oc_build_facts;
 
@@ -18,7 +18,7 @@ void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source);
 /* {"checkpoint","engine","name","precision","seconds","checkpoint_bytes","tensor_bytes",
  *  "engine_bytes","towers":[{"name","layers","width","heads","parameters","weight_bytes","operands":[{"weight",
  *  "acts","modules","parameters"}...]}...],"widened":[{"module","why"}...],"unmerged","unread":[],"notices":[],
- *  "canaries":{"layer","model"},"sections":[{"name","bytes"}...]} */
+ *  "canaries":{"part","model"},"sections":[{"name","bytes"}...]} */
 octavo_status oc_build_report(const oc_source *source, const oc_build_facts *facts,
                               const char *checkpoint, const char *engine, char **out,
                               octavo_error *error);

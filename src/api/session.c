@@ -82,3 +82,15 @@ octavo_status octavo_session_run(octavo_session *session, const octavo_argument 
 done:
     return status;
 }
+
+octavo_status octavo_session_check(octavo_session *session, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_error_clear(error);
+    OC_REQUIRE(error, session);
+    OC_TRY(oc_session_check(session->session, error));
+done:
+    if (status != OCTAVO_OK && session != NULL) {
+        oc_error_path(error, oc_engine_file_path(session->model->engine->file));
+    }
+    return status;
+}

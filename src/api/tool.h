@@ -16,7 +16,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  * {"file","format":"1.0","bytes","name","precision","towers":["image","text"],"producer",
  *  "image":{"size","patch","width","layers","heads","tokens"},"text":{"width","layers","heads",
  *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
- *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"layer","model"},
+ *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"part","model"},
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */

@@ -75,8 +75,14 @@
 /* Scans of a progressive JPEG: encoders write 10, optimisers under 20; each scan walks all pixels.
  */
 #define OC_LIMIT_JPEG_SCANS 64
-/* Canaries of an engine: one a layer of both towers, and as many whole-model ones; each is computed
- * when a session is made. */
-#define OC_LIMIT_CANARIES (4 * OC_LIMIT_LAYERS)
+/* Canaries of an engine: two a layer of both towers, and as many others; each is computed when a
+ * model is loaded. */
+#define OC_LIMIT_CANARIES (8 * OC_LIMIT_LAYERS)
+/* Sequences of one canary's input: the largest one has 1,560 rows of 65 tokens each. */
+#define OC_LIMIT_CANARY_SEQUENCES 64
+/* Rows of one canary's input: they cross every border of the kernels' blocks at 1,560. */
+#define OC_LIMIT_CANARY_ROWS 4096
+/* Rows of its output that are held against the reference: 16 are in use. */
+#define OC_LIMIT_CANARY_KEPT 256
 
 #endif

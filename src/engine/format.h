@@ -19,7 +19,8 @@
  * padding, the checksum of each section that it knows.  WEIGHTS is checked chunk by
  * chunk as it is read (see TENSORS), so that opening does not read the weights.
  *
- * Versions.  A reader of version M.m takes files of major M and a minor up to m.
+ * Versions.  A reader of version M.m takes files of major M and a minor up to m, from
+ * OC_FORMAT_MINOR_LEAST on; what is older is to be built again from its checkpoint.
  * Adding a section that old readers may ignore needs no new version; anything else
  * that they would misread raises the minor; moving what is here raises the major.
  */
@@ -37,8 +38,9 @@
 
 enum {
     OC_FORMAT_MAJOR = 1,
-    OC_FORMAT_MINOR = 0,
-    OC_FORMAT_ALIGNMENT = 64, /* of sections in the file and of tensors in WEIGHTS */
+    OC_FORMAT_MINOR = 1,
+    OC_FORMAT_MINOR_LEAST = 1, /* 1.0 had another CANARIES, which noticed too little */
+    OC_FORMAT_ALIGNMENT = 64,  /* of sections in the file and of tensors in WEIGHTS */
     OC_FORMAT_SECTIONS_MAX = 30,
     OC_FORMAT_CHUNK_BYTES = 16384, /* see oc_format_chunk_rows */
 };
@@ -156,11 +158,13 @@ static inline int64_t oc_format_chunk_rows(uint64_t row_bytes) {
  *     oc_format_canaries
  *     for each canary:
  *         oc_format_canary
+ *         oc_format_sequence [sequence_count]
+ *         oc_format_kept     [kept_count]
  *         input's name, zero byte, output's name, zero byte, zeros up to a multiple of 8
- *         the given tensor's bytes, zeros up to a multiple of 8
+ *         the given tensor's bytes, zeros up to a multiple of 8   (kind 2 only)
  *         the expected tensor's bytes, zeros up to a multiple of 8
  *
- * What the fields mean, and which types and shapes go together: engine/canary.h.
+ * What the fields mean, and which types and shapes go together: engine/records/canary_record.h.
  */
 typedef struct oc_format_canaries {
     uint32_t count;
@@ -172,15 +176,27 @@ typedef struct oc_format_value {
     int64_t shape[OCTAVO_MAX_RANK]; /* as in oc_format_tensor */
 } oc_format_value;
 
+typedef struct oc_format_sequence {
+    int32_t length, like, flip, hide;
+} oc_format_sequence;
+
+typedef struct oc_format_kept {
+    int32_t sequence, place;
+} oc_format_kept;
+
 typedef struct oc_format_canary {
-    uint32_t kind;  /* oc_canary_kind */
-    uint32_t tower; /* OCTAVO_IMAGE or OCTAVO_TEXT */
-    float limit;    /* finite, positive */
-    uint32_t zero;
-    oc_format_value given, expected;
+    uint32_t kind;   /* oc_canary_kind */
+    uint32_t tower;  /* OCTAVO_IMAGE or OCTAVO_TEXT */
+    float limits[2]; /* float32 storage, 16-bit storage; finite, positive */
+    uint32_t flags;  /* OC_CANARY_ADDS, OC_CANARY_ONCE */
+    uint32_t seed;
+    uint32_t sequence_count, kept_count;
+    oc_format_value given; /* kind 1: zeros */
+    oc_format_value expected;
 } oc_format_canary;
 
 _Static_assert(sizeof(oc_format_canaries) == 8, "the head of CANARIES is 8 bytes");
-_Static_assert(sizeof(oc_format_canary) == 96, "a canary's record is 96 bytes");
+_Static_assert(sizeof(oc_format_canary) == 112, "a canary's record is 112 bytes");
+_Static_assert(sizeof(oc_format_sequence) == 16, "a canary's sequence is 16 bytes");
 
 #endif

@@ -88,6 +88,13 @@ static octavo_status check_header(const oc_format_front *front, size_t have, uin
                 path, header->major, header->minor, OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,
                 OCTAVO_VERSION_PATCH, OC_FORMAT_MAJOR, OC_FORMAT_MAJOR, OC_FORMAT_MINOR);
     }
+    if (have >= offsetof(oc_format_header, file_bytes) && header->minor < OC_FORMAT_MINOR_LEAST) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, offsetof(oc_format_header, minor),
+                "engine %s has format %" PRIu32 ".%" PRIu32
+                ", octavo %d.%d.%d reads %d.%d and later: build it again from its checkpoint",
+                path, header->major, header->minor, OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,
+                OCTAVO_VERSION_PATCH, OC_FORMAT_MAJOR, OC_FORMAT_MINOR_LEAST);
+    }
     if (have < sizeof *front) {
         OC_FAIL(error, OCTAVO_CORRUPT, have,
                 "engine %s is cut short: its front has %zu bytes, the file %zu", path,

@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "base/sys/threads.h"
-#include "runtime/layers.h"
+#include "runtime/canary/set.h"
 #include "runtime/model_fields.h"
 #include "runtime/part.h"
 
@@ -119,6 +119,15 @@ oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tok
                             .image_size = model->image_size};
 }
 
+oc_texts oc_model_texts(const oc_model *model) {
+    return (oc_texts){.vocabulary = model->vocabulary,
+                      .positions_max = model->positions_max,
+                      .rule = model->end_rule,
+                      .eos = model->end_id,
+                      .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
+                      .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0};
+}
+
 /* -- load and release ------------------------------------------------------------------------ */
 
 /* Lowers every program once, for a single row: what a session will need is packed then. */
@@ -136,6 +145,28 @@ static octavo_status pack_all(oc_model *model, const oc_model_options *options,
         }
     }
 done:
+    return status;
+}
+
+/* Every canary once, in a queue that is gone afterwards. */
+static octavo_status run_canaries(oc_model *model, const oc_model_options *options,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_backend *backend = model->device->backend;
+    int32_t threads = options->threads == 0 ? oc_usable_cores() : options->threads;
+    oc_canary_programs *programs = NULL;
+    oc_queue *queue = NULL;
+    OC_TRY(oc_canary_set_create(model, options->canaries, options->canary_count, &model->canaries,
+                                error));
+    OC_TRY(backend->queue_create(
+        model->device, threads,
+        oc_canary_set_queue_bytes(model->canaries, model->towers, true, threads), &queue, error));
+    OC_TRY(oc_canary_programs_create(model->canaries, model->device, queue, model->towers, true,
+                                     &programs, error));
+    OC_TRY(oc_canary_programs_run(programs, &model->canary_share, error));
+done:
+    oc_canary_programs_free(programs);
+    backend->queue_free(queue);
     return status;
 }
 
@@ -163,10 +194,7 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     }
     OC_TRY(oc_weights_create(model->device, source, &model->weights, error));
     OC_TRY(pack_all(model, options, error));
-    OC_TRY(oc_canaries_run(graph, model->weights,
-                           options->threads == 0 ? oc_usable_cores() : options->threads,
-                           model->savings, model->towers, options->canaries, options->canary_count,
-                           &model->canary_share, error));
+    OC_TRY(run_canaries(model, options, error));
     *out = model;
     model = NULL;
 done:
@@ -178,6 +206,7 @@ void oc_model_release(oc_model *model) {
     if (model == NULL || atomic_fetch_sub(&model->holders, 1) > 1) {
         return;
     }
+    oc_canary_set_free(model->canaries);
     oc_weights_free(model->weights);
     if (model->device != NULL) {
         model->device->backend->close(model->device);
@@ -195,7 +224,7 @@ oc_savings oc_model_savings(const oc_model *model) {
 }
 
 size_t oc_model_weight_bytes(const oc_model *model) {
-    return oc_weights_bytes(model->weights);
+    return oc_weights_bytes(model->weights) + oc_canary_set_bytes(model->canaries);
 }
 
 double oc_model_canary_share(const oc_model *model) {

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "runtime/model.h"
+#include "runtime/texts.h"
 
 struct oc_model {
     atomic_int holders;
@@ -20,9 +21,13 @@ struct oc_model {
     int32_t vocabulary, positions_max;
     int32_t end_rule; /* of ops.def's end_of_text */
     int64_t end_id;
-    int32_t embed_dims[2]; /* image and text; 0 for a tower that is not here */
+    int32_t embed_dims[2];          /* image and text; 0 for a tower that is not here */
+    struct oc_canary_set *canaries; /* NULL: none */
     double canary_share;
 };
+
+/* The fixed fields of texts, but for the sizes of a run. */
+oc_texts oc_model_texts(const oc_model *model);
 
 /* Sets what the graph decides: towers (of those `wanted`; 0: all), sizes, the rules of texts.
  *   INVALID_ARGUMENT  a tower that the graph lacks

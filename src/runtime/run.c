@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/sys/clock.h"
+#include "runtime/canary/set.h"
 #include "runtime/check.h"
 
 /* Runs a program and waits; shows its outputs to whoever observes. */
@@ -118,13 +119,7 @@ static octavo_status run_texts(oc_session *session, const oc_call *call, uint64_
     oc_run run = {.deadline_ns = deadline};
     OC_TRY(oc_texts_set(texts, &call->ids->tensor, call->mask == NULL ? NULL : &call->mask->tensor,
                         error));
-    run.ids = texts->ids;
-    run.positions = texts->place;
-    run.ends = texts->ends;
-    run.key_mask = texts->masked ? texts->key_mask : NULL;
-    run.rows[OC_ROWS_TEXTS] = texts->count;
-    run.rows[OC_ROWS_TEXT_TOKENS] = texts->tokens;
-    run.starts[OC_ROWS_TEXT_TOKENS] = texts->starts;
+    oc_texts_enter(texts, &run);
     OC_TRY(run_program(session, OC_PROGRAM_TEXT, &run, error));
     OC_TRY(copy_texts(session, call, error));
 done:
@@ -201,5 +196,15 @@ done:
     if (entered) {
         atomic_store(&session->running, false);
     }
+    return status;
+}
+
+octavo_status oc_session_check(oc_session *session, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    double worst;
+    OC_TRY(enter(session, error));
+    status = oc_canary_programs_run(session->canaries, &worst, error);
+    atomic_store(&session->running, false);
+done:
     return status;
 }

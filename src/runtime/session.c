@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/sys/threads.h"
+#include "runtime/canary/set.h"
 #include "runtime/session_fields.h"
 
 static octavo_status check_number(const char *name, int32_t value, int32_t limit,
@@ -35,8 +36,15 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
             session->memory_bytes = bytes > session->memory_bytes ? bytes : session->memory_bytes;
         }
     }
+    size_t check =
+        oc_canary_set_queue_bytes(session->model->canaries, session->towers, false, threads);
+    if (check > session->memory_bytes) { /* of a session for few rows */
+        session->memory_bytes = check;
+    }
     OC_TRY(device->backend->queue_create(device, threads, session->memory_bytes, &session->queue,
                                          error));
+    OC_TRY(oc_canary_programs_create(session->model->canaries, device, session->queue,
+                                     session->towers, false, &session->canaries, error));
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         if (session->has[kind]) {
             OC_TRY(device->backend->compile(session->queue, &session->plans[kind],
@@ -153,16 +161,9 @@ done:
 static void set_limits(oc_session *session, int32_t tokens_max) {
     const oc_model *model = session->model;
     int32_t batch = session->batch_max;
-    session->texts = (oc_texts){
-        .batch_max = batch,
-        .tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max,
-        .vocabulary = model->vocabulary,
-        .positions_max = model->positions_max,
-        .rule = model->end_rule,
-        .eos = model->end_id,
-        .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
-        .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0,
-    };
+    session->texts = oc_model_texts(model);
+    session->texts.batch_max = batch;
+    session->texts.tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max;
     session->limits = oc_model_limits(model, batch, session->texts.tokens_max);
 }
 
@@ -209,6 +210,7 @@ void oc_session_free(oc_session *session) {
         oc_plan_free(&session->plans[kind]);
         free(session->reports[kind]);
     }
+    oc_canary_programs_free(session->canaries);
     session->model->device->backend->queue_free(session->queue);
     free(session->step_reports);
     oc_texts_free(&session->texts);

@@ -36,6 +36,9 @@ octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
                              int32_t output_count, int64_t timeout_us, octavo_error *error);
 
+/* Runs the model's canaries again, in this session.  Errors: octavo_session_check's. */
+octavo_status oc_session_check(oc_session *session, octavo_error *error);
+
 /* The plan of a program, or NULL if this session does not have it. */
 const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind);
 

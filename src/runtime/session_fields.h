@@ -11,6 +11,7 @@
 struct oc_session {
     oc_model *model; /* held */
     oc_queue *queue;
+    struct oc_canary_programs *canaries; /* what oc_session_check runs */
     atomic_bool running;
     int32_t towers, batch_max;
     oc_plan_limits limits;

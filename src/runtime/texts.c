@@ -135,3 +135,13 @@ octavo_status oc_texts_set(oc_texts *texts, const octavo_tensor *ids, const octa
 done:
     return status;
 }
+
+void oc_texts_enter(const oc_texts *texts, oc_run *run) {
+    run->ids = texts->ids;
+    run->positions = texts->place;
+    run->ends = texts->ends;
+    run->key_mask = texts->masked ? texts->key_mask : NULL;
+    run->rows[OC_ROWS_TEXTS] = texts->count;
+    run->rows[OC_ROWS_TEXT_TOKENS] = texts->tokens;
+    run->starts[OC_ROWS_TEXT_TOKENS] = texts->starts;
+}

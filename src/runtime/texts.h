@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "device/step.h"
 
 typedef struct oc_texts {
     /* fixed when made */
@@ -38,5 +39,8 @@ void oc_texts_free(oc_texts *texts);
  *                     positions_max: the caller has seen to it. */
 octavo_status oc_texts_set(oc_texts *texts, const octavo_tensor *ids, const octavo_tensor *mask,
                            octavo_error *error);
+
+/* The texts' part of a run; borrows from `texts`. */
+void oc_texts_enter(const oc_texts *texts, oc_run *run);
 
 #endif

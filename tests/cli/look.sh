@@ -6,7 +6,7 @@ out '^image: '
 out '^text: '
 no_err
 try 0 inspect e.octavo --json
-json "it['towers'] == ['image', 'text'] and it['canaries']['layer'] > 0"
+json "it['towers'] == ['image', 'text'] and it['canaries']['part'] > 0"
 json "sum(s['bytes'] for s in it['sections']) <= it['bytes']"
 try 0 inspect e.octavo --verify --graph --tensors
 out '^verified: '

@@ -32,6 +32,10 @@ static const int32_t shapes[][3] = {
     {61, 65, 2},   {65, 16, 1023}, {97, 1, 300},  {129, 24, 40}, {263, 70, 530}, {301, 530, 70},
 };
 
+/* As in large models and batches, but for the depth: over 1,024 rows, a fourth block of rows for
+ * codes (510 each) and more for floats (252), 48 panels and more, in groups of 4. */
+static const int32_t large[][3] = {{1561, 808, 130}, {1561, 24, 300}, {1033, 1040, 9}};
+
 static const struct {
     octavo_dtype weight;
     float a_scale;
@@ -91,6 +95,7 @@ enum {
     STORAGES = (int)OC_COUNT(storages) * (int)OC_COUNT(storage_shapes),
     EPILOGUES = (int)OC_COUNT(epilogues) * (int)OC_COUNT(epilogue_shapes) * 2,
     CONTENTS = OC_COUNT(contents),
+    LARGE = (int)OC_COUNT(large) * 2,
 };
 
 static const char *dtype_name(octavo_dtype dtype) {
@@ -147,7 +152,7 @@ static void make(oc_case *c, const gemm *g, uint64_t seed) {
 }
 
 static int32_t count(void) {
-    return SHAPES + STORAGES + EPILOGUES + CONTENTS;
+    return SHAPES + STORAGES + EPILOGUES + CONTENTS + LARGE;
 }
 
 static void make_listed(oc_case *c, int32_t index) {
@@ -168,8 +173,14 @@ static void make_listed(oc_case *c, int32_t index) {
         g.m = shape[0], g.n = shape[1], g.k = shape[2];
         g.weight = i % 2 == 0 ? F8 : F16;
         g.a_scale = i % 2 == 0 ? 0.01f : 0;
+    } else if ((i -= EPILOGUES) >= CONTENTS) {
+        i -= CONTENTS;
+        g.m = large[i / 2][0], g.n = large[i / 2][1], g.k = large[i / 2][2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 0.01f : 0;
+        g.biased = 1;
+        g.residual = IN_PLACE;
     } else {
-        i -= EPILOGUES;
         g.m = 19, g.n = 35, g.k = 300;
         g.weight = contents[i].weight;
         g.a_scale = contents[i].a_scale;

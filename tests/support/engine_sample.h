@@ -59,22 +59,29 @@ static inline octavo_status sample_sections(oc_engine_writer *writer, octavo_err
                                         .producer = "",
                                         .source_tensors = SAMPLE_TENSORS,
                                         .source_tensor_bytes = 81046};
-    float given[6] = {1, 2, 3, -1, -2, -3}, expected[6] = {0.5f, 1, 1.5f, 2, 2.5f, 3};
+    float expected[6] = {0.5f, 1, 1.5f, 2, 2.5f, 3};
     int32_t ids[4] = {1, 17, 9, 2};
-    oc_canary canaries[2] = {{OC_CANARY_LAYER,
-                              OCTAVO_IMAGE,
-                              "in",
-                              "out",
-                              0.01f,
-                              {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, 3}, .data = given},
-                              {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, 3}, .data = expected}},
-                             {OC_CANARY_MODEL,
-                              OCTAVO_TEXT,
-                              "input_ids",
-                              "text_embeds",
-                              0.001f,
-                              {.dtype = OCTAVO_I32, .rank = 1, .shape = {4}, .data = ids},
-                              {.dtype = OCTAVO_F32, .rank = 1, .shape = {5}, .data = expected}}};
+    static const oc_canary_sequence sequences[] = {{2, 0, 0, 0}};
+    static const oc_canary_kept kept[] = {{0, 0}, {0, 1}};
+    oc_canary canaries[2] = {
+        {.kind = OC_CANARY_PART,
+         .tower = OCTAVO_IMAGE,
+         .input = "in",
+         .output = "out",
+         .limits = {0.01f, 0.02f},
+         .seed = 7,
+         .sequence_count = 1,
+         .kept_count = 2,
+         .sequences = sequences,
+         .kept = kept,
+         .expected = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, 3}, .data = expected}},
+        {.kind = OC_CANARY_MODEL,
+         .tower = OCTAVO_TEXT,
+         .input = "input_ids",
+         .output = "text_embeds",
+         .limits = {0.001f, 0.001f},
+         .given = {.dtype = OCTAVO_I32, .rank = 1, .shape = {4}, .data = ids},
+         .expected = {.dtype = OCTAVO_F32, .rank = 1, .shape = {5}, .data = expected}}};
     octavo_status status = OCTAVO_OK;
     oc_buffer text, records;
     oc_buffer_init(&text);

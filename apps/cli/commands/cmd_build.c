@@ -104,8 +104,8 @@ static void print_sizes(const oc_cli_node *report) {
                oc_cli_bytes(from, text[1]), more);
     const oc_cli_node *canaries = oc_cli_at(report, "canaries");
     if (canaries) {
-        oc_cli_say("canaries: %.0f of layers, %.0f of the whole model\n",
-                   oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0));
+        oc_cli_say("canaries: %.0f of parts, %.0f of the whole model\n",
+                   oc_cli_number(canaries, "part", 0), oc_cli_number(canaries, "model", 0));
     }
 }
 

@@ -101,8 +101,8 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
                oc_cli_text(report, "format", "?"), oc_cli_text(report, "octavo", "?"),
                oc_cli_text(report, "producer", "unknown origin"));
     print_towers(report);
-    oc_cli_say("canaries: %.0f of layers, %.0f of the whole model; calibration record: %s\n",
-               oc_cli_number(canaries, "layer", 0), oc_cli_number(canaries, "model", 0),
+    oc_cli_say("canaries: %.0f of parts, %.0f of the whole model; calibration record: %s\n",
+               oc_cli_number(canaries, "part", 0), oc_cli_number(canaries, "model", 0),
                calibration && calibration->count ? "yes" : "no");
     putchar('\n');
     OC_TRY(print_operands(report, error));

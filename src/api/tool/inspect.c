@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/canary_make.h"
+#include "api/canary/make.h"
 #include "api/objects.h"
 #include "api/require.h"
 #include "api/tool.h"
@@ -131,7 +131,7 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
                          int32_t flags) {
     oc_engine_facts facts;
     char version[32];
-    int32_t layers = 0;
+    int32_t parts = 0;
     oc_engine_describe(engine->file, &facts);
     text_member(json, "file", path);
     snprintf(version, sizeof version, "%u.%u", facts.major, facts.minor);
@@ -160,12 +160,12 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     }
     write_file(json, &facts);
     for (int32_t i = 0; i < engine->canary_count; i++) {
-        layers += engine->canaries[i].kind == OC_CANARY_LAYER;
+        parts += engine->canaries[i].kind == OC_CANARY_PART;
     }
     oc_json_write_key(json, "canaries");
     oc_json_write_object(json);
-    int_member(json, "layer", layers);
-    int_member(json, "model", engine->canary_count - layers);
+    int_member(json, "part", parts);
+    int_member(json, "model", engine->canary_count - parts);
     oc_json_write_end(json);
     write_record(json, engine, "calibration", OC_SECTION_CALIBRATION, true);
     write_record(json, engine, "card", OC_SECTION_CARD, false);

@@ -30,10 +30,36 @@ static bool is_type(const octavo_tensor *tensor, octavo_dtype dtype, int32_t ran
     return tensor->dtype == dtype && tensor->rank == rank;
 }
 
-static bool is_layer(const oc_canary *canary) {
-    return is_type(&canary->given, OCTAVO_F32, 2) && is_type(&canary->expected, OCTAVO_F32, 2) &&
-           canary->given.shape[0] == canary->expected.shape[0] &&
-           canary->given.shape[1] == canary->expected.shape[1];
+static bool is_part(const oc_canary *canary) {
+    const octavo_tensor *expected = &canary->expected;
+    static const int64_t zeros[OCTAVO_MAX_RANK] = {0};
+    bool fits = canary->given.rank == 0 && canary->given.dtype == 0 &&
+                memcmp(canary->given.shape, zeros, sizeof zeros) == 0 &&
+                (canary->flags & ~(uint32_t)(OC_CANARY_ADDS | OC_CANARY_ONCE)) == 0 &&
+                canary->sequence_count >= 1 && canary->kept_count >= 1 &&
+                canary->sequence_count <= OC_LIMIT_CANARY_SEQUENCES &&
+                canary->kept_count <= OC_LIMIT_CANARY_KEPT && is_type(expected, OCTAVO_F32, 2) &&
+                expected->shape[0] == canary->kept_count;
+    int64_t rows = 0;
+    for (int32_t i = 0; fits && i < canary->sequence_count; i++) {
+        const oc_canary_sequence *sequence = &canary->sequences[i];
+        rows += sequence->length;
+        fits = sequence->length >= 1 && sequence->length <= OC_LIMIT_TOKENS &&
+               rows <= OC_LIMIT_CANARY_ROWS && sequence->like >= 0 && sequence->like <= i &&
+               (sequence->flip | 1) == 1 && sequence->hide >= 0 &&
+               sequence->hide <= OC_LIMIT_TOKENS &&
+               (canary->tower == OCTAVO_TEXT ||
+                (sequence->like | sequence->flip | sequence->hide) == 0) &&
+               (sequence->like == 0 ||
+                (canary->sequences[sequence->like - 1].length == sequence->length &&
+                 canary->sequences[sequence->like - 1].like == 0));
+    }
+    for (int32_t i = 0; fits && i < canary->kept_count; i++) {
+        const oc_canary_kept *kept = &canary->kept[i];
+        fits = kept->sequence >= 0 && kept->sequence < canary->sequence_count && kept->place >= 0 &&
+               kept->place < canary->sequences[kept->sequence].length;
+    }
+    return fits;
 }
 
 static bool is_model(const oc_canary *canary) {
@@ -41,7 +67,8 @@ static bool is_model(const oc_canary *canary) {
     bool pixels = is_type(given, OCTAVO_U8, 3) && given->shape[2] == 3 &&
                   given->shape[0] == given->shape[1] && canary->tower == OCTAVO_IMAGE;
     bool ids = is_type(given, OCTAVO_I32, 1) && canary->tower == OCTAVO_TEXT;
-    return (pixels || ids) && is_type(&canary->expected, OCTAVO_F32, 1);
+    return (pixels || ids) && is_type(&canary->expected, OCTAVO_F32, 1) &&
+           canary->sequence_count == 0 && canary->kept_count == 0 && canary->flags == 0;
 }
 
 /* `bad` is the status for a broken rule, `offset` the place of the record in the section. */
@@ -51,12 +78,14 @@ static octavo_status check(const oc_canary *canary, int32_t index, octavo_status
     octavo_status status = OCTAVO_OK;
     char what[64];
     snprintf(what, sizeof what, "the given tensor of canary %" PRId32, index);
-    OC_TRY(oc_shape_bytes(canary->given.dtype, (uint32_t)canary->given.rank, canary->given.shape,
-                          given_bytes, offset, what, error));
+    if (canary->kind == OC_CANARY_MODEL) {
+        OC_TRY(oc_shape_bytes(canary->given.dtype, (uint32_t)canary->given.rank,
+                              canary->given.shape, given_bytes, offset, what, error));
+    }
     snprintf(what, sizeof what, "the expected tensor of canary %" PRId32, index);
     OC_TRY(oc_shape_bytes(canary->expected.dtype, (uint32_t)canary->expected.rank,
                           canary->expected.shape, expected_bytes, offset, what, error));
-    if (canary->kind != OC_CANARY_LAYER && canary->kind != OC_CANARY_MODEL) {
+    if (canary->kind != OC_CANARY_PART && canary->kind != OC_CANARY_MODEL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, offset,
                 "canary %" PRId32 " is of kind %d, 1 and 2 are known", index, (int)canary->kind);
     }
@@ -64,28 +93,28 @@ static octavo_status check(const oc_canary *canary, int32_t index, octavo_status
         OC_FAIL(error, bad, offset, "canary %" PRId32 " is of tower %" PRId32 ", 1 and 2 are known",
                 index, canary->tower);
     }
-    if (!isfinite(canary->limit) || canary->limit <= 0) {
-        OC_FAIL(error, bad, offset, "canary %" PRId32 " has the limit %g, it must be positive",
-                index, (double)canary->limit);
+    for (int32_t i = 0; i < 2; i++) {
+        if (!isfinite(canary->limits[i]) || canary->limits[i] <= 0) {
+            OC_FAIL(error, bad, offset, "canary %" PRId32 " has the limit %g, it must be positive",
+                    index, (double)canary->limits[i]);
+        }
     }
-    if (canary->kind == OC_CANARY_LAYER ? !is_layer(canary) : !is_model(canary)) {
+    if (canary->kind == OC_CANARY_PART ? !is_part(canary) : !is_model(canary)) {
         OC_FAIL(error, bad, offset,
-                "canary %" PRId32 " of kind %d and tower %" PRId32
-                " cannot have %s of rank %" PRId32 " given and %s of rank %" PRId32
-                " expected, shaped as they are",
-                index, (int)canary->kind, canary->tower, oc_dtype_name(canary->given.dtype),
-                canary->given.rank, oc_dtype_name(canary->expected.dtype), canary->expected.rank);
+                "canary %" PRId32 " of kind %d and tower %" PRId32 " cannot have %" PRId32
+                " sequences, %" PRId32 " rows kept, a tensor of rank %" PRId32
+                " given and one of rank %" PRId32 " expected, made as they are",
+                index, (int)canary->kind, canary->tower, canary->sequence_count, canary->kept_count,
+                canary->given.rank, canary->expected.rank);
     }
 done:
     return status;
 }
 
 static octavo_status check_values(const oc_canary *canary, int32_t index, octavo_status bad,
-                                  uint64_t offset, uint64_t given_bytes, uint64_t expected_bytes,
-                                  octavo_error *error) {
+                                  uint64_t offset, uint64_t expected_bytes, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    if ((canary->kind == OC_CANARY_LAYER && !all_finite(&canary->given, given_bytes)) ||
-        !all_finite(&canary->expected, expected_bytes)) {
+    if (!all_finite(&canary->expected, expected_bytes)) {
         OC_FAIL(error, bad, offset, "canary %" PRId32 " holds a value that is not finite", index);
     }
 done:
@@ -118,7 +147,11 @@ octavo_status oc_canaries_encode(const oc_canary *list, int32_t count, oc_buffer
         const oc_canary *canary = &list[i];
         oc_format_canary record = {.kind = canary->kind,
                                    .tower = (uint32_t)canary->tower,
-                                   .limit = canary->limit,
+                                   .limits = {canary->limits[0], canary->limits[1]},
+                                   .flags = canary->flags,
+                                   .seed = canary->seed,
+                                   .sequence_count = (uint32_t)canary->sequence_count,
+                                   .kept_count = (uint32_t)canary->kept_count,
                                    .given = to_value(&canary->given),
                                    .expected = to_value(&canary->expected)};
         size_t input_bytes = strlen(canary->input) + 1;
@@ -132,9 +165,12 @@ octavo_status oc_canaries_encode(const oc_canary *list, int32_t count, oc_buffer
         }
         OC_TRY(check(canary, i, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, &given_bytes,
                      &expected_bytes, error));
-        OC_TRY(check_values(canary, i, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, given_bytes,
-                            expected_bytes, error));
+        OC_TRY(check_values(canary, i, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, expected_bytes,
+                            error));
         oc_buffer_append(out, &record, sizeof record);
+        oc_buffer_append(out, canary->sequences,
+                         (size_t)canary->sequence_count * sizeof *canary->sequences);
+        oc_buffer_append(out, canary->kept, (size_t)canary->kept_count * sizeof *canary->kept);
         oc_buffer_append(out, canary->input, input_bytes);
         put(out, start, canary->output, output_bytes);
         put(out, start, canary->given.data, given_bytes);
@@ -189,15 +225,29 @@ static octavo_status decode_one(cursor *in, int32_t index, oc_canary *canary, oc
     octavo_status status = OCTAVO_OK;
     uint64_t place = in->at, given_bytes = 0, expected_bytes = 0;
     const oc_format_canary *record = take(in, sizeof *record);
-    if (record == NULL || record->zero != 0) {
+    if (record == NULL || record->sequence_count > OC_LIMIT_CANARY_SEQUENCES ||
+        record->kept_count > OC_LIMIT_CANARY_KEPT) {
         OC_FAIL(error, OCTAVO_CORRUPT, place, "canary %" PRId32 " is cut short or malformed",
                 index);
     }
     canary->kind = (oc_canary_kind)record->kind;
     canary->tower = (int32_t)record->tower;
-    canary->limit = record->limit;
+    memcpy(canary->limits, record->limits, sizeof canary->limits);
+    canary->flags = record->flags;
+    canary->seed = record->seed;
+    canary->sequence_count = (int32_t)record->sequence_count;
+    canary->kept_count = (int32_t)record->kept_count;
     canary->given = from_value(&record->given);
     canary->expected = from_value(&record->expected);
+    canary->sequences = take(in, record->sequence_count * sizeof *canary->sequences);
+    canary->kept =
+        canary->sequences == NULL ? NULL : take(in, record->kept_count * sizeof *canary->kept);
+    if (canary->kept == NULL) {
+        OC_FAIL(error, OCTAVO_CORRUPT, place,
+                "canary %" PRId32 " is cut short among its %" PRIu32 " sequences and %" PRIu32
+                " rows",
+                index, record->sequence_count, record->kept_count);
+    }
     OC_TRY(check(canary, index, OCTAVO_CORRUPT, place, &given_bytes, &expected_bytes, error));
     canary->input = take_name(in);
     canary->output = canary->input == NULL ? NULL : take_name(in);
@@ -220,7 +270,7 @@ static octavo_status decode_one(cursor *in, int32_t index, oc_canary *canary, oc
                 " bytes, the section %" PRIu64,
                 index, expected_bytes, in->size);
     }
-    OC_TRY(check_values(canary, index, OCTAVO_CORRUPT, place, given_bytes, expected_bytes, error));
+    OC_TRY(check_values(canary, index, OCTAVO_CORRUPT, place, expected_bytes, error));
 done:
     return status;
 }

@@ -155,7 +155,7 @@ static int32_t cut(void *user, const char *what, uint64_t done, uint64_t total) 
  * process with a signal: while weights are written, and while canaries read them once more. */
 static void files_cut_while_read(void **state) {
     (void)state;
-    static const char *const steps[] = {"writing weights", "computing layer canaries"};
+    static const char *const steps[] = {"writing weights", "computing canaries"};
     static const char *const names[] = {"f32", "modelopt-fp8"};
     for (size_t i = 0; i < 4; i++) {
         cutter c = {.what = steps[i / 2]};

@@ -125,7 +125,7 @@ static void reports_are_complete(void **state) {
                                         "\"widened\": []",
                                         "\"unmerged\": 0",
                                         "\"notices\": ",
-                                        "\"layer\": 4",
+                                        "\"part\": 15",
                                         "\"model\": 0",
                                         "\"sections\": ",
                                         "\"WEIGHTS\"",

@@ -188,12 +188,17 @@ static void test_other_files(void **state) {
     assert_null(file);
 }
 
-/* A newer version is UNSUPPORTED and names both, whatever else it changed. */
+/* A newer version is UNSUPPORTED and names both, whatever else it changed; an old one that is not
+ * read any more says what to do. */
 static void test_versions(void **state) {
     (void)state;
     uint8_t *file = copy_sample();
     front_of(file)->header.minor = OC_FORMAT_MINOR + 1;
-    expect(file, OCTAVO_UNSUPPORTED, "has format 1.1, octavo 0.2.0 reads format 1 up to 1.0");
+    expect(file, OCTAVO_UNSUPPORTED, "has format 1.2, octavo 0.2.0 reads format 1 up to 1.1");
+    file = copy_sample();
+    front_of(file)->header.minor = 0;
+    expect(file, OCTAVO_UNSUPPORTED,
+           "has format 1.0, octavo 0.2.0 reads 1.1 and later: build it again");
     file = copy_sample();
     front_of(file)->header.major = 2;
     memset(file + 16, 0xee, 1000);
@@ -201,7 +206,7 @@ static void test_versions(void **state) {
     free(file);
     octavo_error error;
     assert_int_equal(check_file(&error), OCTAVO_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "has format 2.0, octavo 0.2.0 reads format 1 up to 1.0"));
+    assert_non_null(strstr(error.message, "has format 2.1, octavo 0.2.0 reads format 1 up to 1.1"));
 }
 
 /* Unknown sections: those that may be ignored are, but verified; others are UNSUPPORTED. */

@@ -87,6 +87,10 @@ CALL(session_run) {
     return octavo_session_run(P(0, session), P(1, &in), 1, P(2, &out), 1, NULL, error);
 }
 
+CALL(session_check) {
+    return octavo_session_check(P(0, session), error);
+}
+
 CALL(inspect) {
     char *json = NULL;
     return octavo_tool_inspect(P(0, "/nowhere"), 0, P(1, &json), error);
@@ -198,6 +202,7 @@ static const struct {
     {"octavo_model_load", call_model_load, {"engine", "out"}},
     {"octavo_session_create", call_session_create, {"model", "out"}},
     {"octavo_session_run", call_session_run, {"session", "inputs", "outputs"}},
+    {"octavo_session_check", call_session_check, {"session"}},
     {"octavo_tool_inspect", call_inspect, {"path", "out"}},
     {"octavo_tool_explain", call_explain, {"session", "out"}},
     {"octavo_tool_profile", call_profile, {"session"}},
