@@ -84,6 +84,12 @@ done:
     return status;
 }
 
+/* Gives back what the walk did not need; a block that cannot become smaller stays. */
+static void *trim(void *block, int32_t count, size_t bytes) {
+    void *smaller = realloc(block, ((size_t)count + 1) * bytes);
+    return smaller == NULL ? block : smaller;
+}
+
 octavo_status oc_plan_create(oc_weights *weights, const oc_graph *graph,
                              const oc_plan_limits *limits, oc_plan *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -118,6 +124,10 @@ octavo_status oc_plan_create(oc_weights *weights, const oc_graph *graph,
     OC_TRY(make_outputs(&l));
     OC_TRY(choose_kernels(&l));
     OC_TRY(oc_plan_memory(out->buffers, out->buffer_count, &out->arena_bytes, error));
+    out->steps = trim(out->steps, out->step_count, sizeof *out->steps);
+    out->buffers = trim(out->buffers, out->buffer_count, sizeof *out->buffers);
+    out->inputs = trim(out->inputs, out->input_count, sizeof *out->inputs);
+    out->outputs = trim(out->outputs, out->output_count, sizeof *out->outputs);
 done:
     free(l.places);
     free(l.uses);
