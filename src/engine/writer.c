@@ -14,8 +14,8 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "base/output.h"
 #include "base/size.h"
+#include "base/sys/output.h"
 #include "engine/front.h"
 #include "engine/shape.h"
 #include "engine/table.h"

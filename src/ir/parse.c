@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/number.h"
 #include "base/limits.h"
-#include "base/number.h"
 #include "ir/graph.h"
 
 typedef struct parser {

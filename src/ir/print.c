@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/number.h"
+#include "base/json/number.h"
 #include "ir/graph.h"
 #include "ir/type.h"
 

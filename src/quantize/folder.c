@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/output.h"
 #include "base/sys/io.h"
+#include "base/sys/output.h"
 #include "checkpoint/quant/glob.h"
 
 enum { PIECE = 1 << 14 }; /* bytes that are copied at a time */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "api/tool.h"
+#include "base/json/number.h"
 #include "base/limits.h"
-#include "base/number.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/preset_engine.h"
 #include "cli/line/commands.h"

@@ -2,7 +2,7 @@
 #ifndef OC_CLI_PRESET_ENGINE_H
 #define OC_CLI_PRESET_ENGINE_H
 
-#include "base/output.h"
+#include "base/sys/output.h"
 #include "cli/line/options.h"
 
 typedef struct oc_cli_preset {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/output.h"
+#include "base/sys/output.h"
 #include "cli/line/commands.h"
 #include "cli/output/errors.h"
 #include "cli/output/progress.h"

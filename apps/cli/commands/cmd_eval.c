@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "api/tool.h"
-#include "base/output.h"
 #include "base/sys/io.h"
+#include "base/sys/output.h"
 #include "cli/commands/embed.h"
 #include "cli/line/commands.h"
 #include "cli/output/errors.h"

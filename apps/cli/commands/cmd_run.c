@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "api/tool.h"
-#include "base/output.h"
 #include "base/size.h"
+#include "base/sys/output.h"
 #include "cli/commands/open_model.h"
 #include "cli/line/commands.h"
 #include "cli/output/errors.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/number.h"
 #include "base/limits.h"
-#include "base/number.h"
 #include "base/slice.h"
 #include "base/sys/env.h"
 #include "cli/line/commands.h"

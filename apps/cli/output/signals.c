@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/sys/io.h"
-#include "base/temporary.h"
+#include "base/sys/temporary.h"
 #include "cli/output/errors.h"
 
 enum { OUTPUTS_MAX = 4 };

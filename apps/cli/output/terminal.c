@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/number.h"
+#include "base/json/number.h"
 #include "base/sys/env.h"
 
 enum { WIDTH_USUAL = 80, WIDTH_MIN = 20, WIDTH_MAX = 10000 };

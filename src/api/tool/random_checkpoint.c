@@ -13,7 +13,7 @@
 #include "api/tool.h"
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "base/output.h"
+#include "base/sys/output.h"
 #include "checkpoint/files/safetensors_write.h"
 #include "num/e4m3.h"
 #include "num/f16.h"

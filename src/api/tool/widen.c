@@ -3,7 +3,7 @@
 #include "api/require.h"
 #include "api/source.h"
 #include "api/tool.h"
-#include "base/output.h"
+#include "base/sys/output.h"
 
 octavo_status octavo_tool_widen(const char *checkpoint, const char *out, octavo_precision precision,
                                 octavo_progress progress, void *user, int32_t *modules,

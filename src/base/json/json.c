@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/number.h"
+#include "base/json/number.h"
 #include "base/sys/kind.h"
 #include "base/utf8.h"
 

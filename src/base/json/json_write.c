@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "base/number.h"
+#include "base/json/number.h"
 #include "base/utf8.h"
 
 enum { DEPTH_MAX = 64 };

@@ -1,5 +1,5 @@
 /* output.c - see output.h. */
-#include "base/output.h"
+#include "base/sys/output.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "base/size.h"
 #include "base/sys/io.h"
-#include "base/temporary.h"
+#include "base/sys/temporary.h"
 
 enum {
     NAME_TRIES = 100, /* 64 random bits make even a second one unlikely */

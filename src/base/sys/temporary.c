@@ -1,5 +1,5 @@
 /* temporary.c - see temporary.h. */
-#include "base/temporary.h"
+#include "base/sys/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -23,7 +23,7 @@
 #ifndef OC_CHECKPOINT_SAFETENSORS_WRITE_H
 #define OC_CHECKPOINT_SAFETENSORS_WRITE_H
 
-#include "base/output.h"
+#include "base/sys/output.h"
 #include "checkpoint/files/safetensors.h"
 
 typedef struct oc_st_writer {

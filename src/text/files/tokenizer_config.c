@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/json/number.h"
 #include "base/limits.h"
-#include "base/number.h"
 #include "text/files/tokenizer_json.h"
 
 /* A special token without a role. */

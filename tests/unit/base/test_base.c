@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "base/number.h"
+#include "base/json/number.h"
 #include "base/size.h"
 #include "base/slice.h"
 #include "base/strmap.h"

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/output.h"
 #include "base/sys/io.h"
+#include "base/sys/output.h"
 
 static char root[64];
 

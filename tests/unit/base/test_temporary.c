@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/output.h"
-#include "base/temporary.h"
+#include "base/sys/output.h"
+#include "base/sys/temporary.h"
 
 static char root[64];
 

@@ -1,5 +1,5 @@
 /* number.c - the C library's correctly rounded conversions, held in the "C" locale. */
-#include "base/number.h"
+#include "base/json/number.h"
 
 #include <locale.h>
 #include <math.h>
