@@ -13,7 +13,7 @@ octavo_status oc_host_steps(const oc_plan *plan, void *memory, oc_step **out, oc
         OC_NO_MEMORY(error, bytes);
     }
     for (int32_t i = 0; i < plan->step_count; i++) {
-        oc_view *views[OC_STEP_VIEWS];
+        oc_view *views[OC_STEP_VIEWS] = {0};
         steps[i] = plan->steps[i];
         int32_t count = oc_step_views(&steps[i], views);
         for (int32_t v = 0; v < count; v++) {
@@ -55,14 +55,14 @@ void oc_host_read(const void *memory, const oc_plan *plan, const oc_view *view, 
 
 /* -- codes -------------------------------------------------------------------------------- */
 
-enum { LANES = 32, FLUSH = 255 }; /* a lane counts to 255 */
+enum { LANES = 16, FLUSH = 255 }; /* a lane counts to 255 */
 
 typedef uint8_t lanes __attribute__((vector_size(LANES)));
 
-static void add_counts(lanes saturated, lanes zeros, oc_step_report *out) {
+static void add_counts(const lanes *saturated, const lanes *zeros, oc_step_report *out) {
     for (int i = 0; i < LANES; i++) {
-        out->saturated += saturated[i];
-        out->zeros += zeros[i];
+        out->saturated += (*saturated)[i];
+        out->zeros += (*zeros)[i];
     }
 }
 
@@ -81,7 +81,7 @@ static void count_row(const uint8_t *codes, int32_t columns, oc_step_report *out
             lanes larger = (lanes)(code > most);
             most = (code & larger) | (most & ~larger);
         }
-        add_counts(saturated, zeros, out);
+        add_counts(&saturated, &zeros, out);
     }
     int32_t largest = 0;
     for (int i = 0; i < LANES; i++) {

@@ -95,7 +95,7 @@ static oc_plan_limits limits_of(const oc_step *step, const oc_run *run) {
 
 /* Each view gets a buffer, but a residual that lies where the output does shares it. */
 static void make_buffers(oc_step_program *p, oc_step *step, const oc_run *run) {
-    oc_view *views[OC_STEP_VIEWS];
+    oc_view *views[OC_STEP_VIEWS] = {0};
     int32_t count = oc_step_views(step, views);
     const void *out = views[0]->data;
     size_t at = GAP;
@@ -228,7 +228,7 @@ octavo_status oc_step_program_run(oc_step_program *p, const oc_step *step, const
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = p->device->backend;
     oc_step host = *step;
-    oc_view *views[OC_STEP_VIEWS], *own[OC_STEP_VIEWS];
+    oc_view *views[OC_STEP_VIEWS] = {0}, *own[OC_STEP_VIEWS] = {0};
     int32_t count = oc_step_views(&host, views), rows[OC_STEP_VIEWS] = {0};
     uint8_t *memory = backend->memory(p->queue);
     oc_ticket ticket;

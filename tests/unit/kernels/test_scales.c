@@ -241,7 +241,7 @@ static void odd_blocks(void **state) {
 /* Codes at the limit, zeros and the largest are counted, in rows of every length. */
 static void counts_codes(void **state) {
     (void)state;
-    enum { LONG = 9000 }; /* more than 255 times 32: lanes overflow unless they are emptied */
+    enum { LONG = 9000 }; /* more than 255 times 16: lanes overflow unless they are emptied */
     static uint8_t codes[2][LONG];
     oc_rng random;
     oc_rng_init(&random, 11, 0);
