@@ -36,7 +36,7 @@ static oc_value linear(layer *l, const char *module, oc_value x, int64_t n, int6
 
 static oc_value attend(layer *l, oc_value x) {
     const oc_encoder *e = l->encoder;
-    int32_t width = e->shape->width, heads = e->shape->heads;
+    int32_t width = e->shape->width, heads = e->shape->heads, head = width / heads;
     oc_quantized quantized = {-1, 0};
     oc_value q = linear(l, e->names->q, x, width, width, &quantized, "q");
     oc_value k = linear(l, e->names->k, x, width, width, &quantized, "k");
@@ -45,7 +45,7 @@ static oc_value attend(layer *l, oc_value x) {
                     .input_count = e->mask < 0 ? 3 : 4,
                     .inputs = {q, k, v, e->mask},
                     .i = {heads, e->causal, e->mask >= 0},
-                    .f = {(float)(1.0 / __builtin_sqrt((double)(width / heads)))}};
+                    .f = {(float)(1.0 / __builtin_sqrt((double)head))}};
     x = oc_build_node(l->b, &node, value_of(l, "attention"));
     return linear(l, e->names->out, x, width, width, NULL, "out");
 }

@@ -156,8 +156,8 @@ static void test_reads_loose_headers(void **state) {
         "   {" A "}",
         "\t\r\n {" A "}\n\t\r ",
         "{\"__metadata__\":null," A "}",
-        "{\"a\":{\"dtype\":\"F32\",\"x\":{\"y\":[1,2,{}]},\"shape\":[2],\"data_offsets\":[0,8],"
-        "\"strides\":null}}",
+        "{\"a\":{\"x\":{\"y\":[1,{}]},\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "{\"a\":{\"strides\":null,\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
     };
 #undef A
     for (size_t i = 0; i < OC_COUNT(headers); i++) {
