@@ -464,6 +464,42 @@ static void test_not_finite(void **state) {
                    "inputs of module vision_model.encoder.layers.0.self_attn.q_proj");
 }
 
+/* Where to cut a file short: at the first step of `what`. */
+typedef struct cutter {
+    const char *what, *path;
+    size_t size; /* that is left */
+} cutter;
+
+static int32_t cut(void *user, const char *what, uint64_t done, uint64_t total) {
+    const cutter *c = user;
+    (void)done;
+    (void)total;
+    if (strcmp(what, c->what) == 0) {
+        oc_test_resize(c->path, c->size);
+    }
+    return 0;
+}
+
+/* A checkpoint that is cut short while it is quantized is an error, in whatever pass over it. */
+static void test_cut_short(void **state) {
+    bench *b = *state;
+    static const char *const moments[] = {"calibrating images", "calibrating texts",
+                                          "writing weights"};
+    uint64_t offset;
+    size_t size;
+    for (size_t i = 0; i < OC_COUNT(moments); i++) {
+        char path[OC_TEST_PATH + 128];
+        const char *folder =
+            damaged(b, "text_model.encoder.layers.1.mlp.fc2.weight", 0x3f800000u, &offset);
+        snprintf(path, sizeof path, "%s/model.safetensors", folder);
+        free(oc_test_read(path, &size));
+        cutter c = {moments[i], path, size / 2};
+        b->options.progress = cut;
+        b->options.progress_user = &c;
+        expect_failure(b, folder, b->out, OCTAVO_IO, "it was cut short while it was read");
+    }
+}
+
 static int32_t die_while(void *user, const char *what, uint64_t done, uint64_t total) {
     if (strcmp(what, user) == 0 && 2 * done >= total) {
         raise(SIGKILL);
@@ -550,6 +586,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unreadable_images, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_finite, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_widen, set_up, tear_down),
