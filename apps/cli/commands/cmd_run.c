@@ -231,9 +231,9 @@ static octavo_status make_logits(const oc_cli_model *model, const side sides[2],
             logits[r * columns + c] = (float)((double)model->info->logit_scale * sum);
         }
     }
-    *out = (octavo_argument){
-        .name = LOGITS,
-        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, columns}, .data = logits}};
+    *out = (octavo_argument){.name = LOGITS,
+                             .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, columns}}};
+    out->tensor.data = logits;
 done:
     return status;
 }
