@@ -66,6 +66,10 @@ done:
     return status;
 }
 
+static bool differ(const float a[3], const float b[3]) {
+    return a[0] != b[0] || a[1] != b[1] || a[2] != b[2];
+}
+
 /* A notice where the older file lies beside the newer one, which says `used`, and differs. */
 static void compare_older(oc_checkpoint *checkpoint, const oc_preprocessor *used) {
     octavo_error error;
@@ -79,8 +83,8 @@ static void compare_older(oc_checkpoint *checkpoint, const oc_preprocessor *used
         bool differs;
     } keys[] = {{"size", older.shortest_edge != used->shortest_edge},
                 {"resample", older.resample != used->resample},
-                {"image_mean", memcmp(older.mean, used->mean, sizeof older.mean) != 0},
-                {"image_std", memcmp(older.std, used->std, sizeof older.std) != 0}};
+                {"image_mean", differ(older.mean, used->mean)},
+                {"image_std", differ(older.std, used->std)}};
     char differing[64] = "";
     for (size_t i = 0, length = 0; i < OC_COUNT(keys); i++) {
         if (keys[i].differs) {
