@@ -4,6 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+octavo_status oc_host_fits(const oc_plan *plan, int32_t threads, size_t bytes,
+                           octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t wanted = oc_plan_bytes(plan, threads);
+    if (wanted > bytes) {
+        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
+                "a plan needs %zu bytes of a queue that has %zu", wanted, bytes);
+    }
+done:
+    return status;
+}
+
 octavo_status oc_host_steps(const oc_plan *plan, void *memory, oc_step **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t bytes = ((size_t)plan->step_count + 1) * sizeof(oc_step);

@@ -5,6 +5,9 @@
 
 #include "device/device.h"
 
+/* INTERNAL if a queue of `bytes` is too small for the plan on `threads` threads. */
+octavo_status oc_host_fits(const oc_plan *plan, int32_t threads, size_t bytes, octavo_error *error);
+
 /* A copy of the plan's steps with the addresses of their views in `memory`; free(). */
 octavo_status oc_host_steps(const oc_plan *plan, void *memory, oc_step **out, octavo_error *error);
 

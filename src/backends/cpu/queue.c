@@ -67,16 +67,12 @@ octavo_status oc_cpu_compile(oc_queue *base, const oc_plan *plan, oc_program **o
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     cpu_queue *queue = (cpu_queue *)base;
-    size_t wanted = oc_plan_bytes(plan, oc_pool_threads(queue->pool));
     oc_program *program = calloc(1, sizeof *program);
     *out = NULL;
     if (program == NULL) {
         OC_NO_MEMORY(error, sizeof *program);
     }
-    if (wanted > queue->bytes) {
-        OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
-                "a plan needs %zu bytes of a queue that has %zu", wanted, queue->bytes);
-    }
+    OC_TRY(oc_host_fits(plan, oc_pool_threads(queue->pool), queue->bytes, error));
     OC_TRY(oc_host_steps(plan, queue->memory, &program->steps, error));
     program->count = plan->step_count;
     program->shared = queue->memory + plan->arena_bytes;
