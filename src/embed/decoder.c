@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+#include "base/sys/io.h"
 #include "base/sys/threads.h"
 #include "embed/embed.h"
 
@@ -38,6 +40,21 @@ struct oc_decoder {
 static bool may_claim(const oc_decoder *d) {
     int32_t looked_at = d->taken > 0 ? d->taken - 1 : 0;
     return d->claimed < d->allowed && d->claimed < looked_at + d->slot_count;
+}
+
+octavo_status oc_embed_read_image(const oc_image_processor *processor, const char *path,
+                                  uint8_t *pixels, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char *bytes = NULL;
+    size_t size = 0;
+    OC_TRY(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error));
+    OC_TRY(oc_image_process(processor, bytes, size, pixels, error));
+done:
+    free(bytes);
+    if (status != OCTAVO_OK) {
+        oc_error_path(error, path);
+    }
+    return status;
 }
 
 /* Decodes the next file; the lock is held before and after. */

@@ -2,26 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "base/size.h"
-#include "base/sys/io.h"
 #include "embed/decoder.h"
 #include "embed/embed.h"
-
-octavo_status oc_embed_read_image(const oc_image_processor *processor, const char *path,
-                                  uint8_t *pixels, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    char *bytes = NULL;
-    size_t size = 0;
-    OC_TRY(oc_file_load(path, OC_LIMIT_IMAGE_BYTES, &bytes, &size, error));
-    OC_TRY(oc_image_process(processor, bytes, size, pixels, error));
-done:
-    free(bytes);
-    if (status != OCTAVO_OK) {
-        oc_error_path(error, path);
-    }
-    return status;
-}
 
 /* Whether a failure is one image's, so that the others can go on. */
 static bool is_the_images_fault(octavo_status status) {
