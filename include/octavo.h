@@ -204,8 +204,7 @@ typedef struct octavo_build_options {
  *   UNSUPPORTED    an architecture, layout or dtype that is not read here, named
  *   CANNOT_CREATE  the engine file cannot be created
  *   CANCELLED      progress said so
- *   IO             reading or writing failed (disk full included; a file that is cut short
- * meanwhile) */
+ *   IO             reading or writing failed: a full disk, a file cut short meanwhile */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_build(const char *checkpoint, const char *engine,
                                                    const octavo_build_options *options,
                                                    char **report, octavo_error *error);
@@ -366,15 +365,20 @@ typedef struct octavo_run_options {
     int64_t timeout_us; /* microseconds from the call on; 0: as long as it takes */
 } octavo_run_options;
 
-/* Runs once and waits.  options may be NULL.  Inputs: pixels U8 [B,S,S,3] or pixel_values F32
- * [B,3,S,S]; input_ids I32 or I64 [B,L], attention_mask I32 or I64 [B,L] (optional). Outputs, each
- * written in full, F32: image_embeds, text_embeds [B,D] (L2-normalised), image_embeds_raw,
- * text_embeds_raw, logits_per_image [images, texts]; with OCTAVO_KEEP_HIDDEN also vision.hidden.N
- * and text.hidden.N [B,T,W]. An image-only or a text-only call on a two-tower session is normal.
- * The bits of a row do not depend on the other rows, nor on the number of threads. INVALID_ARGUMENT
- * a tensor disagrees with its binding, a token id is outside the vocabulary, an output lacks its
- * input, or rows exceed batch_max BAD_STATE         another thread is running this session
- *   DEADLINE_EXCEEDED not done within timeout_us; the outputs are undefined */
+/* Runs once and waits.  options may be NULL.
+ *
+ * Inputs: pixels U8 [B,S,S,3] or pixel_values F32 [B,3,S,S]; input_ids I32 or I64 [B,L],
+ * attention_mask I32 or I64 [B,L] (optional).
+ * Outputs, each written in full, F32: image_embeds, text_embeds [B,D] (L2-normalised),
+ * image_embeds_raw, text_embeds_raw, logits_per_image [images, texts]; with OCTAVO_KEEP_HIDDEN
+ * also vision.hidden.N and text.hidden.N [B,T,W].
+ * An image-only or a text-only call on a two-tower session is normal.  The bits of a row do not
+ * depend on the other rows, nor on the number of threads.
+ *
+ *   INVALID_ARGUMENT   a tensor disagrees with its binding, a token id is outside the vocabulary,
+ *                      an output lacks its input, or rows exceed batch_max
+ *   BAD_STATE          another thread is running this session
+ *   DEADLINE_EXCEEDED  not done within timeout_us; the outputs are undefined */
 OCTAVO_API OCTAVO_CHECK octavo_status
 octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
                    const octavo_argument *outputs, int32_t output_count,

@@ -45,8 +45,8 @@ const char *oc_program_name(oc_program_kind kind);
 
 /* Whether a run can serve the graph: its inputs are pixels (of which pixel_values are made),
  * input_ids and attention_mask, each in its own place; image_embeds and text_embeds are one row for
- * each image or text, and logits_per_image their products. CORRUPT  a value that is not so, named
- */
+ * each image or text, and logits_per_image their products.
+ *   CORRUPT  a value that is not so, named */
 octavo_status oc_graph_check_entries(const oc_graph *graph, octavo_error *error);
 
 /* graph and source are borrowed and must outlive the model.  The caller holds the model until

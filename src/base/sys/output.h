@@ -12,9 +12,9 @@
  *     oc_output_abort(&output);      nothing happens after a commit
  *
  * Errors, error->path being the final name:
- *   CANNOT_CREATE  the file or folder cannot be created or put in place: the system's text tells
- * why IO             writing or syncing failed, a full disk included EXHAUSTED      memory is out
- */
+ *   CANNOT_CREATE  the file or folder cannot be created or put in place: the system's text is told
+ *   IO             writing or syncing failed, a full disk included
+ *   EXHAUSTED      memory is out */
 #ifndef OC_BASE_OUTPUT_H
 #define OC_BASE_OUTPUT_H
 

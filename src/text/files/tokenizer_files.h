@@ -25,8 +25,9 @@ typedef struct oc_tokenizer_files {
  * smaller model_max_length in tokenizer_config.json counts.
  *   NOT_FOUND    neither tokenizer.json nor vocab.json and merges.txt
  *   CORRUPT      one of the latter without the other; malformed, or contradicting each other;
- * error->offset and error->path say where UNSUPPORTED  another kind of tokenizer, or over a limit;
- * what and how is in the sentence EXHAUSTED    memory is out */
+ *                error->offset and error->path say where
+ *   UNSUPPORTED  another kind of tokenizer, or over a limit: the sentence says which
+ *   EXHAUSTED    memory is out */
 octavo_status oc_tokenizer_read(const oc_tokenizer_files *files, int32_t positions, oc_buffer *out,
                                 octavo_error *error);
 
