@@ -162,8 +162,8 @@ octavo_status oc_unread_note(oc_recipe *recipe, oc_checkpoint *checkpoint,
     }
     if (others != 0) {
         oc_notice(&checkpoint->notices,
-                  "%d tensors belong to another part of the model than config.json asks for",
-                  others);
+                  "%d tensor%s to another part of the model than config.json asks for", others,
+                  others == 1 ? " belongs" : "s belong");
     }
 done:
     oc_buffer_free(&names);

@@ -94,13 +94,14 @@ static octavo_status print_report(const oc_cli_options *options, const char *tex
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cli_node *report;
-    char images[OC_CLI_NUMBER_TEXT], texts[OC_CLI_NUMBER_TEXT];
+    char linear[OC_CLI_NUMBER_TEXT], images[OC_CLI_NUMBER_TEXT], texts[OC_CLI_NUMBER_TEXT];
     oc_arena arena;
     oc_arena_init(&arena);
     OC_TRY(oc_cli_tree(text, &arena, &report, error));
     const oc_cli_node *modules = oc_cli_at(report, "modules");
-    oc_cli_say("%s: %d modules in FP8, calibrated on %s and %s, ranges by %s\n\n", options->output,
-               modules->count, oc_cli_counted(oc_cli_number(report, "images", 0), "image", images),
+    oc_cli_say("%s: %s in FP8, calibrated on %s and %s, ranges by %s\n\n", options->output,
+               oc_cli_counted(modules->count, "module", linear),
+               oc_cli_counted(oc_cli_number(report, "images", 0), "image", images),
                oc_cli_counted(oc_cli_number(report, "texts", 0), "text", texts),
                oc_cli_text(report, "method", "?"));
     OC_TRY(print_modules(modules, &arena, error));

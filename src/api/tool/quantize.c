@@ -152,7 +152,8 @@ static octavo_status list_modules(quantizer *q) {
                 q->source.recipe.module_count, q->source.quantization.fp8_count, q->excluded_count);
     }
     if (q->source.quantization.fp8_count != 0) {
-        oc_notice(&q->source.checkpoint->notices, "%d modules are FP8 already and stay as they are",
+        oc_notice(&q->source.checkpoint->notices,
+                  "modules that are FP8 already and stay as they are: %d",
                   q->source.quantization.fp8_count);
     }
 done:
