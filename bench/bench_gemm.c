@@ -107,7 +107,7 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     int64_t a_stride = backend->stride(device, k, true), stride = backend->stride(device, n, false);
     size_t a_bytes = (size_t)(m * a_stride + 63) / 64 * 64;
     oc_plan_buffer buffers[] = {
-        {.columns = k, .is_codes = 1, .stride = a_stride},
+        {.columns = k, .dtype = OCTAVO_F8_E4M3, .stride = a_stride},
         {.columns = n, .stride = stride, .offset = a_bytes},
     };
     oc_plan plan = {.limits = {.rows_max = {m, m, m, m}, .sequence_max = {m, m, m, m}},
@@ -124,7 +124,7 @@ static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_
     for (int32_t i = 0; i < copies; i++) {
         steps[i] = (oc_step){.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGE_TOKENS, .name = "bench"};
         steps[i].u.gemm =
-            (oc_step_gemm){.a = {.buffer = 0, .columns = k, .is_codes = 1, .scale = 1},
+            (oc_step_gemm){.a = {.buffer = 0, .columns = k, .dtype = OCTAVO_F8_E4M3, .scale = 1},
                            .weight = packed[i],
                            .out = {.buffer = 1, .columns = n}};
         if (backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error) != OCTAVO_OK) {

@@ -36,6 +36,7 @@ enum {
 
 typedef struct oc_traits {
     octavo_dtype storage; /* what floats between steps are rounded to; F32: not at all */
+    octavo_dtype buffers; /* ... and stored as; embeddings and logits are F32 on all devices */
     uint32_t fuses;       /* OC_FUSE_... */
     bool host_memory;     /* a queue's memory is the host's: `memory` says where */
 } oc_traits;
@@ -90,7 +91,7 @@ typedef struct oc_backend {
     void (*constant_free)(oc_device *device, oc_constant *constant);
 
     /* Elements from row to row that buffers of so many columns are to have. */
-    int64_t (*stride)(const oc_device *device, int32_t columns, bool is_codes);
+    int64_t (*stride)(const oc_device *device, int32_t columns, octavo_dtype dtype);
 
     /* Chooses the kernel of a step: sets step->kernel and step->why, and raises *scratch to what
      * the step needs within `limits`.  UNSUPPORTED: it cannot be run here; a step that does not

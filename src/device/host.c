@@ -41,7 +41,7 @@ done:
 }
 
 static size_t element_bytes(const oc_view *view) {
-    return view->is_codes ? 1 : sizeof(float);
+    return oc_element_bytes(view->dtype);
 }
 
 void oc_host_write(void *memory, const oc_plan *plan, const oc_view *view, int32_t first,
@@ -115,7 +115,7 @@ void oc_host_count_codes(const oc_step *step, const oc_run *run, oc_step_report 
     const oc_view *result = views[0];
     out->codes = out->saturated = out->zeros = 0;
     out->largest = 0;
-    for (int32_t r = 0; result->is_codes && r < run->rows[step->rows]; r++) {
+    for (int32_t r = 0; oc_is_codes(result->dtype) && r < run->rows[step->rows]; r++) {
         count_row((const uint8_t *)result->data + r * result->stride, result->columns, out);
         out->codes += (uint64_t)result->columns;
     }

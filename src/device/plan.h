@@ -18,11 +18,11 @@ typedef struct oc_plan_limits {
     int32_t image_size;                  /* pixels a side of the images; 0: none can be entered */
 } oc_plan_limits;
 
-/* An activation: rows of F32 values or E4M3 codes. */
+/* An activation: rows of floats or of E4M3 codes. */
 typedef struct oc_plan_buffer {
     oc_rows rows;
     int32_t columns;
-    int32_t is_codes;
+    octavo_dtype dtype;  /* F32, F16, BF16, or F8_E4M3: codes */
     int64_t stride;      /* elements from row to row, as the device wants them */
     size_t bytes;        /* of rows_max rows */
     size_t offset;       /* in the arena, a multiple of 64 */
@@ -62,7 +62,7 @@ typedef struct oc_plan {
 /* Where row 0 of the view lies in the arena, in bytes. */
 static inline size_t oc_plan_offset(const oc_plan *plan, const oc_view *view) {
     const oc_plan_buffer *buffer = &plan->buffers[view->buffer];
-    return buffer->offset + (size_t)view->column * (buffer->is_codes ? 1 : sizeof(float));
+    return buffer->offset + (size_t)view->column * (oc_element_bytes(buffer->dtype));
 }
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef OC_DEVICE_STEP_H
 #define OC_DEVICE_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,13 +54,22 @@ static inline int32_t oc_longest_sequence(const oc_run *run, oc_rows tokens) {
     return longest;
 }
 
-/* Some columns of a buffer.  F32 values, or E4M3 codes whose meaning is code * scale. */
+static inline bool oc_is_codes(octavo_dtype dtype) {
+    return dtype == OCTAVO_F8_E4M3;
+}
+
+/* Of what a buffer can hold. */
+static inline size_t oc_element_bytes(octavo_dtype dtype) {
+    return dtype == OCTAVO_F8_E4M3 ? 1 : dtype == OCTAVO_F16 || dtype == OCTAVO_BF16 ? 2 : 4;
+}
+
+/* Some columns of a buffer.  Floats, or E4M3 codes whose meaning is code * scale. */
 typedef struct oc_view {
-    int32_t buffer;   /* in oc_plan.buffers; where columns is 0 there is no view */
-    int32_t column;   /* the first */
-    int32_t columns;  /* how many */
-    int32_t is_codes; /* 1: uint8_t E4M3 codes; 0: float */
-    float scale;      /* of codes */
+    int32_t buffer;     /* in oc_plan.buffers; where columns is 0 there is no view */
+    int32_t column;     /* the first */
+    int32_t columns;    /* how many */
+    octavo_dtype dtype; /* F8_E4M3: codes; else floats, F32 or as the device stores them */
+    float scale;        /* of codes */
     /* Of the device that compiled the step; NULL and 0 in a plan. */
     int64_t stride; /* elements from row to row */
     void *data;     /* of row 0, in the device's memory */

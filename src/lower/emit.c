@@ -11,31 +11,47 @@ oc_rows oc_rows_of(const oc_type *type) {
                            : (images ? OC_ROWS_IMAGES : OC_ROWS_TEXTS);
 }
 
+/* What floats are stored as: 16-bit devices keep embeddings, what becomes one, and logits in F32.
+ * They are a row an image or a text, and the caller sees them. */
+static octavo_dtype float_dtype(const oc_lowering *l, oc_value value, const oc_type *type) {
+    const oc_graph *graph = l->graph;
+    oc_rows rows = oc_rows_of(type);
+    bool is_node = value < graph->node_count;
+    oc_op user = is_node && l->user[value] >= 0 ? graph->nodes[l->user[value]].op : OC_OP_COUNT;
+    oc_op op = is_node ? graph->nodes[value].op : OC_OP_COUNT;
+    if (rows == OC_ROWS_IMAGE_TOKENS || rows == OC_ROWS_TEXT_TOKENS) {
+        return l->traits.buffers;
+    }
+    return op == OC_OP_INPUT || op == OC_OP_L2_NORMALIZE || op == OC_OP_LOGITS ||
+                   user == OC_OP_L2_NORMALIZE || user == OC_OP_LOGITS
+               ? OCTAVO_F32
+               : l->traits.buffers;
+}
+
 octavo_status oc_lower_place(oc_lowering *l, oc_value value, const oc_type *type, bool codes,
                              float scale) {
     octavo_status status = OCTAVO_OK;
     oc_plan *plan = l->plan;
     oc_place *place = &l->places[value];
     oc_plan_buffer *buffer = &plan->buffers[plan->buffer_count];
+    octavo_dtype dtype = codes ? OCTAVO_F8_E4M3 : float_dtype(l, value, type);
     int64_t columns = type->dims[type->rank - 1];
     /* logits have a column a text, and there can be as many as a run takes */
     if (columns < 0) {
         columns = plan->limits.rows_max[OC_ROWS_TEXTS];
     }
     place->rows = oc_rows_of(type);
-    place->view = (oc_view){.buffer = plan->buffer_count,
-                            .columns = (int32_t)columns,
-                            .is_codes = codes,
-                            .scale = scale};
+    place->view = (oc_view){
+        .buffer = plan->buffer_count, .columns = (int32_t)columns, .dtype = dtype, .scale = scale};
     *buffer = (oc_plan_buffer){
         .rows = place->rows,
         .columns = (int32_t)columns,
-        .is_codes = codes,
-        .stride = l->device->backend->stride(l->device, (int32_t)columns, codes),
+        .dtype = dtype,
+        .stride = l->device->backend->stride(l->device, (int32_t)columns, dtype),
         .first = plan->step_count,
         .last = plan->step_count,
     };
-    if (!oc_mul_size((size_t)buffer->stride * (codes ? 1 : sizeof(float)),
+    if (!oc_mul_size((size_t)buffer->stride * oc_element_bytes(dtype),
                      (size_t)plan->limits.rows_max[place->rows], &buffer->bytes)) {
         OC_FAIL(l->error, OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET,
                 "an activation of %lld columns and %d rows does not fit in memory",

@@ -32,7 +32,7 @@ octavo_status oc_lower_node(oc_lowering *l, oc_value value);
 /* The row set of a value, by its type. */
 oc_rows oc_rows_of(const oc_type *type);
 
-/* A new buffer for `value`: F32 rows, or codes of `scale`. */
+/* A new buffer for `value`: floats as the device stores them, or codes of `scale`. */
 octavo_status oc_lower_place(oc_lowering *l, oc_value value, const oc_type *type, bool codes,
                              float scale);
 

@@ -61,7 +61,7 @@ static octavo_status make_outputs(oc_lowering *l) {
     for (int32_t i = 0; i < l->graph->output_count; i++) {
         oc_value value = l->graph->outputs[i];
         const oc_place *place = &l->places[value];
-        if (place->view.columns == 0 || place->view.is_codes) {
+        if (place->view.columns == 0 || oc_is_codes(place->view.dtype)) {
             OC_FAIL(l->error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "%s is not an activation that can be an output", l->graph->nodes[value].name);
         }

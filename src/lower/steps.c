@@ -109,8 +109,8 @@ static octavo_status lower_linear(oc_lowering *l, oc_value value) {
     oc_lower_view views[3] = {{VIEW(gemm, a), node->inputs[0]}};
     int32_t view_count = 1;
     bool in_place = false;
-    OC_TRY(oc_weights_matrix(l->weights, l->graph, node->inputs[1], x->view.is_codes,
-                             x->view.is_codes ? x->view.scale : 1.0f, &step.u.gemm.weight,
+    OC_TRY(oc_weights_matrix(l->weights, l->graph, node->inputs[1], oc_is_codes(x->view.dtype),
+                             oc_is_codes(x->view.dtype) ? x->view.scale : 1.0f, &step.u.gemm.weight,
                              &step.u.gemm.column_scale, l->error));
     if (node->input_count == 3) {
         OC_TRY(read_vector(l, node->inputs[2], &step.u.gemm.bias));
@@ -128,7 +128,7 @@ static octavo_status lower_linear(oc_lowering *l, oc_value value) {
     if (next >= 0 && step.u.gemm.act == OC_ACT_NONE && (l->traits.fuses & OC_FUSE_ADD) != 0) {
         const oc_node *add = node_at(l, next);
         oc_value other = add->inputs[0] == result ? add->inputs[1] : add->inputs[0];
-        if (l->places[other].view.columns != 0 && !l->places[other].view.is_codes) {
+        if (l->places[other].view.columns != 0 && !oc_is_codes(l->places[other].view.dtype)) {
             l->taken[next] = true;
             result = next;
             views[view_count++] = (oc_lower_view){VIEW(gemm, residual), other};
@@ -293,7 +293,7 @@ static octavo_status lower_row_at(oc_lowering *l, oc_value value) {
     }
     step.u.pick.from_ends = node->input_count == 2;
     step.u.pick.row = (int32_t)node->i[0];
-    OC_TRY(oc_lower_place(l, value, &node->type, x->is_codes, x->scale));
+    OC_TRY(oc_lower_place(l, value, &node->type, oc_is_codes(x->dtype), x->scale));
     step.name = node->name[0] != '\0' ? node->name : "pick";
     oc_lower_view views[] = {{VIEW(pick, x), node->inputs[0]}, {VIEW(pick, out), value}};
     OC_TRY(oc_lower_step(l, &step, views, 2));

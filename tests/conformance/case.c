@@ -116,12 +116,12 @@ static uint8_t draw_code(oc_rng *random, oc_values values, int32_t column, float
 oc_view oc_case_view(oc_case *c, int32_t rows, int32_t columns, int32_t pad, float scale,
                      oc_values values) {
     oc_view view = oc_case_out(columns, pad, scale);
-    size_t element = view.is_codes ? 1 : sizeof(float);
+    size_t element = oc_element_bytes(view.dtype);
     size_t count = rows > 0 ? (size_t)((rows - 1) * view.stride + columns) : 0;
     view.data = oc_case_bytes(c, count * element, element);
     for (int32_t r = 0; r < rows; r++) {
         for (int32_t i = 0; i < columns; i++) {
-            if (view.is_codes) {
+            if (oc_is_codes(view.dtype)) {
                 ((uint8_t *)view.data)[r * view.stride + i] =
                     draw_code(&c->random, values, i, scale);
             } else {
@@ -131,7 +131,7 @@ oc_view oc_case_view(oc_case *c, int32_t rows, int32_t columns, int32_t pad, flo
     }
     if (values == OC_VALUES_NAN && rows > 1) {
         int64_t at = view.stride + columns / 2;
-        if (view.is_codes) {
+        if (oc_is_codes(view.dtype)) {
             ((uint8_t *)view.data)[at] = 0x7f;
         } else {
             ((float *)view.data)[at] = NAN;
@@ -141,8 +141,10 @@ oc_view oc_case_view(oc_case *c, int32_t rows, int32_t columns, int32_t pad, flo
 }
 
 oc_view oc_case_out(int32_t columns, int32_t pad, float scale) {
-    return (oc_view){
-        .stride = columns + pad, .columns = columns, .is_codes = scale != 0, .scale = scale};
+    return (oc_view){.stride = columns + pad,
+                     .columns = columns,
+                     .dtype = scale != 0 ? OCTAVO_F8_E4M3 : OCTAVO_F32,
+                     .scale = scale};
 }
 
 static octavo_status read_rows(void *source, int32_t first, int32_t count, void *rows,
@@ -270,7 +272,7 @@ void oc_case_slice(const oc_case *c, int32_t first, int32_t end, oc_step *step, 
         oc_view *view = places[i].view;
         if (view->data != NULL) {
             int64_t skip = row_of(c, first, places[i].rows) * view->stride;
-            view->data = (uint8_t *)view->data + (view->is_codes ? skip : skip * 4);
+            view->data = (uint8_t *)view->data + (oc_is_codes(view->dtype) ? skip : skip * 4);
         }
     }
     for (int32_t s = first; s <= end; s++) {

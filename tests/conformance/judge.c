@@ -103,7 +103,7 @@ static bool judge_codes(const oc_case *c, const oc_step *step, const oc_view *ou
 
 bool oc_judge(const oc_case *c, const oc_step *step, const oc_view *out, int32_t rows,
               const float *expected, char *why, size_t why_bytes) {
-    if (out->is_codes) {
+    if (oc_is_codes(out->dtype)) {
         return judge_codes(c, step, out, rows, expected, why, why_bytes);
     }
     return judge_floats(step, out, rows, expected, why, why_bytes);

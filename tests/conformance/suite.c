@@ -123,7 +123,7 @@ done:
 }
 
 static size_t element(const oc_view *view) {
-    return view->is_codes ? 1 : sizeof(float);
+    return oc_element_bytes(view->dtype);
 }
 
 static uint8_t *row_at(const oc_view *view, int32_t row) {

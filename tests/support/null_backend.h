@@ -62,12 +62,14 @@ static inline void oc_null_constant_free(oc_device *device, oc_constant *constan
 }
 
 static inline oc_traits oc_null_traits(const oc_device *device) {
-    return (oc_traits){.storage = OCTAVO_F32, .fuses = ((const oc_null_device *)device)->fuses};
+    return (oc_traits){.storage = OCTAVO_F32,
+                       .buffers = OCTAVO_F32,
+                       .fuses = ((const oc_null_device *)device)->fuses};
 }
 
-static inline int64_t oc_null_stride(const oc_device *device, int32_t columns, bool is_codes) {
+static inline int64_t oc_null_stride(const oc_device *device, int32_t columns, octavo_dtype dtype) {
     (void)device;
-    (void)is_codes;
+    (void)dtype;
     return columns;
 }
 
@@ -158,7 +160,7 @@ static inline size_t oc_null_extent(const oc_plan *plan, const oc_view *view, in
     size_t stride = (size_t)plan->buffers[view->buffer].stride;
     size_t elements = (size_t)(rows - 1) * stride + (size_t)view->columns;
     *from = oc_plan_offset(plan, view);
-    return rows == 0 ? 0 : elements * (view->is_codes ? 1 : sizeof(float));
+    return rows == 0 ? 0 : elements * (oc_element_bytes(view->dtype));
 }
 
 /* Whether `rows` rows of the view lie in its buffer, and this in the arena. */
@@ -170,7 +172,8 @@ static inline bool oc_null_view_fits(const oc_plan *plan, const oc_view *view, i
     const oc_plan_buffer *buffer = &plan->buffers[view->buffer];
     bytes = oc_null_extent(plan, view, rows, &from);
     return view->columns >= 1 && view->column >= 0 &&
-           view->columns <= buffer->stride - view->column && view->is_codes == buffer->is_codes &&
+           view->columns <= buffer->stride - view->column &&
+           oc_is_codes(view->dtype) == oc_is_codes(buffer->dtype) &&
            from + bytes <= buffer->offset + buffer->bytes &&
            buffer->offset + buffer->bytes <= plan->arena_bytes && buffer->offset % 64 == 0;
 }

@@ -18,7 +18,7 @@ static int32_t rows_of(const oc_step *step, const oc_run *run, int32_t v) {
 }
 
 static size_t element_bytes(const oc_view *view) {
-    return view->is_codes ? 1 : sizeof(float);
+    return oc_element_bytes(view->dtype);
 }
 
 /* -- constants ---------------------------------------------------------------------------- */
@@ -110,12 +110,9 @@ static void make_buffers(oc_step_program *p, oc_step *step, const oc_run *run) {
         view->column = 0;
         if (!shared) {
             oc_plan_buffer *buffer = &p->buffers[p->plan.buffer_count++];
-            int64_t stride =
-                p->device->backend->stride(p->device, view->columns, view->is_codes != 0);
-            *buffer = (oc_plan_buffer){.columns = view->columns,
-                                       .is_codes = view->is_codes,
-                                       .stride = stride,
-                                       .offset = at};
+            int64_t stride = p->device->backend->stride(p->device, view->columns, view->dtype);
+            *buffer = (oc_plan_buffer){
+                .columns = view->columns, .dtype = view->dtype, .stride = stride, .offset = at};
             buffer->bytes = (size_t)stride * (size_t)rows_of(step, run, v) * element_bytes(view);
             at = (at + buffer->bytes + 2 * GAP) / GAP * GAP;
         }
@@ -194,7 +191,7 @@ static bool is_untouched(const oc_step_program *p, const int32_t rows[OC_STEP_VI
                 return false;
             }
         }
-        size_t element = last || buffer->is_codes ? 1 : sizeof(float);
+        size_t element = last ? 1 : oc_element_bytes(buffer->dtype);
         for (int32_t r = 0; !last && r < rows[b]; r++) {
             at += (size_t)buffer->columns * element;
             next = buffer->offset + (size_t)(r + 1) * (size_t)buffer->stride * element;

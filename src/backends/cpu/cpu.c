@@ -106,7 +106,8 @@ static void cpu_describe(const oc_device *base, char *text, size_t bytes) {
 
 static oc_traits cpu_traits(const oc_device *base) {
     (void)base;
-    return (oc_traits){.storage = OCTAVO_F32, .fuses = OC_FUSE_ALL, .host_memory = true};
+    return (oc_traits){
+        .storage = OCTAVO_F32, .buffers = OCTAVO_F32, .fuses = OC_FUSE_ALL, .host_memory = true};
 }
 
 static octavo_status cpu_constant_create(oc_device *base, const oc_matrix *matrix,
@@ -121,10 +122,10 @@ static void cpu_constant_free(oc_device *base, oc_constant *constant) {
     oc_cpu_unpack(constant);
 }
 
-static int64_t cpu_stride(const oc_device *base, int32_t columns, bool is_codes) {
+static int64_t cpu_stride(const oc_device *base, int32_t columns, octavo_dtype dtype) {
     int64_t stride = oc_cpu_stride(columns);
     (void)base;
-    if (is_codes) {
+    if (dtype == OCTAVO_F8_E4M3) {
         stride = (int64_t)oc_round_up((size_t)stride, 64);
         stride += stride % 1024 == 0 ? 64 : 0;
     }
@@ -170,7 +171,7 @@ static octavo_status check_gemm(const oc_step *step, octavo_error *error) {
                 "multiples of %d, and multiples of %d",
                 step->name, gemm->block_k, OC_K_BLOCK, OC_K_ROUND, OC_K_BLOCK);
     }
-    if (!weight->gemm->takes(weight->head.dtype, gemm->a.is_codes)) {
+    if (!weight->gemm->takes(weight->head.dtype, oc_is_codes(gemm->a.dtype))) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
                 "step %s has float activations, its weight was packed for codes", step->name);
     }
@@ -183,28 +184,29 @@ done:
 static bool operands_fit(const oc_step *step) {
     switch (step->kind) {
     case OC_STEP_PATCHES:
-        return !step->u.patches.out.is_codes;
+        return !oc_is_codes(step->u.patches.out.dtype);
     case OC_STEP_TOKENS:
         return true;
     case OC_STEP_NORM: /* a dynamic quantizer is one alone, of codes */
-        return !step->u.norm.x.is_codes &&
+        return !oc_is_codes(step->u.norm.x.dtype) &&
                (step->u.norm.out_scale.columns == 0 ||
-                (step->u.norm.gamma == NULL && step->u.norm.out.is_codes &&
-                 !step->u.norm.out_scale.is_codes));
+                (step->u.norm.gamma == NULL && oc_is_codes(step->u.norm.out.dtype) &&
+                 !oc_is_codes(step->u.norm.out_scale.dtype)));
     case OC_STEP_GEMM:
-        return !step->u.gemm.residual.is_codes && !step->u.gemm.a_scale.is_codes;
+        return !oc_is_codes(step->u.gemm.residual.dtype) &&
+               !oc_is_codes(step->u.gemm.a_scale.dtype);
     case OC_STEP_ATTENTION:
-        return !step->u.attention.q.is_codes && !step->u.attention.k.is_codes &&
-               !step->u.attention.v.is_codes;
+        return !oc_is_codes(step->u.attention.q.dtype) && !oc_is_codes(step->u.attention.k.dtype) &&
+               !oc_is_codes(step->u.attention.v.dtype);
     case OC_STEP_PICK:
-        return step->u.pick.x.is_codes == step->u.pick.out.is_codes;
+        return oc_is_codes(step->u.pick.x.dtype) == oc_is_codes(step->u.pick.out.dtype);
     case OC_STEP_POINTWISE:
-        return !step->u.pointwise.x.is_codes && !step->u.pointwise.y.is_codes;
+        return !oc_is_codes(step->u.pointwise.x.dtype) && !oc_is_codes(step->u.pointwise.y.dtype);
     case OC_STEP_UNIT:
-        return !step->u.unit.x.is_codes && !step->u.unit.out.is_codes;
+        return !oc_is_codes(step->u.unit.x.dtype) && !oc_is_codes(step->u.unit.out.dtype);
     case OC_STEP_LOGITS:
-        return !step->u.logits.image.is_codes && !step->u.logits.text.is_codes &&
-               !step->u.logits.out.is_codes;
+        return !oc_is_codes(step->u.logits.image.dtype) &&
+               !oc_is_codes(step->u.logits.text.dtype) && !oc_is_codes(step->u.logits.out.dtype);
     case OC_STEP_COUNT:
         break;
     }

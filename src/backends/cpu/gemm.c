@@ -52,7 +52,7 @@ static size_t prepared_bytes(const oc_cpu_matrix *weight, int32_t rows) {
 size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)keys_max;
     const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->u.gemm.weight);
-    if (!step->u.gemm.a.is_codes) {
+    if (!oc_is_codes(step->u.gemm.a.dtype)) {
         return 0;
     }
     return prepared_bytes(weight, rows_max) +
@@ -79,7 +79,8 @@ bool oc_gemm_blocks_fit(const oc_step_gemm *step) {
 }
 
 int32_t oc_gemm_prepare_tasks(const oc_cpu_job *job) {
-    return job->step->u.gemm.a.is_codes ? (job->rows + PREPARE_ROWS - 1) / PREPARE_ROWS : 0;
+    return oc_is_codes(job->step->u.gemm.a.dtype) ? (job->rows + PREPARE_ROWS - 1) / PREPARE_ROWS
+                                                  : 0;
 }
 
 void oc_gemm_prepare_task(const oc_cpu_job *job, int32_t index, void *local) {
@@ -108,7 +109,7 @@ static oc_gemm_rows rows_of(const oc_cpu_job *job, int32_t row, int32_t rows, in
     int32_t first = block * OC_K_BLOCK;
     oc_gemm_rows part = {.rows = rows};
     part.k = weight->k - first < OC_K_BLOCK ? weight->k - first : OC_K_BLOCK;
-    if (step->a.is_codes) {
+    if (oc_is_codes(step->a.dtype)) {
         const uint8_t *prepared = job->shared;
         size_t at = (size_t)block * (size_t)job->rows + (size_t)row;
         part.a = prepared + at * OC_K_BLOCK * (size_t)weight->gemm->a_bytes;
@@ -154,7 +155,7 @@ static void multiply_scaled(const oc_cpu_job *job, const oc_gemm_rows *a, int32_
     const oc_cpu_gemm *gemm = weight->gemm;
     int32_t unit = step->block_k == 0 || step->block_k > OC_K_BLOCK ? OC_K_BLOCK : step->block_k;
     size_t b_bytes = OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
-    size_t a_bytes = step->a.is_codes ? (size_t)gemm->a_bytes : sizeof(float);
+    size_t a_bytes = oc_is_codes(step->a.dtype) ? (size_t)gemm->a_bytes : sizeof(float);
     if (k_block == 0) {
         memset(sums, 0, (size_t)a->rows * OC_PANEL * sizeof *sums);
     }

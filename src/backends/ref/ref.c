@@ -67,6 +67,7 @@ static void ref_describe(const oc_device *device, char *text, size_t bytes) {
 
 static oc_traits ref_traits(const oc_device *device) {
     return (oc_traits){.storage = ((const oc_ref_device *)device)->storage,
+                       .buffers = OCTAVO_F32,
                        .fuses = OC_FUSE_ALL,
                        .host_memory = true};
 }
@@ -113,9 +114,9 @@ static void ref_constant_free(oc_device *device, oc_constant *constant) {
     free(constant);
 }
 
-static int64_t ref_stride(const oc_device *device, int32_t columns, bool is_codes) {
+static int64_t ref_stride(const oc_device *device, int32_t columns, octavo_dtype dtype) {
     (void)device;
-    (void)is_codes;
+    (void)dtype;
     return ((int64_t)columns + 7) / 8 * 8; /* rows of floats begin at whole doubles */
 }
 

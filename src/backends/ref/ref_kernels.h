@@ -62,7 +62,7 @@ void oc_ref_decode_row(const oc_ref_device *device, const oc_ref_matrix *matrix,
 /* The value at [row, column]: a float, or code * scale, which a double holds exactly. */
 static inline double oc_ref_get(const oc_view *view, int64_t row, int32_t column) {
     int64_t at = row * view->stride + column;
-    if (view->is_codes) {
+    if (oc_is_codes(view->dtype)) {
         return (double)oc_e4m3_to_f32(((const uint8_t *)view->data)[at]) * view->scale;
     }
     return ((const float *)view->data)[at];
@@ -73,7 +73,7 @@ static inline void oc_ref_put(const oc_view *view, int64_t row, int32_t column, 
                               octavo_dtype storage) {
     int64_t at = row * view->stride + column;
     float rounded = (float)value;
-    if (view->is_codes) {
+    if (oc_is_codes(view->dtype)) {
         ((uint8_t *)view->data)[at] = oc_f32_to_e4m3(rounded / view->scale);
         return;
     }

@@ -231,7 +231,7 @@ static octavo_status submit_lying(oc_queue *queue, oc_program *program, const oc
                                                                : &step->u.norm.out;
         OC_TRY(lie.honest->submit(queue, p->programs[i], run, 0, NULL, ticket, error));
         for (int32_t r = 0; step->kind == lie.kind && r < run->rows[step->rows]; r++) {
-            if (out->is_codes) {
+            if (oc_is_codes(out->dtype)) {
                 ((uint8_t *)out->data)[r * out->stride] ^= lie.offset != 0 ? 0x40 : 0;
             } else {
                 float *value = (float *)out->data + r * out->stride;

@@ -105,9 +105,9 @@ static octavo_status compute(const oc_graph *graph, const oc_graph *wanted, bool
     assert_int_equal(plan.input_count, 0);
     for (int32_t i = 0; !fused && i < plan.step_count; i++) {
         const oc_step_gemm *gemm = &plan.steps[i].u.gemm;
-        assert_false(
-            plan.steps[i].kind == OC_STEP_GEMM &&
-            (gemm->act != OC_ACT_NONE || gemm->residual.columns != 0 || gemm->out.is_codes));
+        assert_false(plan.steps[i].kind == OC_STEP_GEMM &&
+                     (gemm->act != OC_ACT_NONE || gemm->residual.columns != 0 ||
+                      oc_is_codes(gemm->out.dtype)));
     }
     OC_TRY(oc_backend_ref.queue_create(device, 1, oc_plan_bytes(&plan, 1), &queue, error));
     memset(oc_backend_ref.memory(queue), 0xff, oc_plan_bytes(&plan, 1)); /* NaN */

@@ -54,15 +54,17 @@ typedef struct matrix {
 } matrix;
 
 static inline size_t element_bytes(const oc_view *view) {
-    return view->is_codes ? 1 : sizeof(float);
+    return oc_element_bytes(view->dtype);
 }
 
 /* Padding is filled with the sentinel: as floats it is a tiny number, as an input it is harmless;
  * inputs get NaN there from fill(). */
 static inline matrix matrix_new(int32_t rows, int32_t columns, int64_t padding, bool codes) {
     matrix m = {.rows = rows};
-    m.view =
-        (oc_view){.stride = columns + padding, .columns = columns, .is_codes = codes, .scale = 1};
+    m.view = (oc_view){.stride = columns + padding,
+                       .columns = columns,
+                       .dtype = codes ? OCTAVO_F8_E4M3 : OCTAVO_F32,
+                       .scale = 1};
     size_t elements = rows > 0 ? (size_t)((rows - 1) * m.view.stride + columns) : 0;
     m.bytes = elements * element_bytes(&m.view);
     m.block = aligned_alloc(64, (m.bytes + 2 * GUARD + 63) / 64 * 64);

@@ -147,7 +147,9 @@ static void runs_steps_in_order(void **state) {
                         .use = OC_USE_FLOATS,
                         .read = read_floats,
                         .source = scales};
-    oc_plan_buffer buffers[3] = {{.columns = 4}, {.columns = 4, .is_codes = 1}, {.columns = 2}};
+    oc_plan_buffer buffers[3] = {{.columns = 4, .dtype = OCTAVO_F32},
+                                 {.columns = 4, .dtype = OCTAVO_F8_E4M3},
+                                 {.columns = 2, .dtype = OCTAVO_F32}};
     oc_step steps[2] = {
         {.kind = OC_STEP_NORM, .rows = OC_ROWS_IMAGES, .keys = OC_ROWS_IMAGES, .name = "quantizer"},
         {.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGES, .keys = OC_ROWS_IMAGES, .name = "product"},
@@ -164,13 +166,14 @@ static void runs_steps_in_order(void **state) {
     assert_int_equal(backend->constant_create(device, &matrix, &weight, &error), OCTAVO_OK);
     assert_int_equal(backend->constant_create(device, &vector, &scale, &error), OCTAVO_OK);
     for (int i = 0; i < 3; i++) {
-        buffers[i].stride = backend->stride(device, buffers[i].columns, buffers[i].is_codes != 0);
+        buffers[i].stride = backend->stride(device, buffers[i].columns, buffers[i].dtype);
         buffers[i].offset = plan.arena_bytes;
         plan.arena_bytes += (size_t)buffers[i].stride * 8;
         plan.arena_bytes = (plan.arena_bytes + 63) / 64 * 64;
     }
     steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4};
-    steps[0].u.norm.out = (oc_view){.buffer = 1, .columns = 4, .is_codes = 1, .scale = 0.5f};
+    steps[0].u.norm.out =
+        (oc_view){.buffer = 1, .columns = 4, .dtype = OCTAVO_F8_E4M3, .scale = 0.5f};
     steps[1].u.gemm.a = steps[0].u.norm.out;
     steps[1].u.gemm.weight = weight;
     steps[1].u.gemm.column_scale = scale;

@@ -135,7 +135,7 @@ static oc_view view_of(const stored *a) {
     return (oc_view){.data = a->dtype == OCTAVO_F32 ? (void *)a->values : a->bytes,
                      .stride = a->k,
                      .columns = a->k,
-                     .is_codes = a->dtype == OCTAVO_F8_E4M3,
+                     .dtype = oc_is_codes(a->dtype) ? OCTAVO_F8_E4M3 : OCTAVO_F32,
                      .scale = 1.0f};
 }
 

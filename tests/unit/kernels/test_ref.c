@@ -76,8 +76,11 @@ static oc_view floats(const float *data, int32_t columns) {
 }
 
 static oc_view codes(const uint8_t *data, int32_t columns, float scale) {
-    return (oc_view){
-        .data = (void *)data, .stride = columns, .columns = columns, .is_codes = 1, .scale = scale};
+    return (oc_view){.data = (void *)data,
+                     .stride = columns,
+                     .columns = columns,
+                     .dtype = OCTAVO_F8_E4M3,
+                     .scale = scale};
 }
 
 static void assert_floats(const float *got, const float *expected, size_t count) {

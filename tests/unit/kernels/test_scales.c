@@ -79,7 +79,8 @@ static void dynamic_quantizer(void **state) {
             oc_step step = {.kind = OC_STEP_NORM};
             step.u.norm = (oc_step_norm){
                 .x = {.data = x, .stride = K, .columns = K},
-                .out = {.data = codes, .stride = K, .columns = K, .is_codes = 1, .scale = 1},
+                .out =
+                    {.data = codes, .stride = K, .columns = K, .dtype = OCTAVO_F8_E4M3, .scale = 1},
                 .out_scale = {.data = scales, .stride = K, .columns = count},
                 .block = blocks[b]};
             run(device, &step, M);
@@ -168,7 +169,7 @@ static void scaled_products(void **state) {
             }
             oc_step step = {.kind = OC_STEP_GEMM};
             step.u.gemm = (oc_step_gemm){
-                .a = {.data = a, .stride = K, .columns = K, .is_codes = 1, .scale = 1},
+                .a = {.data = a, .stride = K, .columns = K, .dtype = OCTAVO_F8_E4M3, .scale = 1},
                 .weight = weight,
                 .column_scale = OC_HOST_FLOATS(column, N),
                 .bias = OC_HOST_FLOATS(bias, N),
@@ -225,7 +226,7 @@ static void odd_blocks(void **state) {
     oc_scratch scratch = {0};
     oc_step step = {.kind = OC_STEP_GEMM, .name = "odd"};
     assert_int_equal(device->backend->constant_create(device, &matrix, &weight, NULL), OCTAVO_OK);
-    step.u.gemm = (oc_step_gemm){.a = {.columns = K, .is_codes = 1},
+    step.u.gemm = (oc_step_gemm){.a = {.columns = K, .dtype = OCTAVO_F8_E4M3},
                                  .weight = weight,
                                  .out = {.columns = N},
                                  .block_k = 100};
@@ -260,7 +261,7 @@ static void counts_codes(void **state) {
             want.largest = code > want.largest ? code : want.largest;
         }
         step.u.pick.out =
-            (oc_view){.data = codes, .stride = LONG, .columns = columns, .is_codes = 1};
+            (oc_view){.data = codes, .stride = LONG, .columns = columns, .dtype = OCTAVO_F8_E4M3};
         oc_host_count_codes(&step, &sizes, &got);
         assert_int_equal(got.codes, want.codes);
         assert_int_equal(got.zeros, want.zeros);

@@ -44,7 +44,7 @@ OC_AVX2_INLINE __m128i oc_avx2_bytes(__m256i codes) {
 /* Writes the first `count` lanes, at most 8, to element `at` of the view: floats, or codes of
  * value / view->scale. */
 OC_AVX2_INLINE void oc_avx2_store(const oc_view *view, int64_t at, __m256 value, int32_t count) {
-    if (view->is_codes) {
+    if (oc_is_codes(view->dtype)) {
         uint8_t *to = (uint8_t *)view->data + at;
         __m256 scaled = _mm256_div_ps(value, _mm256_set1_ps(view->scale));
         uint64_t bytes = (uint64_t)_mm_cvtsi128_si64(oc_avx2_bytes(oc_avx2_e4m3(scaled)));

@@ -6,7 +6,7 @@
 #include "num/e4m3.h"
 
 static inline void oc_portable_store(const oc_view *view, int64_t at, float value) {
-    if (view->is_codes) {
+    if (oc_is_codes(view->dtype)) {
         ((uint8_t *)view->data)[at] = oc_f32_to_e4m3(value / view->scale);
     } else {
         ((float *)view->data)[at] = value;
