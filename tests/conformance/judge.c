@@ -75,7 +75,7 @@ static bool judge_codes(const oc_case *c, const oc_step *step, const oc_view *ou
     const char *op = op_of(step);
     int64_t count = (int64_t)rows * out->columns;
     double size = root_mean_square(expected, count);
-    double slack = oc_tolerance(op, step->kernel, "rel_max") * size;
+    double slack = oc_tolerance(op, step->kernel, "code_max") * size;
     for (int64_t i = 0; i < count; i++) {
         int64_t row = i / out->columns, column = i % out->columns;
         uint8_t got = ((const uint8_t *)out->data)[row * out->stride + column];
