@@ -17,4 +17,11 @@ bool oc_cuda_compiler_describe(char *text, size_t bytes);
 octavo_status oc_cuda_compile(const char *name, const char *defines, const char *architecture,
                               void **image, size_t *bytes, octavo_error *error);
 
+typedef octavo_status (*oc_cuda_compile_fn)(const char *name, const char *defines,
+                                            const char *architecture, void **image, size_t *bytes,
+                                            octavo_error *error);
+
+/* Tests: what oc_cuda_compile does from now on; NULL: NVRTC again. */
+void oc_cuda_compiler_replace(oc_cuda_compile_fn compile);
+
 #endif

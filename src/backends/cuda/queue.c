@@ -42,7 +42,9 @@ typedef struct block_layout {
 
 struct oc_program {
     cuda_queue *queue; /* borrowed */
-    const oc_plan *plan;
+    oc_plan_limits limits;
+    size_t pixels;      /* byte of the queue's memory where they begin */
+    size_t pixel_bytes; /* of an image; 0: none is taken */
     oc_step *steps;
     int32_t step_count;
     oc_cuda_launch *launches;
@@ -65,24 +67,23 @@ void oc_cuda_queue_free(oc_queue *base) {
         return;
     }
     const oc_cu_driver *cu = queue->device->driver;
-    if (oc_cuda_enter(queue->device, NULL) == OCTAVO_OK) {
-        if (queue->stream != NULL) {
-            cu->stream_wait(queue->stream);
+    (void)oc_cuda_enter(queue->device, NULL); /* what can be given back is, in any case */
+    if (queue->stream != NULL) {
+        cu->stream_wait(queue->stream);
+    }
+    for (int32_t i = 0; i < DONE_EVENTS; i++) {
+        if (queue->done[i] != NULL) {
+            cu->event_free(queue->done[i]);
         }
-        for (int32_t i = 0; i < DONE_EVENTS; i++) {
-            if (queue->done[i] != NULL) {
-                cu->event_free(queue->done[i]);
-            }
-        }
-        if (queue->stream != NULL) {
-            cu->stream_free(queue->stream);
-        }
-        if (queue->memory != 0) {
-            cu->memory_free(queue->memory);
-        }
-        if (queue->staging != NULL) {
-            cu->host_free(queue->staging);
-        }
+    }
+    if (queue->stream != NULL) {
+        cu->stream_free(queue->stream);
+    }
+    if (queue->memory != 0) {
+        cu->memory_free(queue->memory);
+    }
+    if (queue->staging != NULL) {
+        cu->host_free(queue->staging);
     }
     free(queue);
 }
@@ -157,7 +158,7 @@ static oc_cuda_inputs inputs_of(const oc_program *program) {
         .ids = block + layout->ids,
         .positions = block + layout->positions,
         .mask = block + layout->mask,
-        .pixels = program->queue->memory + program->plan->arena_bytes,
+        .pixels = program->queue->memory + program->pixels,
     };
 }
 
@@ -231,31 +232,30 @@ void oc_cuda_program_free(oc_program *program) {
         return;
     }
     const oc_cu_driver *cu = program->queue->device->driver;
-    if (oc_cuda_enter(program->queue->device, NULL) == OCTAVO_OK) {
-        cu->stream_wait(program->queue->stream);
-        if (program->graph != NULL) {
-            cu->graph_exec_free(program->graph);
+    (void)oc_cuda_enter(program->queue->device, NULL);
+    cu->stream_wait(program->queue->stream);
+    if (program->graph != NULL) {
+        cu->graph_exec_free(program->graph);
+    }
+    for (int32_t i = 0; program->events != NULL && i <= program->step_count; i++) {
+        if (program->events[i] != NULL) {
+            cu->event_free(program->events[i]);
         }
-        for (int32_t i = 0; program->events != NULL && i <= program->step_count; i++) {
-            if (program->events[i] != NULL) {
-                cu->event_free(program->events[i]);
-            }
-        }
-        if (program->copied != NULL) {
-            cu->event_free(program->copied);
-        }
-        if (program->block_address != 0) {
-            cu->memory_free(program->block_address);
-        }
-        if (program->counts != 0) {
-            cu->memory_free(program->counts);
-        }
-        if (program->block != NULL) {
-            cu->host_free(program->block);
-        }
-        if (program->host_counts != NULL) {
-            cu->host_free(program->host_counts);
-        }
+    }
+    if (program->copied != NULL) {
+        cu->event_free(program->copied);
+    }
+    if (program->block_address != 0) {
+        cu->memory_free(program->block_address);
+    }
+    if (program->counts != 0) {
+        cu->memory_free(program->counts);
+    }
+    if (program->block != NULL) {
+        cu->host_free(program->block);
+    }
+    if (program->host_counts != NULL) {
+        cu->host_free(program->host_counts);
     }
     free(program->events);
     free(program->steps);
@@ -268,7 +268,7 @@ static octavo_status make_memory(oc_program *program, octavo_error *error) {
     const oc_cuda_device *device = program->queue->device;
     const oc_cu_driver *cu = device->driver;
     size_t counts = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
-    program->layout = lay_out(&program->plan->limits);
+    program->layout = lay_out(&program->limits);
     OC_CU(cu, host_create((void **)&program->block, program->layout.bytes, 0), "give pinned memory",
           error);
     memset(program->block, 0, program->layout.bytes);
@@ -295,7 +295,7 @@ static octavo_status make_launches(oc_program *program, octavo_error *error) {
         OC_NO_MEMORY(error, bytes);
     }
     oc_cuda_maker maker = {.device = program->queue->device,
-                           .limits = &program->plan->limits,
+                           .limits = &program->limits,
                            .inputs = inputs_of(program),
                            .launches = program->launches};
     for (int32_t i = 0; i < program->step_count; i++) {
@@ -310,6 +310,18 @@ done:
     return status;
 }
 
+/* Bytes of the image that a plan's patches are cut from. */
+static size_t pixel_bytes(const oc_plan *plan) {
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const oc_step_patches *patches = &plan->steps[i].u.patches;
+        if (plan->steps[i].kind == OC_STEP_PATCHES) {
+            size_t side = (size_t)patches->image_size;
+            return side * side * 3 * (patches->from_bytes ? 1 : sizeof(float));
+        }
+    }
+    return 0;
+}
+
 octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_program **out,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -320,7 +332,9 @@ octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_progr
         OC_NO_MEMORY(error, sizeof *program);
     }
     program->queue = queue;
-    program->plan = plan;
+    program->limits = plan->limits;
+    program->pixels = plan->arena_bytes;
+    program->pixel_bytes = pixel_bytes(plan);
     program->step_count = plan->step_count;
     OC_TRY(oc_cuda_enter(queue->device, error));
     OC_TRY(oc_host_fits(plan, 1, queue->bytes, error));
@@ -349,7 +363,7 @@ static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_err
     const cuda_queue *queue = program->queue;
     const oc_cu_driver *cu = queue->device->driver;
     const block_layout *layout = &program->layout;
-    const oc_plan_limits *limits = &program->plan->limits;
+    const oc_plan_limits *limits = &program->limits;
     int32_t tokens = run->rows[OC_ROWS_TEXT_TOKENS], texts = run->rows[OC_ROWS_TEXTS];
     int32_t images = run->rows[OC_ROWS_IMAGES];
     size_t used = layout->starts[1];
@@ -382,12 +396,10 @@ static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_err
           "copy a run's numbers", error);
     OC_CU(cu, event_record(program->copied, queue->stream), "record an event", error);
     program->is_copying = true;
-    if (run->pixels != NULL && images > 0) {
-        size_t side = (size_t)limits->image_size;
-        size_t bytes = (size_t)images * side * side * 3 * (program->plan->takes_values ? 4 : 1);
+    if (program->pixel_bytes != 0 && run->pixels != NULL && images > 0) {
         OC_CU(cu,
-              upload_async(queue->memory + program->plan->arena_bytes, run->pixels, bytes,
-                           queue->stream),
+              upload_async(queue->memory + program->pixels, run->pixels,
+                           (size_t)images * program->pixel_bytes, queue->stream),
               "copy pixels", error);
     }
 done:

@@ -172,13 +172,13 @@ static void runs_steps_in_order(void **state) {
         plan.arena_bytes += (size_t)buffers[i].stride * 8;
         plan.arena_bytes = (plan.arena_bytes + 63) / 64 * 64;
     }
-    steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4};
+    steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4, .dtype = OCTAVO_F32};
     steps[0].u.norm.out =
         (oc_view){.buffer = 1, .columns = 4, .dtype = OCTAVO_F8_E4M3, .scale = 0.5f};
     steps[1].u.gemm.a = steps[0].u.norm.out;
     steps[1].u.gemm.weight = weight;
     steps[1].u.gemm.column_scale = scale;
-    steps[1].u.gemm.out = (oc_view){.buffer = 2, .columns = 2};
+    steps[1].u.gemm.out = (oc_view){.buffer = 2, .columns = 2, .dtype = OCTAVO_F32};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error),
                          OCTAVO_OK);
