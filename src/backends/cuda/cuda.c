@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/cuda/constants.h"
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/queue.h"
-#include "base/dtype.h"
-#include "base/size.h"
 
 static const oc_cuda_family *const families[OC_STEP_COUNT] = {
 #define XX(kind, member, text) [OC_STEP_##kind] = &oc_cuda_##member,
@@ -146,86 +145,7 @@ done:
     return status;
 }
 
-/* -- constants ------------------------------------------------------------------------------ */
-
-static void cuda_constant_free(oc_device *base, oc_constant *constant) {
-    const oc_cuda_device *device = (const oc_cuda_device *)base;
-    if (constant != NULL) {
-        (void)oc_cuda_enter(device, NULL);
-        if (constant->data != NULL) {
-            device->driver->memory_free((oc_cu_address)(uintptr_t)constant->data);
-        }
-        free(constant);
-    }
-}
-
-/* Dense rows to where and how the matrix has them. */
-static void place_rows(const oc_cuda_matrix *matrix, oc_use use, const char *rows, char *out) {
-    size_t element = oc_dtype_bytes(matrix->head.dtype), bytes = (size_t)matrix->k * element;
-    for (int32_t row = 0; row < matrix->n; row++) {
-        int32_t to = use == OC_USE_FACTOR ? oc_cuda_packed_row(row) : row;
-        memcpy(out + (size_t)to * (size_t)matrix->stride * element, rows + (size_t)row * bytes,
-               bytes);
-    }
-}
-
-static octavo_status cuda_constant_create(oc_device *base, const oc_matrix *matrix,
-                                          oc_constant **out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_cuda_device *device = (const oc_cuda_device *)base;
-    oc_cuda_matrix *made = calloc(1, sizeof *made);
-    size_t element = oc_dtype_bytes(matrix->dtype), dense = 0, placed = 0;
-    char *rows = NULL, *image = NULL;
-    oc_cu_address address = 0;
-    *out = NULL;
-    if (made == NULL) {
-        OC_NO_MEMORY(error, sizeof *made);
-    }
-    if (matrix->dtype != OCTAVO_F32 && matrix->dtype != OCTAVO_F16 &&
-        matrix->dtype != OCTAVO_BF16 && matrix->dtype != OCTAVO_F8_E4M3) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "device cuda has no matrices of dtype %d, only F32, F16, BF16 and F8_E4M3",
-                (int)matrix->dtype);
-    }
-    int32_t padded = matrix->use == OC_USE_FACTOR ? (matrix->n + 15) / 16 * 16 : matrix->n;
-    int64_t stride = matrix->use == OC_USE_FACTOR ? (matrix->k + 15) / 16 * 16 : matrix->k;
-    if (matrix->n < 1 || matrix->k < 1 ||
-        !oc_mul_size((size_t)matrix->n * element, (size_t)matrix->k, &dense) ||
-        !oc_mul_size((size_t)padded * element, (size_t)stride, &placed)) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "a matrix of %d x %d cannot be packed", matrix->n, matrix->k);
-    }
-    *made = (oc_cuda_matrix){.head = {.dtype = matrix->dtype, .bytes = placed},
-                             .n = matrix->n,
-                             .k = matrix->k,
-                             .stride = stride};
-    rows = malloc(dense);
-    image = matrix->use == OC_USE_FACTOR ? calloc(1, placed) : rows;
-    if (rows == NULL || image == NULL) {
-        OC_NO_MEMORY(error, dense + placed);
-    }
-    OC_TRY(matrix->read(matrix->source, 0, matrix->n, rows, error));
-    if (image != rows) {
-        place_rows(made, matrix->use, rows, image);
-    }
-    OC_TRY(oc_cuda_enter(device, error));
-    OC_TRY(oc_cuda_memory(device, placed, &address, error));
-    OC_CU(device->driver, upload(address, image, placed), "copy weights to the card", error);
-    made->head.data = (void *)(uintptr_t)address;
-    address = 0;
-    *out = &made->head;
-    made = NULL;
-done:
-    if (address != 0) {
-        device->driver->memory_free(address);
-    }
-    if (image != rows) {
-        free(image);
-    }
-    free(rows);
-    free(made);
-    return status;
-}
+/* -- choosing -------------------------------------------------------------------------------- */
 
 /* Rows of codes and of floats begin at multiples of 16 bytes, as copies by tensor maps want it. */
 static int64_t cuda_stride(const oc_device *base, int32_t columns, octavo_dtype dtype) {
@@ -233,8 +153,6 @@ static int64_t cuda_stride(const oc_device *base, int32_t columns, octavo_dtype 
     (void)base;
     return (columns + unit - 1) / unit * unit;
 }
-
-/* -- choosing -------------------------------------------------------------------------------- */
 
 /* Codes come in by gemm's a and leave where a quantizer was taken in; pick moves them. */
 static bool operands_fit(const oc_step *step) {
@@ -332,8 +250,8 @@ const oc_backend oc_backend_cuda = {
     .close = cuda_close,
     .describe = cuda_describe,
     .traits = cuda_traits,
-    .constant_create = cuda_constant_create,
-    .constant_free = cuda_constant_free,
+    .constant_create = oc_cuda_constant_create,
+    .constant_free = oc_cuda_constant_free,
     .stride = cuda_stride,
     .choose = cuda_choose,
     .queue_create = oc_cuda_queue_create,

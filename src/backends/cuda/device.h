@@ -27,26 +27,6 @@ typedef struct oc_cuda_device {
     octavo_error cache_error; /* why the last one was not kept */
 } oc_cuda_device;
 
-/* A matrix in the card's memory.  FACTOR: rows in the order of oc_cuda_packed_row, padded with rows
- * of zeros to a multiple of 16. */
-typedef struct oc_cuda_matrix {
-    oc_constant head; /* data: the device's address */
-    int32_t n, k;
-    int64_t stride; /* elements from row to row; rows begin at multiples of 16 bytes */
-} oc_cuda_matrix;
-
-static inline const oc_cuda_matrix *oc_cuda_matrix_of(const oc_constant *constant) {
-    return (const oc_cuda_matrix *)constant;
-}
-
-/* Where row n of a FACTOR lies: the tensor core's accumulators hold columns 2q and 2q + 1 of each
- * eight, q the thread in its quad; with rows in this order a thread's four values of sixteen
- * columns are neighbours, and codes are stored as whole words. */
-static inline int32_t oc_cuda_packed_row(int32_t n) {
-    int32_t in = n % 16, quad = in / 4, of = in % 4;
-    return n - in + (of < 2 ? 2 * quad + of : 8 + 2 * quad + of - 2);
-}
-
 /* Makes the card current for the calling thread. */
 octavo_status oc_cuda_enter(const oc_cuda_device *device, octavo_error *error);
 

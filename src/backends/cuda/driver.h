@@ -41,6 +41,13 @@ enum { /* CUdevice_attribute */
        OC_CU_CLOCK_KHZ = 13,
 };
 
+enum { /* CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion */
+       OC_CU_MAP_U8 = 0,
+       OC_CU_MAP_F16 = 6,
+       OC_CU_MAP_SWIZZLE_128 = 3,
+       OC_CU_MAP_L2_256 = 3,
+};
+
 enum { /* CUfunction_attribute, CUlaunchAttributeID, flags */
        OC_CU_FUNCTION_SHARED = 8,
        OC_CU_LAUNCH_CLUSTER = 4,

@@ -3,6 +3,7 @@
 #ifndef OC_BACKENDS_CUDA_KERNELS_H
 #define OC_BACKENDS_CUDA_KERNELS_H
 
+#include "backends/cuda/constants.h"
 #include "backends/cuda/device.h"
 
 enum { OC_CUDA_ARGS = 512 };

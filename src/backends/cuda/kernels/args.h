@@ -27,7 +27,8 @@ typedef struct oc_gemm_args {
     OC_ADDRESS(const void) residual;
     OC_ADDRESS(const float) table;
     OC_ADDRESS(void) out;
-    oc_stride a_stride, a_scale_stride, residual_stride, out_stride, weight_stride;
+    oc_stride a_stride, a_scale_stride, residual_stride, out_stride, weight_stride, term_stride;
+    float factor; /* of the weight */
     float out_scale;
 } oc_gemm_args;
 
@@ -44,7 +45,7 @@ typedef struct oc_norm_args {
 } oc_norm_args;
 
 /* attention_plain.cu: as oc_step_attention */
-typedef struct oc_attention_args {
+typedef struct oc_attention_plain_args {
     OC_ADDRESS(const int) sequences;
     OC_ADDRESS(const int) starts;
     OC_ADDRESS(const int) ends;
@@ -55,7 +56,7 @@ typedef struct oc_attention_args {
     OC_ADDRESS(void) out;
     oc_stride q_stride, k_stride, v_stride, out_stride;
     float scale, out_scale;
-} oc_attention_args;
+} oc_attention_plain_args;
 
 /* patches.cu: as oc_step_patches */
 typedef struct oc_patches_args {

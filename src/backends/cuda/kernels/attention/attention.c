@@ -34,7 +34,7 @@ static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_erro
     int32_t queries = attention->query_rows == 0 ? keys : 1;
     oc_cuda_launch *launch;
     char defines[DEFINES];
-    oc_attention_args args = {
+    oc_attention_plain_args args = {
         .sequences = maker->inputs.rows + (size_t)sequences * sizeof(int32_t),
         .starts = maker->inputs.starts[step->keys],
         .ends = maker->inputs.ends,

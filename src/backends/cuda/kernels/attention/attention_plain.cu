@@ -11,7 +11,7 @@
 #define MINUS_INFINITY __uint_as_float(0xff800000u)
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
-    attention_plain(const __grid_constant__ oc_attention_args p) {
+    attention_plain(const __grid_constant__ oc_attention_plain_args p) {
     extern __shared__ float scores[];
     const int sequence = blockIdx.z, head = blockIdx.y, lane = threadIdx.x % 32;
     if (sequence >= *p.sequences) {

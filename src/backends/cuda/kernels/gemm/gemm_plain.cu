@@ -4,7 +4,7 @@
  * A block makes TILE x TILE outputs, a thread 4 x 4 of them; k in steps of STEP through shared
  * memory.  Each sum runs over k in order, whatever the number of rows.
  *
- * N, K; A_TYPE, W_TYPE, RESIDUAL_TYPE (0: none), OUT_TYPE; ACT; BLOCK_N, BLOCK_K (0: one block),
+ * N, K; TERMS of a weight, 1 or 2; A_TYPE, W_TYPE, RESIDUAL_TYPE (0: none), OUT_TYPE; ACT; BLOCK_N, BLOCK_K (0: one block),
  * A_SCALES (columns of a_scale, 0: none); PERIOD (0: no table) */
 #include "args.h"
 #include "scalar.cuh"
@@ -13,10 +13,16 @@
 #define STEP    16
 #define THREADS 256
 
-/* Where row n of the weight lies: matrix kernels want each 16 rows in another order (pack.h). */
+/* Where row n of the weight lies: matrix kernels want each 16 rows in another order (constants.h). */
 static __device__ __forceinline__ int packed_row(int n) {
     int in = n % 16, pair = in / 4, of = in % 4;
     return n - in + (of < 2 ? 2 * pair + of : 8 + 2 * pair + of - 2);
+}
+
+static __device__ __forceinline__ float weight_at(const oc_gemm_args &p, int n, int k) {
+    const long long row = packed_row(n) * p.weight_stride + k;
+    const float first = load<W_TYPE>(p.weight, row);
+    return TERMS == 1 ? first : first + load<W_TYPE>(p.weight, row + p.term_stride);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
@@ -40,8 +46,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                     has_row && at < end ? load<A_TYPE>(p.a, (first_row + r) * p.a_stride + at) : 0;
                 w[i % STEP][r] =
                     has_column && at < end
-                        ? load<W_TYPE>(p.weight,
-                                       packed_row(first_column + r) * p.weight_stride + at)
+                        ? weight_at(p, first_column + r, at)
                         : 0;
             }
             __syncthreads();
@@ -78,6 +83,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                 continue;
             }
             float value = sums[r][c];
+            value *= p.factor;
             value *= p.column_scale != 0 ? p.column_scale[at_column] : 1;
             value += p.bias != 0 ? p.bias[at_column] : 0;
             value = activate<ACT>(value);
