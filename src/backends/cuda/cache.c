@@ -23,8 +23,7 @@ typedef struct entry_head {
     uint64_t key[2], checksum[2], bytes;
 } entry_head;
 
-oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *architecture,
-                           int32_t driver_version) {
+oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *architecture) {
     XXH3_state_t *state = XXH3_createState();
     oc_cuda_key key = {{0, 0}};
     if (state == NULL) { /* all kernels alike: nothing is found then */
@@ -40,7 +39,6 @@ oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *ar
     }
     XXH3_128bits_update(state, defines, strlen(defines) + 1);
     XXH3_128bits_update(state, architecture, strlen(architecture) + 1);
-    XXH3_128bits_update(state, &driver_version, sizeof driver_version);
     XXH128_hash_t hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
     key.words[0] = hash.high64;

@@ -14,11 +14,10 @@ typedef struct oc_cuda_key {
     uint64_t words[2];
 } oc_cuda_key;
 
-/* Of a kernel's source with all its headers, its #defines, the architecture and the driver's
- * version.  The compiler's version is no part: machine code of any runs, and to ask for it costs
- * 150 ms. */
-oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *architecture,
-                           int32_t driver_version);
+/* Of a kernel's source with all its headers, its #defines and the architecture.  Versions are no
+ * part: machine code of any compiler runs on any driver that takes it, to ask NVRTC for its version
+ * costs 150 ms, and code that a driver refuses is made anew. */
+oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *architecture);
 
 /* The folder: OCTAVO_KERNELS, or octavo/kernels in the user's cache.  NULL: there is none to be
  * had.  free() it. */

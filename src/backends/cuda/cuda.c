@@ -201,7 +201,8 @@ octavo_status oc_cuda_launch_add(oc_cuda_maker *maker, const char *name, const c
     octavo_status status = OCTAVO_OK;
     oc_cuda_launch *launch = &maker->launches[maker->count];
     OC_ASSERT(bytes <= OC_CUDA_ARGS);
-    *launch = (oc_cuda_launch){.grid = {1, 1, 1}, .parameter_count = 1};
+    *launch = (oc_cuda_launch){
+        .grid = {1, 1, 1}, .parameter_count = 1, .overlaps = maker->device->major >= 9};
     memcpy(launch->args, args, bytes);
     OC_TRY(oc_cuda_kernel_get(maker->device, name, entry, defines, 0, &launch->function, error));
     maker->count++;

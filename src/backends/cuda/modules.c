@@ -58,7 +58,7 @@ octavo_status oc_cuda_kernel_get(oc_cuda_device *device, const char *name, const
                                  const char *defines, uint32_t shared_bytes, oc_cu_function *out,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_cuda_key key = oc_cuda_key_of(name, defines, device->architecture, device->driver_version);
+    oc_cuda_key key = oc_cuda_key_of(name, defines, device->architecture);
     oc_cuda_kernel *kernel = NULL;
     *out = NULL;
     pthread_mutex_lock(&device->lock);

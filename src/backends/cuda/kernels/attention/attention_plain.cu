@@ -12,6 +12,7 @@
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     attention_plain(const __grid_constant__ oc_attention_plain_args p) {
+    begin();
     extern __shared__ float scores[];
     const int sequence = blockIdx.z, head = blockIdx.y, lane = threadIdx.x % 32;
     if (sequence >= *p.sequences) {

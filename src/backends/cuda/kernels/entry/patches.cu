@@ -11,6 +11,7 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     patches(const __grid_constant__ oc_patches_args p) {
+    begin();
     const int row = blockIdx.x, image = row / (GRID * GRID + 1), at = row % (GRID * GRID + 1) - 1;
     if (row >= *p.rows) {
         return;

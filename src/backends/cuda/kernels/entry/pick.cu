@@ -7,6 +7,7 @@
 #define THREADS 128
 
 extern "C" __global__ void __launch_bounds__(THREADS) pick(const __grid_constant__ oc_pick_args p) {
+    begin();
     const int sequence = blockIdx.x;
     if (sequence >= *p.rows) {
         return;

@@ -122,7 +122,6 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
     launch->threads = (uint32_t)shape.threads;
     launch->shared_bytes = (uint32_t)shape.shared_bytes;
     launch->cluster = shape.cluster > 1 ? (uint32_t)shape.cluster : 0;
-    launch->overlaps = true;
     launch->parameter_count = 3;
     launch->offsets[1] = (int32_t)((char *)&args.w - (char *)&args);
     launch->offsets[2] = (int32_t)((char *)&args.rest - (char *)&args);

@@ -27,6 +27,7 @@ static __device__ __forceinline__ float weight_at(const oc_gemm_args &p, int n, 
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     gemm_plain(const __grid_constant__ oc_gemm_args p) {
+    begin();
     __shared__ float a[STEP][TILE + 4], w[STEP][TILE + 4];
     const int rows = *p.rows, first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE;
     const int row = threadIdx.x / 16 * 4, column = threadIdx.x % 16 * 4;

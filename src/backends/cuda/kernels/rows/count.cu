@@ -6,6 +6,7 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     count_codes(const __grid_constant__ oc_count_args p) {
+    begin();
     const long long total = (long long)*p.rows * p.columns;
     unsigned long long saturated = 0, zeros = 0, largest = 0;
     for (long long i = blockIdx.x * (long long)THREADS + threadIdx.x; i < total;

@@ -8,6 +8,7 @@
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     logits(const __grid_constant__ oc_logits_args p) {
+    begin();
     const int image = blockIdx.y, text = blockIdx.x * WARPS + threadIdx.x / 32;
     if (image >= *p.images || text >= *p.texts) {
         return;

@@ -99,6 +99,7 @@ static __device__ void quantize_row(const oc_norm_args &p, int row, int lane) {
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     norm_rows(const __grid_constant__ oc_norm_args p) {
+    begin();
     const int lane = threadIdx.x % 32, row = blockIdx.x * WARPS + threadIdx.x / 32;
     if (row >= *p.rows) {
         return;

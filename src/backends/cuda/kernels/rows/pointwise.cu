@@ -8,6 +8,7 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS)
     pointwise(const __grid_constant__ oc_pointwise_args p) {
+    begin();
     const int row = blockIdx.x;
     if (row >= *p.rows) {
         return;

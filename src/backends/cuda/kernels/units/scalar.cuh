@@ -108,6 +108,15 @@ template <int A> static __device__ __forceinline__ float activate(float x) {
     return x;
 }
 
+/* Dependent launch: the next kernel may start, and this one waits until those before it are done.
+ * Every kernel calls it first, so that to wait for one is to wait for all before it; what is read
+ * earlier must be the host's or a constant. */
+static __device__ __forceinline__ void begin() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 static __device__ __forceinline__ float warp_sum(float value) {
 #pragma unroll
     for (int other = 16; other > 0; other /= 2) {
