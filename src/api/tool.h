@@ -229,6 +229,10 @@ OCTAVO_CHECK octavo_status octavo_tool_preset(const char *name, const char *fold
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens);
 
+/* Seconds that the device itself worked on the session's last run, without copies to and from it;
+ * -1 where its threads are the host's. */
+double octavo_tool_worked(const octavo_session *session);
+
 /* FP32 multiply-add peak of the session's tier and threads in GFLOP/s, measured now (about 0.1 s);
  * 0 where the device has no such measurement. */
 double octavo_tool_peak_gflops(octavo_session *session);

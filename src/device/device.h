@@ -125,6 +125,11 @@ typedef struct oc_backend {
     octavo_status (*wait)(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                           octavo_error *error);
 
+    /* Seconds that the device itself worked on the steps of the last run that was submitted without
+     * reports, once that is waited for; copies are not counted.  NULL: its threads are the host's.
+     */
+    double (*worked)(oc_queue *queue);
+
     /* `count` rows of a view, floats or codes, to or from dense host rows: view row index[i], or
      * first + i where index is NULL, is host row i.  All work submitted before is done. */
     octavo_status (*write)(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,

@@ -263,6 +263,11 @@ const oc_step_report *oc_session_reports(const oc_session *session, oc_program_k
     return session->reports[kind];
 }
 
+double oc_session_worked(const oc_session *session) {
+    const oc_backend *backend = session->queue->backend;
+    return backend->worked == NULL ? -1 : backend->worked(session->queue);
+}
+
 size_t oc_session_bytes(const oc_session *session) {
     return session->memory_bytes;
 }

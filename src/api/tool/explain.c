@@ -182,6 +182,10 @@ double octavo_tool_peak_gflops(octavo_session *session) {
     return peak > 0 ? peak : 0;
 }
 
+double octavo_tool_worked(const octavo_session *session) {
+    return session == NULL ? -1 : oc_session_worked(session->session);
+}
+
 uint64_t octavo_tool_session_bytes(const octavo_session *session) {
     return session == NULL ? 0 : session->model->info.weight_bytes + session->info.bytes;
 }

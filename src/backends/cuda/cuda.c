@@ -262,6 +262,7 @@ const oc_backend oc_backend_cuda = {
     .program_free = oc_cuda_program_free,
     .submit = oc_cuda_submit,
     .wait = oc_cuda_wait,
+    .worked = oc_cuda_worked,
     .write = oc_cuda_write,
     .read = oc_cuda_read,
 };

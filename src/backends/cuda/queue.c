@@ -31,6 +31,7 @@ typedef struct cuda_queue {
     size_t bytes;
     char *staging; /* pinned */
     oc_cu_event done[DONE_EVENTS];
+    oc_cu_event began, ended; /* around the last graph */
     oc_cu_function count;
     oc_ticket submitted;
 } cuda_queue;
@@ -76,6 +77,12 @@ void oc_cuda_queue_free(oc_queue *base) {
             cu->event_free(queue->done[i]);
         }
     }
+    if (queue->began != NULL) {
+        cu->event_free(queue->began);
+    }
+    if (queue->ended != NULL) {
+        cu->event_free(queue->ended);
+    }
     if (queue->stream != NULL) {
         cu->stream_free(queue->stream);
     }
@@ -109,6 +116,8 @@ octavo_status oc_cuda_queue_create(oc_device *base, int32_t threads, size_t byte
     for (int32_t i = 0; i < DONE_EVENTS; i++) {
         OC_CU(cu, event_create(&queue->done[i], OC_CU_EVENT_NO_TIMING), "make an event", error);
     }
+    OC_CU(cu, event_create(&queue->began, 0), "make an event", error);
+    OC_CU(cu, event_create(&queue->ended, 0), "make an event", error);
     OC_TRY(oc_cuda_kernel_get(device, "count.cu", "count_codes", "", 0, &queue->count, error));
     *out = &queue->base;
     queue = NULL;
@@ -491,7 +500,9 @@ octavo_status oc_cuda_submit(oc_queue *base, oc_program *program, const oc_run *
     OC_TRY(oc_cuda_enter(queue->device, error));
     OC_TRY(bring_in(program, run, error));
     if (report == 0) {
+        OC_CU(cu, event_record(queue->began, queue->stream), "record an event", error);
         OC_CU(cu, graph_launch(program->graph, queue->stream), "start a graph", error);
+        OC_CU(cu, event_record(queue->ended, queue->stream), "record an event", error);
     } else {
         OC_TRY(run_steps(program, report, error));
         OC_TRY(read_reports(program, report, reports, error));
@@ -530,6 +541,15 @@ octavo_status oc_cuda_wait(oc_queue *base, oc_ticket ticket, uint64_t deadline_n
     }
 done:
     return status;
+}
+
+double oc_cuda_worked(oc_queue *base) {
+    const cuda_queue *queue = (const cuda_queue *)base;
+    float milliseconds = 0;
+    bool is_told = oc_cuda_enter(queue->device, NULL) == OCTAVO_OK &&
+                   queue->device->driver->event_elapsed(&milliseconds, queue->began,
+                                                        queue->ended) == OC_CU_SUCCESS;
+    return is_told ? 1e-3 * (double)milliseconds : -1;
 }
 
 /* -- rows to and from the host ----------------------------------------------------------------- */
