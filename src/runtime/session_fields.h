@@ -22,9 +22,10 @@ struct oc_session {
     oc_step_report *reports[OC_PROGRAM_COUNT]; /* summed; NULL while nothing is asked for */
     oc_step_report *step_reports;              /* of one run */
     size_t memory_bytes;                       /* of the queue: one block, shared by all programs */
-    int32_t *image_starts;                     /* [batch_max + 1] */
-    float *embeds[2]; /* [batch_max, embed_dims]: what logits are made from */
-    oc_texts texts;
+    /* By row of towers.h. */
+    float *embeds[OC_TOWERS];   /* [batch_max, embed_dims]: what logits are made from */
+    int32_t *starts[OC_TOWERS]; /* [batch_max + 1], of sequences that are all of one length */
+    oc_texts texts;             /* ... and those that are not */
     void (*observe)(void *user, const char *name, const float *values, int32_t rows,
                     int32_t columns);
     void *observe_user;
