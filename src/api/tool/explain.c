@@ -144,19 +144,18 @@ done:
 
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens) {
-    if (session == NULL || batch < 0 || tokens < 0) {
+    if (session == NULL || oc_tower_of_bit(tower) == NULL || batch < 0 || tokens < 0) {
         return 0;
     }
     const oc_graph *graph = &session->model->engine->graph;
-    const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
+    const oc_tower *row = oc_tower_of_bit(tower);
     double macs = 0;
     for (oc_value v = 0; v < graph->node_count; v++) {
         const oc_node *node = &graph->nodes[v];
-        bool ours = strncmp(node->name, prefix, strlen(prefix)) == 0;
+        bool ours = oc_tower_has_value(row, node->name);
         double rows, width = (double)node->type.dims[node->type.rank == 3 ? 2 : 1];
         if (node->op == OC_OP_LINEAR) {
-            const char *head = tower == OCTAVO_IMAGE ? "image_embeds_raw" : "text_embeds_raw";
-            if (!ours && strcmp(node->name, head) != 0) {
+            if (!ours && strcmp(node->name, row->embeds_raw) != 0) {
                 continue;
             }
             rows = node->type.rank == 2     ? 1
@@ -166,7 +165,7 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
         } else if (node->op == OC_OP_ATTENTION && ours) {
             rows = node->type.dims[1] > 0 ? (double)node->type.dims[1] : tokens;
             macs += 2 * rows * rows * width;
-        } else if (node->op == OC_OP_PATCH_EMBED && tower == OCTAVO_IMAGE) {
+        } else if (node->op == OC_OP_PATCH_EMBED && ours) {
             const oc_type *w = &graph->nodes[node->inputs[1]].type;
             macs += (double)node->type.dims[1] * width * 3.0 * (double)(w->dims[2] * w->dims[3]);
         }
