@@ -59,9 +59,9 @@ bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers) {
     return tower != NULL && (towers & tower->bit) != 0;
 }
 
-octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
-                            const char *const *observed, int32_t observed_count, oc_plan *out,
-                            octavo_error *error) {
+octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                             int32_t count, const char *const *observed, int32_t observed_count,
+                             oc_plan *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_tower *tower = oc_tower_of_program(kind);
     const oc_entry *entry = tower == NULL ? NULL : oc_tower_program(tower, kind);
@@ -82,12 +82,14 @@ octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan
         part.input_count = entry == &tower->entries[0] ? 0 : 1;
         part.outputs = outputs;
     }
-    OC_TRY(oc_part_plan(model->graph, &part, model->weights, limits, out, error));
+    OC_TRY(oc_part_plans(model->graph, &part, model->weights, limits, count, out, error));
     if (out->takes_pixels != (entry != NULL && entry->form == OC_FORM_BYTES) ||
         out->takes_values != (entry != NULL && entry->form == OC_FORM_VALUES) ||
         out->takes_ids != (entry != NULL && entry->form == OC_FORM_IDS) ||
         out->input_count != (entry == NULL ? 2 : 0)) {
-        oc_plan_free(out);
+        for (int32_t i = 0; i < count; i++) {
+            oc_plan_free(&out[i]);
+        }
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the %s outputs of the graph do not depend on what they should",
                 oc_program_name(kind));
@@ -129,7 +131,7 @@ static octavo_status pack_all(oc_model *model, const oc_model_options *options,
         OC_TRY(oc_progress(options->progress, options->progress_user, "packing weights",
                            (uint64_t)kind, OC_PROGRAM_COUNT, error));
         if (oc_model_has(model, (oc_program_kind)kind, model->towers)) {
-            OC_TRY(oc_model_plan(model, (oc_program_kind)kind, &limits, NULL, 0, &plan, error));
+            OC_TRY(oc_model_plans(model, (oc_program_kind)kind, &limits, 1, NULL, 0, &plan, error));
             oc_plan_free(&plan);
         }
     }

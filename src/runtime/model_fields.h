@@ -37,11 +37,11 @@ octavo_status oc_model_read_graph(oc_model *model, int32_t wanted, octavo_error 
 /* Whether the model has programs of this kind for sessions of these towers. */
 bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers);
 
-/* The plan of a program for runs within `limits`.  `observed` are values of the graph that become
- * outputs besides.  Locks the store of weights. */
-octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
-                            const char *const *observed, int32_t observed_count, oc_plan *out,
-                            octavo_error *error);
+/* The plans of a program, one for each of `count` limits of runs: out [count].  `observed` are
+ * values of the graph that become outputs besides.  Locks the store of weights. */
+octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                             int32_t count, const char *const *observed, int32_t observed_count,
+                             oc_plan *out, octavo_error *error);
 
 /* Limits of a run of `batch` sequences of each tower, `tokens` rows in all of those with lengths of
  * their own. */

@@ -5,16 +5,16 @@
 #include "runtime/canary/set.h"
 #include "runtime/check.h"
 
-/* Runs a program and waits; shows its outputs to whoever observes. */
-static octavo_status run_program(oc_session *session, oc_program_kind kind, const oc_run *run,
-                                 octavo_error *error) {
+/* Runs a bucket's program and waits; shows its outputs to whoever observes. */
+static octavo_status run_bucket(oc_session *session, const oc_bucket *bucket, const oc_run *run,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
-    const oc_plan *plan = &session->plans[kind];
-    oc_step_report *sums = session->reports[kind], *reports = session->step_reports;
+    const oc_plan *plan = &bucket->plan;
+    oc_step_report *sums = bucket->reports, *reports = session->step_reports;
     oc_ticket ticket;
-    OC_TRY(backend->submit(session->queue, session->programs[kind], run, session->report, reports,
-                           &ticket, error));
+    OC_TRY(backend->submit(session->queue, bucket->program, run, session->report, reports, &ticket,
+                           error));
     OC_TRY(backend->wait(session->queue, ticket, run->deadline_ns, error));
     for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
         sums[i].seconds += reports[i].seconds;
@@ -41,13 +41,11 @@ done:
 /* Row which[i] of the output, or i where which is NULL, is the caller's row i.  A row of tokens is
  * starts[which[i]] ..; those of packed sequences are as many as ids were given, for none is cut
  * where they can be asked for. */
-static octavo_status copy_port(oc_session *session, oc_program_kind kind, const oc_plan_port *port,
-                               const oc_call *call, const oc_run *run, float *to,
-                               octavo_error *error) {
+static octavo_status copy_port(oc_session *session, const oc_tower *tower, const oc_plan *plan,
+                               const oc_plan_port *port, const oc_call *call, const oc_run *run,
+                               float *to, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
-    const oc_plan *plan = &session->plans[kind];
-    const oc_tower *tower = oc_tower_of_program(kind);
     const int32_t *which = oc_tower_is_packed(tower) ? session->texts.which : NULL;
     const int32_t *starts = run->starts[tower->tokens];
     int32_t count = call->inputs[oc_tower_index(tower)].count;
@@ -65,20 +63,18 @@ done:
     return status;
 }
 
-static octavo_status copy_outputs(oc_session *session, oc_program_kind kind, const oc_call *call,
-                                  const oc_run *run, octavo_error *error) {
+static octavo_status copy_outputs(oc_session *session, const oc_tower *tower, const oc_plan *plan,
+                                  const oc_call *call, const oc_run *run, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_plan *plan = &session->plans[kind];
-    const oc_tower *tower = oc_tower_of_program(kind);
+    int32_t t = oc_tower_index(tower);
     for (int32_t i = 0; i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
         const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
         if (to != NULL) {
-            OC_TRY(copy_port(session, kind, port, call, run, to->tensor.data, error));
+            OC_TRY(copy_port(session, tower, plan, port, call, run, to->tensor.data, error));
         }
         if (call->logits != NULL && strcmp(port->name, tower->embeds) == 0) {
-            OC_TRY(copy_port(session, kind, port, call, run, session->embeds[oc_tower_index(tower)],
-                             error));
+            OC_TRY(copy_port(session, tower, plan, port, call, run, session->embeds[t], error));
         }
     }
 done:
@@ -101,8 +97,9 @@ static octavo_status run_tower(oc_session *session, const oc_tower *tower, const
         run.rows[tower->tokens] = session->starts[t][input->count];
         run.starts[tower->tokens] = session->starts[t];
     }
-    OC_TRY(run_program(session, input->entry->program, &run, error));
-    OC_TRY(copy_outputs(session, input->entry->program, call, &run, error));
+    const oc_bucket *bucket = oc_buckets_find(&session->programs[input->entry->program], &run);
+    OC_TRY(run_bucket(session, bucket, &run, error));
+    OC_TRY(copy_outputs(session, tower, &bucket->plan, call, &run, error));
 done:
     return status;
 }
@@ -113,17 +110,19 @@ static octavo_status run_logits(oc_session *session, const oc_call *call, uint64
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
-    const oc_plan *plan = &session->plans[oc_logits.program];
-    oc_view logits = plan->outputs[0].view;
     oc_run run = {.deadline_ns = deadline};
+    run.rows[oc_towers[oc_logits.rows].sequences] = call->inputs[oc_logits.rows].count;
+    run.rows[oc_towers[oc_logits.columns].sequences] = call->inputs[oc_logits.columns].count;
+    const oc_bucket *bucket = oc_buckets_find(&session->programs[oc_logits.program], &run);
+    const oc_plan *plan = &bucket->plan;
+    oc_view logits = plan->outputs[0].view;
     for (int32_t i = 0; i < plan->input_count; i++) {
         const oc_plan_port *port = &plan->inputs[i];
         int32_t t = oc_tower_index(oc_tower_of_rows(port->rows));
         OC_TRY(backend->write(session->queue, plan, &port->view, 0, call->inputs[t].count,
                               session->embeds[t], error));
-        run.rows[port->rows] = call->inputs[t].count;
     }
-    OC_TRY(run_program(session, oc_logits.program, &run, error));
+    OC_TRY(run_bucket(session, bucket, &run, error));
     /* of as many columns as the plan has room for */
     logits.columns = call->inputs[oc_logits.columns].count;
     OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->inputs[oc_logits.rows].count,

@@ -27,12 +27,11 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
     oc_device *device = session->model->device;
     int32_t threads = options->threads == 0 ? oc_usable_cores() : options->threads;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        session->has[kind] = oc_model_has(session->model, (oc_program_kind)kind, session->towers);
-        if (session->has[kind]) {
-            OC_TRY(oc_model_plan(session->model, (oc_program_kind)kind, &session->limits,
-                                 options->observed, options->observed_count, &session->plans[kind],
-                                 error));
-            size_t bytes = oc_plan_bytes(&session->plans[kind], threads);
+        if (oc_model_has(session->model, (oc_program_kind)kind, session->towers)) {
+            OC_TRY(oc_buckets_create(session->model, (oc_program_kind)kind, &session->limits,
+                                     options->observed, options->observed_count,
+                                     &session->programs[kind], error));
+            size_t bytes = oc_buckets_bytes(&session->programs[kind], threads);
             session->memory_bytes = bytes > session->memory_bytes ? bytes : session->memory_bytes;
         }
     }
@@ -46,10 +45,7 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
     OC_TRY(oc_canary_programs_create(session->model->canaries, device, session->queue,
                                      session->towers, false, &session->canaries, error));
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        if (session->has[kind]) {
-            OC_TRY(device->backend->compile(session->queue, &session->plans[kind],
-                                            &session->programs[kind], error));
-        }
+        OC_TRY(oc_buckets_compile(&session->programs[kind], session->queue, error));
     }
 done:
     return status;
@@ -60,8 +56,9 @@ static octavo_status make_observed(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t most = 0;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        for (int32_t i = 0; i < session->plans[kind].output_count; i++) {
-            const oc_plan_port *port = &session->plans[kind].outputs[i];
+        const oc_plan *plan = oc_buckets_largest(&session->programs[kind]);
+        for (int32_t i = 0; plan != NULL && i < plan->output_count; i++) {
+            const oc_plan_port *port = &plan->outputs[i];
             size_t count =
                 (size_t)session->limits.rows_max[port->rows] * (size_t)port->view.columns;
             most = count > most ? count : most;
@@ -108,11 +105,11 @@ static void bind_entry(oc_session *session, const oc_tower *tower, const oc_entr
 
 /* The outputs of the tower's first program: those of the others are the same. */
 static void bind_outputs(oc_session *session, const oc_tower *tower) {
-    const oc_plan *plan = &session->plans[tower->entries[0].program];
+    const oc_plan *plan = oc_buckets_largest(&session->programs[tower->entries[0].program]);
     const uint32_t f32 = 1u << OCTAVO_F32;
     int64_t tokens =
         oc_tower_is_packed(tower) ? OC_DIM_TOKENS : session->model->longest[oc_tower_index(tower)];
-    for (int32_t i = 0; i < plan->output_count; i++) {
+    for (int32_t i = 0; plan != NULL && i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
         if (port->rows == tower->sequences) {
             bind(session, port->name, true, f32, 2, tower->dim, port->view.columns, 0, 0);
@@ -126,7 +123,8 @@ static octavo_status make_bindings(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t count = OC_TOWERS * (OC_ENTRIES_MAX + 1);
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        count += session->plans[kind].output_count;
+        const oc_plan *plan = oc_buckets_largest(&session->programs[kind]);
+        count += plan == NULL ? 0 : plan->output_count;
     }
     session->bindings = calloc((size_t)count, sizeof *session->bindings);
     if (session->bindings == NULL) {
@@ -142,7 +140,7 @@ static octavo_status make_bindings(oc_session *session, octavo_error *error) {
     for (int32_t t = 0; t < OC_TOWERS; t++) {
         bind_outputs(session, &oc_towers[t]); /* none of a tower that is not here */
     }
-    if (session->has[oc_logits.program]) {
+    if (session->programs[oc_logits.program].count > 0) {
         bind(session, oc_logits.output, true, 1u << OCTAVO_F32, 2, oc_towers[oc_logits.rows].dim,
              oc_towers[oc_logits.columns].dim, 0, 0);
     }
@@ -227,9 +225,7 @@ void oc_session_free(oc_session *session) {
         return;
     }
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        session->model->device->backend->program_free(session->programs[kind]);
-        oc_plan_free(&session->plans[kind]);
-        free(session->reports[kind]);
+        oc_buckets_free(&session->programs[kind], session->model->device->backend);
     }
     oc_canary_programs_free(session->canaries);
     session->model->device->backend->queue_free(session->queue);
@@ -254,7 +250,16 @@ const octavo_binding *oc_session_binding(const oc_session *session, int32_t i) {
 }
 
 const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind) {
-    return session->has[kind] ? &session->plans[kind] : NULL;
+    return oc_buckets_largest(&session->programs[kind]);
+}
+
+int32_t oc_session_plan_count(const oc_session *session, oc_program_kind kind) {
+    return session->programs[kind].count;
+}
+
+const oc_plan *oc_session_plan_at(const oc_session *session, oc_program_kind kind, int32_t i) {
+    const oc_buckets *buckets = &session->programs[kind];
+    return i >= 0 && i < buckets->count ? &buckets->items[i].plan : NULL;
 }
 
 octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error) {
@@ -262,13 +267,11 @@ octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_er
     int32_t most = 1;
     session->report = 0;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        int32_t count = session->plans[kind].step_count;
-        free(session->reports[kind]);
-        session->reports[kind] =
-            report != 0 ? calloc((size_t)count + 1, sizeof(oc_step_report)) : NULL;
-        most = count > most ? count : most;
-        if (report != 0 && session->reports[kind] == NULL) {
-            OC_NO_MEMORY(error, (size_t)count * sizeof(oc_step_report));
+        oc_buckets *buckets = &session->programs[kind];
+        OC_TRY(oc_buckets_report(buckets, report != 0, error));
+        for (int32_t i = 0; i < buckets->count; i++) {
+            int32_t count = buckets->items[i].plan.step_count;
+            most = count > most ? count : most;
         }
     }
     free(session->step_reports);
@@ -281,8 +284,10 @@ done:
     return status;
 }
 
-const oc_step_report *oc_session_reports(const oc_session *session, oc_program_kind kind) {
-    return session->reports[kind];
+const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
+                                            int32_t i) {
+    const oc_buckets *buckets = &session->programs[kind];
+    return i >= 0 && i < buckets->count ? buckets->items[i].reports : NULL;
 }
 
 size_t oc_session_bytes(const oc_session *session) {
