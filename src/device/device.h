@@ -39,6 +39,10 @@ typedef struct oc_traits {
     octavo_dtype buffers; /* ... and stored as; embeddings and logits are F32 on all devices */
     uint32_t fuses;       /* OC_FUSE_... */
     bool host_memory;     /* a queue's memory is the host's: `memory` says where */
+    /* Sequences of a run (images, or texts of full length), ascending, that want a plan of their
+     * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
+    const int32_t *buckets;
+    int32_t bucket_count;
 } oc_traits;
 
 typedef enum oc_use {
