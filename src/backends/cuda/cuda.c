@@ -118,10 +118,17 @@ static void cuda_describe(const oc_device *base, char *text, size_t bytes) {
     snprintf(text, bytes, "%d, %s, %s", device->index, device->name, device->architecture);
 }
 
+/* Few rows want other tiles than many. */
+static const int32_t buckets[] = {1, 4, 8, 16, 32, 64};
+
 static oc_traits cuda_traits(const oc_device *base) {
     (void)base;
-    return (oc_traits){
-        .storage = OCTAVO_F16, .buffers = OCTAVO_F16, .fuses = OC_FUSE_ALL, .host_memory = false};
+    return (oc_traits){.storage = OCTAVO_F16,
+                       .buffers = OCTAVO_F16,
+                       .fuses = OC_FUSE_ALL,
+                       .host_memory = false,
+                       .buckets = buckets,
+                       .bucket_count = (int32_t)OC_COUNT(buckets)};
 }
 
 octavo_status oc_cuda_memory(const oc_cuda_device *device, size_t bytes, oc_cu_address *out,
