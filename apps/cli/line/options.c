@@ -169,6 +169,13 @@ static octavo_status check_device(const oc_cli_options *options, octavo_error *e
          oc_parse_int64(device + 5, strlen(device + 5), &number) && number >= 0)) {
         goto done;
     }
+    if (strcmp(device, "cuda:all") == 0) {
+        if (strcmp(options->command->name, "bench") == 0) {
+            goto done;
+        }
+        USAGE("%s works on one card: cuda:N names it; all of them are for bench",
+              options->command->name);
+    }
     USAGE("--device takes auto, cpu, cuda, cuda:N or ref, not \"%s\"", device);
 done:
     return status;

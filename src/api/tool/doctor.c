@@ -161,6 +161,11 @@ static void write_libraries(oc_json_writer *json) {
     oc_json_write_end(json);
 }
 
+int32_t octavo_tool_cards(void) {
+    char why[256];
+    return oc_cuda_device_count(why, sizeof why);
+}
+
 octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
