@@ -369,7 +369,7 @@ OC_DEVICE void load_addends(four (&addend)[GROUPS_AT_ONCE][2], int first, int gr
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             int row = here.row + 8 * half, column = here.column + 16 * (first + i);
-            addend[i][half] = (four){{0, 0, 0, 0}};
+            addend[i][half] = four{{0, 0, 0, 0}};
             if (i < groups && row < here.rows && column < N) {
                 if (RESIDUAL != TYPE_NONE) {
                     addend[i][half] = floats_at(residual_at(p, row, column), RESIDUAL);
