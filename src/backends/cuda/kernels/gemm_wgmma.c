@@ -31,9 +31,10 @@ static int32_t consumers_of(const oc_gemm_variant *variant) {
 /* As the kernel's enum lays it out. */
 static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_variant *variant) {
     int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m;
-    int32_t columns = columns_of(variant) < 128 ? columns_of(variant) : 128;
-    int32_t store = product->out == OC_GEMM_E4M3 ? 16 * (columns + 16) : 0;
-    int32_t vectors = (product->scale != 0) + (product->bias != 0);
+    int32_t most = consumers_of(variant) > 2 ? 64 : 128;
+    int32_t columns = columns_of(variant) < most ? columns_of(variant) : most;
+    int32_t store = product->out == OC_GEMM_E4M3 && !variant->swap ? 16 * (columns + 16) : 0;
+    int32_t vectors = variant->swap ? 0 : (product->scale != 0) + (product->bias != 0);
     return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES +
            4 * consumers_of(variant) * store + 2 * vectors * variant->tile_n * 4 +
            16 * variant->stages + 32;
@@ -62,8 +63,9 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     if (v->warpgroups_m < 1 || v->warpgroups_n < 1 || consumers_of(v) > 4) {
         return "there are 1 to 4 consumer warpgroups";
     }
-    if (v->tile_n < 16 || v->tile_n > 256 || v->tile_n % (16 * v->warpgroups_n) != 0) {
-        return "a warpgroup's columns are not a multiple of 16, the tile's at most 256";
+    if (v->tile_n < 8 || v->tile_n > 256 ||
+        v->tile_n % ((v->swap ? 8 : 16) * v->warpgroups_n) != 0) {
+        return "a warpgroup's columns are a multiple of 16 (of 8 with swap), the tile's at most 256";
     }
     if (v->piece_n < 8 || v->piece_n % 8 != 0 || columns_of(v) % v->piece_n != 0) {
         return "pieces are multiples of 8 that divide a warpgroup's columns";
@@ -77,10 +79,6 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     }
     if (v->cluster_m < 1 || v->cluster_n < 1 || v->cluster_m * v->cluster_n > 8) {
         return "a cluster has 1 to 8 blocks";
-    }
-    if (v->tile_n % (8 * v->cluster_m) != 0 ||
-        WARPGROUP_ROWS * v->warpgroups_m % (8 * v->cluster_n) != 0) {
-        return "parts of a tile that a cluster shares are not multiples of 8 rows";
     }
     if (shared_bytes_of(product, v) > OC_GEMM_SHARED_MAX) {
         return "too much shared memory";
@@ -107,6 +105,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"HAS_BIAS", product->bias != 0},
         {"HAS_ROW_SCALE", product->row_scale != 0},
         {"HAS_TABLE", product->table != 0},
+        {"SWAP", variant->swap != 0},
         {"WARPGROUPS_M", variant->warpgroups_m},
         {"WARPGROUPS_N", variant->warpgroups_n},
         {"TILE_N", variant->tile_n},
@@ -127,14 +126,23 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
 }
 
 static int32_t tiles_of(const oc_gemm_product *product, const oc_gemm_variant *v, int32_t rows) {
-    return divide_up(rows, WARPGROUP_ROWS * v->warpgroups_m * v->cluster_m) *
-           divide_up(product->n, v->tile_n * v->cluster_n);
+    int32_t left = v->swap ? product->n : rows, right = v->swap ? rows : product->n;
+    return divide_up(left, WARPGROUP_ROWS * v->warpgroups_m * v->cluster_m) *
+           divide_up(right, v->tile_n * v->cluster_n);
+}
+
+/* Rows of one load: a cluster's blocks share a tile in parts that are multiples of 8 rows, else each
+ * loads all of it in turn. */
+static int32_t part_of(int32_t rows, int32_t blocks) {
+    return rows % (8 * blocks) == 0 ? rows / blocks : rows;
 }
 
 oc_gemm_launch oc_gemm_launch_of(const oc_gemm_product *product, const oc_gemm_variant *variant,
                                  int32_t rows, int32_t processors) {
     int32_t cluster = variant->cluster_m * variant->cluster_n;
     int32_t tiles = tiles_of(product, variant, rows < 1 ? 1 : rows);
+    int32_t left = part_of(WARPGROUP_ROWS * variant->warpgroups_m, variant->cluster_n);
+    int32_t right = part_of(variant->tile_n, variant->cluster_m);
     int32_t clusters = processors / cluster < tiles ? processors / cluster : tiles;
     return (oc_gemm_launch){
         .grid = clusters * cluster,
@@ -142,8 +150,8 @@ oc_gemm_launch oc_gemm_launch_of(const oc_gemm_product *product, const oc_gemm_v
         .cluster = cluster,
         .shared_bytes = shared_bytes_of(product, variant),
         .box_k = BLOCK_BYTES / (product->in_f16 ? 2 : 1),
-        .a_box_rows = WARPGROUP_ROWS * variant->warpgroups_m / variant->cluster_n,
-        .w_box_rows = variant->tile_n / variant->cluster_m,
+        .a_box_rows = variant->swap ? right : left,
+        .w_box_rows = variant->swap ? left : right,
     };
 }
 
@@ -180,14 +188,14 @@ oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int
                                double *microseconds) {
     static const int32_t shapes[][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 1}};
     static const int32_t clusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {2, 2}};
-    oc_gemm_variant best = {1, 1, 64, 64, 1, 1, 0, 4, 1, 1};
+    oc_gemm_variant best = {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1};
     double best_time = 1e30;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (size_t c = 0; c < sizeof clusters / sizeof *clusters; c++) {
             for (int32_t tile_n = 16; tile_n <= 256; tile_n += 16) {
                 for (int32_t parts = 1; parts <= 4; parts *= 2) {
                     for (int32_t deep = 0; deep < 2; deep++) {
-                        oc_gemm_variant v = {shapes[s][0], shapes[s][1], tile_n, 0, 1, 1, 0, 0,
+                        oc_gemm_variant v = {0, shapes[s][0], shapes[s][1], tile_n, 0, 1, 1, 0, 0,
                                              clusters[c][0], clusters[c][1]};
                         if (tile_n % (16 * v.warpgroups_n) != 0 || columns_of(&v) % parts != 0) {
                             continue;

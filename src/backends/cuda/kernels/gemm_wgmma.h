@@ -30,12 +30,13 @@ typedef struct oc_gemm_product {
 } oc_gemm_product;
 
 typedef struct oc_gemm_variant {
-    int32_t warpgroups_m, warpgroups_n; /* consumers: each 64 rows and tile_n / warpgroups_n columns */
+    int32_t swap;        /* 0: left is a, right is w; 1: left is w, right is a */
+    int32_t warpgroups_m, warpgroups_n; /* consumers: each 64 left, tile_n / warpgroups_n right rows */
     int32_t tile_n;
-    int32_t piece_n;     /* columns of one product; divides a warpgroup's */
+    int32_t piece_n;     /* right rows of one product; divides a warpgroup's */
     int32_t in_flight;   /* pieces under way */
     int32_t turn;        /* blocks of k between two drains */
-    int32_t a_registers; /* 1: `a` is read into registers once a block */
+    int32_t a_registers; /* 1: left rows are read into registers once a block */
     int32_t stages;
     int32_t cluster_m, cluster_n;
 } oc_gemm_variant;
@@ -53,7 +54,9 @@ typedef struct oc_gemm_arguments {
  * box [box_rows, box_k], 128-byte swizzle, zeros outside.  Rows of `a`: the most that can come (at
  * least 1); of w: n rounded up to 16. */
 typedef struct oc_gemm_launch {
-    int32_t grid, threads, cluster; /* blocks, all in x; cluster is an attribute of the launch */
+    /* Blocks, all in x; cluster is an attribute of the launch.  NOTE: a grid of more clusters than fit
+     * at once (cuOccupancyMaxActiveClusters) takes twice as long: lower it to those. */
+    int32_t grid, threads, cluster;
     int32_t shared_bytes;
     int32_t box_k, a_box_rows, w_box_rows;
 } oc_gemm_launch;
