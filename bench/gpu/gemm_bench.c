@@ -64,10 +64,10 @@ static void cu(CUresult result, const char *what) {
 #define CU(call) cu((call), #call)
 
 static void variant_name(const oc_gemm_variant *v, char to[96]) {
-    snprintf(to, 96, "%s%dx%d.t%d.p%d.f%d.u%d.%s.s%d.c%dx%d", v->swap ? "swap." : "",
+    snprintf(to, 96, "%s%dx%d.t%d.p%d.f%d.u%d.%s.s%d.c%dx%d%s", v->swap ? "swap." : "",
              v->warpgroups_m * 64, v->tile_n,
              v->warpgroups_n, v->piece_n, v->in_flight, v->turn, v->a_registers ? "rs" : "ss",
-             v->stages, v->cluster_m, v->cluster_n);
+             v->stages, v->cluster_m, v->cluster_n, v->ordered ? ".o" : "");
 }
 
 static void cubin_path(const char *folder, const bench_case *c, const oc_gemm_variant *v,

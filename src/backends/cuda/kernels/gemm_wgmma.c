@@ -5,6 +5,7 @@
  * blocks written), the L2 (bytes that the CTA asks for), and one warpgroup's own chain. */
 #include "backends/cuda/kernels/gemm_wgmma.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum {
@@ -30,14 +31,15 @@ static int32_t consumers_of(const oc_gemm_variant *variant) {
 
 /* As the kernel's enum lays it out. */
 static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_variant *variant) {
-    int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m;
-    int32_t most = consumers_of(variant) > 2 ? 64 : 128;
-    int32_t columns = columns_of(variant) < most ? columns_of(variant) : most;
-    int32_t store = product->out == OC_GEMM_E4M3 && !variant->swap ? 16 * (columns + 16) : 0;
+    int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m, warps = 4 * consumers_of(variant);
+    int32_t codes = columns_of(variant) + 16, halves = columns_of(variant) * 2 + 32;
+    bool staged = !variant->swap && product->out != OC_GEMM_F32;
+    bool residual = staged && product->out == OC_GEMM_F16 && product->residual == OC_GEMM_F16;
+    int32_t store = !staged ? 0 : 16 * (product->out == OC_GEMM_F16 ? halves : codes);
     int32_t vectors = variant->swap ? 0 : (product->scale != 0) + (product->bias != 0);
-    return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES +
-           4 * consumers_of(variant) * store + 2 * vectors * variant->tile_n * 4 +
-           16 * variant->stages + 32;
+    return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES + warps * store +
+           2 * vectors * variant->tile_n * 4 + 16 * variant->stages + 32 +
+           (residual ? 8 * warps : 0);
 }
 
 /* Of a consumer's thread: sums, products under way, `a`, and some 24 for all else. */
@@ -97,6 +99,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
     } lines[] = {
         {"N", product->n},
         {"K", product->k},
+        {"TERMS", product->terms},
         {"IN_F16", product->in_f16 != 0},
         {"OUT", (int32_t)product->out},
         {"RESIDUAL", (int32_t)product->residual},
@@ -116,6 +119,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"STAGES", variant->stages},
         {"CLUSTER_M", variant->cluster_m},
         {"CLUSTER_N", variant->cluster_n},
+        {"ORDERED", variant->ordered != 0},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -176,7 +180,7 @@ double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *va
     block = wanted / rate > block ? wanted / rate : block;
     block = chain > block ? chain : block;
     int32_t block_k = product->in_f16 ? 64 : 128;
-    double blocks = round_up(divide_up(product->k, block_k), v->turn);
+    double blocks = round_up(product->terms * divide_up(product->k, block_k), v->turn);
     double store = tile_m * tile_n / 128 * (product->act != 0 ? 8 : 4); /* of all its values */
     double seen = 300 + store / (groups > 1 ? 3 : 1); /* what the other warpgroups do not cover */
     double waves = divide_up(tiles_of(product, v, rows), processors / (v->cluster_m * v->cluster_n));
@@ -188,7 +192,7 @@ oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int
                                double *microseconds) {
     static const int32_t shapes[][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 1}};
     static const int32_t clusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {2, 2}};
-    oc_gemm_variant best = {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1};
+    oc_gemm_variant best = {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1, 0};
     double best_time = 1e30;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (size_t c = 0; c < sizeof clusters / sizeof *clusters; c++) {
@@ -196,7 +200,7 @@ oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int
                 for (int32_t parts = 1; parts <= 4; parts *= 2) {
                     for (int32_t deep = 0; deep < 2; deep++) {
                         oc_gemm_variant v = {0, shapes[s][0], shapes[s][1], tile_n, 0, 1, 1, 0, 0,
-                                             clusters[c][0], clusters[c][1]};
+                                             clusters[c][0], clusters[c][1], 0};
                         if (tile_n % (16 * v.warpgroups_n) != 0 || columns_of(&v) % parts != 0) {
                             continue;
                         }

@@ -26,6 +26,12 @@
  * with other right rows the left ones: each loads its part for all, or, where parts would not be
  * multiples of 8 rows, all of it every other block.
  *
+ * ORDERED: the warpgroups give their products to the tensor cores in turn, so that they end their
+ * tiles one after the other, and each one's stores run beside the others' products.
+ *
+ * Out as codes or F16 is put together in shared memory and sent by the copy engine, a row of a warp's
+ * at a time; an F16 residual is fetched there while the products run, and added in place.
+ *
  * Barriers.  full[s]: the producer's expect and all bytes of the stage.  empty[s]: a warp of a
  * consumer in each CTA that this CTA's loads reach.  vectors_full[b], vectors_empty[b]: the same for
  * scale and bias.
@@ -36,22 +42,22 @@
  * Dependent launch.  Weights, scale, bias, table and *rows are read before grid_wait: kernels of the
  * same chain must not write them; `a`, row_scale, residual and out are used after it.
  *
- * Alignment, in bytes: scale, bias 16; table, out, residual and their rows: four elements; codes out
- * with N a multiple of 16: 16; a's rows 16. */
+ * Alignment, in bytes: 16 for everything and its rows; codes out with N no multiple of 16: 8. */
 #include "cluster.cuh"
 #include "e4m3.cuh"
 #include "mbarrier.cuh"
 #include "tma.cuh"
 #include "wgmma.cuh"
 
-#if !defined(N) || !defined(K) || !defined(IN_F16) || !defined(OUT) || !defined(ACT) ||            \
+#if !defined(N) || !defined(K) || !defined(TERMS) || !defined(IN_F16) || !defined(OUT) || !defined(ACT) ||            \
     !defined(RESIDUAL) || !defined(HAS_SCALE) || !defined(HAS_BIAS) || !defined(HAS_ROW_SCALE) ||  \
     !defined(HAS_TABLE)
 #error "gemm_wgmma: the product is not defined"
 #endif
 #if !defined(WARPGROUPS_M) || !defined(WARPGROUPS_N) || !defined(TILE_N) || !defined(PIECE_N) ||   \
     !defined(IN_FLIGHT) || !defined(TURN) || !defined(A_REGISTERS) || !defined(STAGES) ||          \
-    !defined(CLUSTER_M) || !defined(CLUSTER_N) || !defined(SWAP)
+    !defined(CLUSTER_M) || !defined(CLUSTER_N) || !defined(SWAP) || \
+    !defined(ORDERED)
 #error "gemm_wgmma: the variant is not defined"
 #endif
 
@@ -86,15 +92,17 @@ enum {
 
     BLOCK_BYTES = 128,
     BLOCK_K = IN_F16 ? 64 : 128,
-    TURNS = (K + BLOCK_K * TURN - 1) / (BLOCK_K * TURN),
+    TERM_BLOCKS = (K + BLOCK_K - 1) / BLOCK_K, /* of a term of the weight */
+    TURNS = (TERMS * TERM_BLOCKS + TURN - 1) / TURN,
     BLOCKS = TURNS * TURN,
 
     LEFT_BYTES = TILE_M * BLOCK_BYTES,
     RIGHT_BYTES = TILE_N * BLOCK_BYTES,
-    STORE_MOST = CONSUMERS > 2 ? 64 : 128, /* columns of codes that are stored at once */
-    STORE_COLUMNS = COLUMNS < STORE_MOST ? COLUMNS : STORE_MOST,
-    STORE_PITCH = STORE_COLUMNS + 16,
-    STORE_BYTES = OUT == TYPE_E4M3 && !SWAP ? 16 * STORE_PITCH : 0, /* of a warp */
+    /* Out as codes or F16 goes through shared memory; an F16 residual comes to the same place. */
+    STAGED = !SWAP && (OUT == TYPE_E4M3 || OUT == TYPE_F16),
+    RESIDUAL_STAGED = STAGED && OUT == TYPE_F16 && RESIDUAL == TYPE_F16,
+    STORE_PITCH = OUT == TYPE_F16 ? COLUMNS * 2 + 32 : COLUMNS + 16,
+    STORE_BYTES = STAGED ? 16 * STORE_PITCH : 0, /* of a warp */
     VECTORS = SWAP ? 0 : HAS_SCALE + HAS_BIAS,
     VECTOR_BYTES = TILE_N * 4,
 
@@ -106,7 +114,8 @@ enum {
     AT_EMPTY = AT_FULL + 8 * STAGES,
     AT_VECTORS_FULL = AT_EMPTY + 8 * STAGES,
     AT_VECTORS_EMPTY = AT_VECTORS_FULL + 16,
-    SHARED_BYTES = AT_VECTORS_EMPTY + 16
+    AT_RESIDUAL = AT_VECTORS_EMPTY + 16,
+    SHARED_BYTES = AT_RESIDUAL + (RESIDUAL_STAGED ? 8 * 4 * CONSUMERS : 0)
 };
 static_assert(N % 8 == 0 && N >= 8 && N <= 8192, "gemm_wgmma: N");
 static_assert(PIECE_N % 8 == 0 && COLUMNS % PIECE_N == 0, "gemm_wgmma: PIECE_N");
@@ -147,14 +156,14 @@ enum {
 };
 
 /* NOTE: each role asks anew: what both branches share would take the producer's few registers. */
-OC_DEVICE place find_place(const void *shared, const arguments &p) {
+OC_DEVICE place find_place(const void *shared, int rows) {
     place here;
     int cluster, clusters;
     here.shared = shared_address(shared);
     here.rank = CLUSTER == 1 ? 0 : cluster_rank();
     here.rank_m = here.rank % CLUSTER_M;
     here.rank_n = here.rank / CLUSTER_M;
-    asm volatile("ld.global.s32 %0, [%1];" : "=r"(here.rows) : "l"(p.rows));
+    here.rows = rows;
     asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(cluster));
     asm volatile("mov.u32 %0, %%nctaid.x;" : "=r"(clusters));
     here.first = cluster / CLUSTER;
@@ -183,15 +192,16 @@ OC_DEVICE void load_left(const place &here, const oc_tensor_map *map, tile at, i
     int part = SPLIT ? here.rank_n * PART : 0;
     unsigned to = here.shared + AT_LEFT + stage * LEFT_BYTES + part * BLOCK_BYTES;
     unsigned full = here.shared + AT_FULL + 8 * stage;
+    int k = (SWAP ? block : block % TERM_BLOCKS) * BLOCK_K; /* a has one term */
     int row = at.left + part;
     if (CLUSTER_N == 1) {
-        tma_load(to, map, block * BLOCK_K, row, full);
+        tma_load(to, map, k, row, full);
     } else if (SPLIT || block % CLUSTER_N == here.rank_n) {
         unsigned short ctas = 0;
         for (int n = 0; n < CLUSTER_N; n++) {
             ctas |= 1 << (n * CLUSTER_M + here.rank_m);
         }
-        tma_load_multicast(to, map, block * BLOCK_K, row, full, ctas);
+        tma_load_multicast(to, map, k, row, full, ctas);
     }
 }
 
@@ -204,12 +214,13 @@ OC_DEVICE void load_right(const place &here, const oc_tensor_map *map, tile at, 
     int part = SPLIT ? here.rank_m * PART : 0;
     unsigned to = here.shared + AT_RIGHT + stage * RIGHT_BYTES + part * BLOCK_BYTES;
     unsigned full = here.shared + AT_FULL + 8 * stage;
+    int k = (!SWAP ? block : block % TERM_BLOCKS) * BLOCK_K; /* a has one term */
     int row = at.right + part;
     if (CLUSTER_M == 1) {
-        tma_load(to, map, block * BLOCK_K, row, full);
+        tma_load(to, map, k, row, full);
     } else if (SPLIT || block % CLUSTER_M == here.rank_m) {
         unsigned short ctas = ((1 << CLUSTER_M) - 1) << (here.rank_n * CLUSTER_M);
-        tma_load_multicast(to, map, block * BLOCK_K, row, full, ctas);
+        tma_load_multicast(to, map, k, row, full, ctas);
     }
 }
 
@@ -316,6 +327,9 @@ OC_DEVICE void multiply_turn(float (&sum)[COLUMNS / 2], const place &here, int g
                 }
             }
             unsigned long long left = wgmma_tile(rows), right = wgmma_tile(columns);
+            if (ORDERED && CONSUMERS > 1) {
+                named_wait(1 + group_m * WARPGROUPS_N + group_n, 256);
+            }
             OC_WGMMA_PIN(products[step % IN_FLIGHT], PIECE_N / 2)
             wgmma_fence();
 #pragma unroll
@@ -328,6 +342,9 @@ OC_DEVICE void multiply_turn(float (&sum)[COLUMNS / 2], const place &here, int g
                 }
             }
             wgmma_commit();
+            if (ORDERED && CONSUMERS > 1) {
+                named_arrive(1 + (group_m * WARPGROUPS_N + group_n + 1) % CONSUMERS, 256);
+            }
         }
         int done = step - (IN_FLIGHT - 1);
         if (done >= 0) {
@@ -350,24 +367,43 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
     int group_m = warpgroup / WARPGROUPS_N, group_n = warpgroup % WARPGROUPS_N;
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     int stage = 0, parity = 0, count = 0;
+    unsigned store = here.shared + AT_STORE + (warpgroup * 4 + warp) * STORE_BYTES;
+    unsigned fetched = here.shared + AT_RESIDUAL + (warpgroup * 4 + warp) * 8;
     float sum[COLUMNS / 2];
     unsigned empty = 0; /* the barriers that this lane arrives at, in the cluster's memory */
     if (lane < CLUSTER && (lane % CLUSTER_M == here.rank_m || lane / CLUSTER_M == here.rank_n)) {
         empty = cluster_address(here.shared + AT_EMPTY, lane);
     }
+    if (ORDERED && CONSUMERS > 1 && warpgroup == CONSUMERS - 1) {
+        named_arrive(1, 256); /* the first turn is the first one's */
+    }
     grid_wait(); /* residual and out belong to the kernels before until now */
     for (int index = here.first; index < here.count; index += here.step, count++) {
         tile at = tile_at(here, index);
-        if (RESIDUAL != TYPE_NONE && !SWAP) {
-            prefetch_residual(at.left + group_m * 64 + warp * 16 + lane, here.rows,
-                              at.right + group_n * COLUMNS, p);
+        part mine;
+        mine.row = at.left + group_m * 64 + warp * 16;
+        mine.column = at.right + group_n * COLUMNS;
+        mine.rows = here.rows;
+        if (RESIDUAL != TYPE_NONE && !SWAP && !RESIDUAL_STAGED) {
+            prefetch_residual(mine.row + lane, here.rows, mine.column, p);
         }
+#if SWAP
+        swapped aside;
+        if (PRELOADED) {
+            load_aside(aside, mine, p);
+        }
+#endif
 #pragma unroll
         for (int i = 0; i < COLUMNS / 2; i++) {
             sum[i] = 0;
         }
 #pragma unroll 1
         for (int turn = 0; turn < TURNS; turn++) {
+#if !SWAP
+            if (RESIDUAL_STAGED && turn == (TURNS > 1)) { /* the last tile has left by now */
+                fetch_residual(mine, store, fetched, p);
+            }
+#endif
             multiply_turn(sum, here, group_m, group_n, stage, parity, empty);
             stage += TURN;
             if (stage == STAGES) {
@@ -380,22 +416,24 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
             mbarrier_wait(here.shared + AT_VECTORS_FULL + 8 * buffer, count >> 1 & 1);
         }
 #if SWAP
-        store_swapped(sum, at.left + group_m * 64 + warp * 16, at.right + group_n * COLUMNS,
-                      here.rows, p);
+        if (!PRELOADED) {
+            load_aside(aside, mine, p);
+        }
+        store_swapped(sum, aside, mine, p);
 #else
-        part mine;
         mine.vectors = here.shared + AT_VECTORS + buffer * (VECTORS * VECTOR_BYTES) +
                        (group_n * COLUMNS + lane % 4 * 4) * 4;
-        mine.row = at.left + group_m * 64 + warp * 16 + lane / 4;
-        mine.column = at.right + group_n * COLUMNS + lane % 4 * 4;
-        mine.rows = here.rows;
         for (int half = 0; HAS_ROW_SCALE && half < 2; half++) {
-            mine.row_scale[half] =
-                mine.row + 8 * half < here.rows ? p.row_scale[mine.row + 8 * half] : 0;
+            int row = mine.row + lane / 4 + 8 * half;
+            mine.row_scale[half] = row < here.rows ? p.row_scale[row] : 0;
         }
         if (OUT == TYPE_E4M3) {
-            store_codes(sum, mine, p,
-                        here.shared + AT_STORE + (warpgroup * 4 + warp) * STORE_BYTES);
+            store_codes(sum, mine, p, store);
+        } else if (OUT == TYPE_F16) {
+            if (RESIDUAL_STAGED) {
+                mbarrier_wait(fetched, count & 1);
+            }
+            store_halves(sum, mine, p, store);
         } else {
             store_floats(sum, mine, p);
         }
@@ -407,8 +445,11 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
             }
         }
     }
-    if (OUT == TYPE_E4M3 && !SWAP) {
-        bulk_wait();
+    if (ORDERED && CONSUMERS > 1 && warpgroup == 0) {
+        named_wait(1, 256);
+    }
+    if (STAGED) {
+        bulk_wait_read();
     }
 }
 
@@ -418,6 +459,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     extern __shared__ __align__(1024) unsigned char shared[];
     int warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
     unsigned barriers = shared_address(shared);
+    int rows; /* on its way while the barriers are made */
+    asm volatile("ld.global.s32 %0, [%1];" : "=r"(rows) : "l"(p.rows));
     if (threadIdx.x == 0) {
         tma_prefetch_map(&map_a);
         tma_prefetch_map(&map_w);
@@ -428,6 +471,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         for (int i = 0; i < 2; i++) {
             mbarrier_init(barriers + AT_VECTORS_FULL + 8 * i, 1);
             mbarrier_init(barriers + AT_VECTORS_EMPTY + 8 * i, 4 * CONSUMERS);
+        }
+        for (int i = 0; RESIDUAL_STAGED && i < 4 * CONSUMERS; i++) {
+            mbarrier_init(barriers + AT_RESIDUAL + 8 * i, 1);
         }
         mbarrier_init_fence();
     }
@@ -442,7 +488,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             OC_REGISTERS_LOWER(PRODUCER_REGISTERS);
 #endif
         if (threadIdx.x == 128 * CONSUMERS) {
-            produce(find_place(shared, p), SWAP ? &map_w : &map_a, SWAP ? &map_a : &map_w, p);
+            produce(find_place(shared, rows), SWAP ? &map_w : &map_a, SWAP ? &map_a : &map_w, p);
         }
     } else {
 #if WARPGROUPS_M * WARPGROUPS_N == 2
@@ -452,7 +498,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #elif WARPGROUPS_M * WARPGROUPS_N == 4
         OC_REGISTERS_RAISE(112);
 #endif
-        consume(find_place(shared, p), warpgroup, p);
+        consume(find_place(shared, rows), warpgroup, p);
     }
     if (CLUSTER != 1) {
         cluster_sync(); /* no CTA leaves while others may arrive at its barriers */

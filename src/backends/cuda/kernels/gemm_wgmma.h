@@ -23,6 +23,7 @@ typedef enum oc_gemm_type {
 
 typedef struct oc_gemm_product {
     int32_t n, k;
+    int32_t terms;  /* of w: 2: its rows hold two matrices, whose products are added */
     int32_t in_f16; /* 1: a and w are F16; 0: E4M3 codes */
     oc_gemm_type out, residual;
     int32_t act; /* an oc_activation */
@@ -39,6 +40,7 @@ typedef struct oc_gemm_variant {
     int32_t a_registers; /* 1: left rows are read into registers once a block */
     int32_t stages;
     int32_t cluster_m, cluster_n;
+    int32_t ordered;     /* 1: warpgroups take turns at the tensor cores */
 } oc_gemm_variant;
 
 /* The kernel's struct of arguments, third parameter after the maps of a and w. */
