@@ -4,9 +4,12 @@
 
 #include "device/device.h"
 
-/* The backend called `name`: NULL or "auto" (the best there is), "cpu", "ref".
- *   INVALID_ARGUMENT  a name that is none
- *   UNAVAILABLE       cuda, which this build does not have */
+/* The backend called `name`: NULL or "auto" (cuda where there is a card, else cpu), "cpu", "cuda",
+ * "cuda:N", "ref".
+ *   INVALID_ARGUMENT  a name that is none */
 octavo_status oc_backend_by_name(const char *name, const oc_backend **out, octavo_error *error);
+
+/* "N" of "cuda:N", within `name`: what cuda takes for a tier.  NULL: no card is named. */
+const char *oc_backend_card(const char *name);
 
 #endif

@@ -124,7 +124,7 @@ static octavo_status write_processing(builder *b) {
     oc_buffer tokenizer, processor;
     oc_buffer_init(&tokenizer);
     oc_buffer_init(&processor);
-    if ((config->towers & OCTAVO_TEXT) != 0) {
+    if ((config->towers & oc_tower_of_form(OC_FORM_IDS)->bit) != 0) {
         status = oc_tokenizer_load(b->source.checkpoint->folder, config->text.positions, &tokenizer,
                                    b->error);
         if (status == OCTAVO_NOT_FOUND) { /* token ids still go in; texts do not */
@@ -141,7 +141,7 @@ static octavo_status write_processing(builder *b) {
         }
         OC_TRY(write_section(b, OC_SECTION_TOKENIZER, &tokenizer));
     }
-    if ((config->towers & OCTAVO_IMAGE) != 0) {
+    if ((config->towers & oc_tower_of_form(OC_FORM_BYTES)->bit) != 0) {
         OC_TRY(oc_processor_write(&b->source.preprocessor, &processor, b->error));
         OC_TRY(write_section(b, OC_SECTION_PROCESSOR, &processor));
     }

@@ -67,30 +67,30 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, int32_
     oc_json_write_end(json);
 }
 
-static void write_tower(oc_json_writer *json, const oc_recipe *recipe, int32_t which,
-                        const char *name, const oc_tower_config *tower) {
+static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const oc_tower *tower,
+                        const oc_tower_config *config) {
     int64_t parameters = 0, bytes = 0;
     for (int32_t i = 0; i < recipe->module_count; i++) {
         const oc_recipe_module *module = &recipe->modules[i];
-        if (module->tower == which) {
+        if (module->tower == tower->bit) {
             parameters += module->parameters;
             bytes += module->parameters * (int64_t)oc_dtype_bytes(module->weight);
         }
     }
     oc_json_write_object(json);
     oc_json_write_key(json, "name");
-    oc_json_write_text(json, name);
+    oc_json_write_text(json, tower->name);
     oc_json_write_key(json, "layers");
-    oc_json_write_int(json, tower->layers);
+    oc_json_write_int(json, config->layers);
     oc_json_write_key(json, "width");
-    oc_json_write_int(json, tower->width);
+    oc_json_write_int(json, config->width);
     oc_json_write_key(json, "heads");
-    oc_json_write_int(json, tower->heads);
+    oc_json_write_int(json, config->heads);
     oc_json_write_key(json, "parameters");
     oc_json_write_int(json, parameters);
     oc_json_write_key(json, "weight_bytes");
     oc_json_write_int(json, bytes);
-    write_operands(json, recipe, which);
+    write_operands(json, recipe, tower->bit);
     oc_json_write_end(json);
 }
 
@@ -154,7 +154,6 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
                               const char *checkpoint, const char *engine, char **out,
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_model_config *config = &source->config;
     oc_buffer text;
     oc_json_writer json;
     oc_buffer_init(&text);
@@ -178,11 +177,11 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
     oc_json_write_int(&json, (int64_t)facts->tensor_bytes);
     oc_json_write_key(&json, "towers");
     oc_json_write_array(&json);
-    if ((config->towers & OCTAVO_IMAGE) != 0) {
-        write_tower(&json, &source->recipe, OCTAVO_IMAGE, "image", &config->vision.tower);
-    }
-    if ((config->towers & OCTAVO_TEXT) != 0) {
-        write_tower(&json, &source->recipe, OCTAVO_TEXT, "text", &config->text.tower);
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower_config *config = oc_source_tower(source, &oc_towers[t]);
+        if (config != NULL) {
+            write_tower(&json, &source->recipe, &oc_towers[t], config);
+        }
     }
     oc_json_write_end(&json);
     write_widened(&json, source);

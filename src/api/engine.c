@@ -40,31 +40,44 @@ done:
     return status;
 }
 
+/* The longest text that the tower has positions for. */
+static int32_t count_positions(const octavo_engine *engine, const oc_tower *tower) {
+    int32_t least = 0;
+    for (oc_value v = 0; v < engine->graph.node_count; v++) {
+        const oc_node *node = &engine->graph.nodes[v];
+        if (node->op == OC_OP_ADD_ROWS && node->type.dims[0] == tower->dim) {
+            int32_t positions = (int32_t)engine->graph.nodes[node->inputs[1]].type.dims[0];
+            least = least == 0 || positions < least ? positions : least;
+        }
+    }
+    return least;
+}
+
 /* What the graph says of its towers. */
 static octavo_status read_towers(octavo_engine *engine, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_engine_info *info = &engine->info;
-    const oc_node *image = find_value(engine, "image_embeds");
-    const oc_node *text = find_value(engine, "text_embeds");
-    const oc_node *pixels = find_value(engine, "pixels");
-    info->towers = (image != NULL ? OCTAVO_IMAGE : 0) | (text != NULL ? OCTAVO_TEXT : 0);
-    if (info->towers == 0 || info->towers != engine->meta.towers ||
-        (image != NULL && pixels == NULL)) {
+    bool complete = true;
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower *tower = &oc_towers[t];
+        const oc_node *embeds = find_value(engine, tower->embeds);
+        const oc_node *pixels = find_value(engine, tower->entries[0].input);
+        if (embeds == NULL) {
+            continue;
+        }
+        info->towers |= tower->bit;
+        info->embed_dim = info->embed_dim == 0 ? (int32_t)embeds->type.dims[1] : info->embed_dim;
+        if (oc_tower_is_packed(tower)) {
+            info->tokens_max = count_positions(engine, tower);
+        } else {
+            complete = complete && pixels != NULL;
+            info->image_size = pixels == NULL ? 0 : (int32_t)pixels->type.dims[1];
+        }
+    }
+    if (info->towers == 0 || info->towers != engine->meta.towers || !complete) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the engine's description and its graph have different towers (%d, %d)",
                 engine->meta.towers, info->towers);
-    }
-    const oc_node *embeds = image != NULL ? image : text;
-    info->embed_dim = (int32_t)embeds->type.dims[1];
-    info->image_size = image == NULL ? 0 : (int32_t)pixels->type.dims[1];
-    for (oc_value v = 0; text != NULL && v < engine->graph.node_count; v++) {
-        const oc_node *node = &engine->graph.nodes[v];
-        if (node->op == OC_OP_ADD_ROWS && node->type.dims[0] == OC_DIM_TEXTS) {
-            int32_t positions = (int32_t)engine->graph.nodes[node->inputs[1]].type.dims[0];
-            info->tokens_max = info->tokens_max == 0 || positions < info->tokens_max
-                                   ? positions
-                                   : info->tokens_max;
-        }
     }
 done:
     return status;
@@ -207,9 +220,10 @@ static octavo_status of_input(octavo_status status, octavo_error *error) {
 
 octavo_status oc_engine_has_tokenizer(const octavo_engine *engine, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    if ((engine->info.towers & OCTAVO_TEXT) == 0) {
-        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no text tower",
-                engine->info.name);
+    const oc_tower *tower = oc_tower_of_form(OC_FORM_IDS);
+    if ((engine->info.towers & tower->bit) == 0) {
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s tower",
+                engine->info.name, tower->name);
     }
     if (engine->bpe == NULL || engine->info.tokens_max < 2) {
         OC_FAIL(
@@ -224,9 +238,11 @@ done:
 
 octavo_status oc_engine_has_processor(const octavo_engine *engine, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_tower *tower = oc_tower_of_form(OC_FORM_BYTES);
     if (!engine->has_processor) {
-        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s", engine->info.name,
-                (engine->info.towers & OCTAVO_IMAGE) == 0 ? "image tower" : "image processor");
+        OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "engine %s has no %s %s",
+                engine->info.name, tower->name,
+                (engine->info.towers & tower->bit) == 0 ? "tower" : "processor");
     }
 done:
     return status;

@@ -31,7 +31,7 @@ struct octavo_model {
     atomic_int holders;
     oc_model *model;
     octavo_engine *engine; /* held */
-    char about[64];        /* what info.device_about says */
+    char about[512];       /* what info.device_about says */
     octavo_model_info info;
 };
 

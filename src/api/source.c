@@ -11,7 +11,7 @@ octavo_status oc_source_open(const char *path, octavo_precision precision, const
     OC_TRY(oc_checkpoint_open(path, &out->checkpoint, error));
     OC_TRY(oc_model_config_load(out->checkpoint, &out->config, error));
     OC_TRY(oc_quant_check(out->checkpoint, &out->quantization, error));
-    if ((out->config.towers & OCTAVO_IMAGE) != 0) {
+    if ((out->config.towers & oc_tower_of_form(OC_FORM_BYTES)->bit) != 0) {
         OC_TRY(oc_preprocessor_load(out->checkpoint, out->config.vision.image_size,
                                     &out->preprocessor, error));
     }
@@ -29,6 +29,19 @@ void oc_source_close(oc_source *source) {
     oc_recipe_free(&source->recipe);
     oc_checkpoint_free(source->checkpoint);
     *source = (oc_source){0};
+}
+
+const oc_tower_config *oc_source_tower(const oc_source *source, const oc_tower *tower) {
+    const oc_model_config *config = &source->config;
+    return (config->towers & tower->bit) == 0 ? NULL
+           : oc_tower_is_packed(tower)        ? &config->text.tower
+                                              : &config->vision.tower;
+}
+
+int32_t oc_source_longest(const oc_source *source, const oc_tower *tower) {
+    const oc_vision_config *vision = &source->config.vision;
+    int32_t side = vision->patch > 0 ? vision->image_size / vision->patch : 0;
+    return oc_tower_is_packed(tower) ? source->config.text.positions : side * side + 1;
 }
 
 octavo_status oc_source_check_tokenizer(const oc_source *source, const oc_buffer *packed,

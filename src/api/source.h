@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "lower/weights.h"
 #include "recipes/recipe.h"
+#include "runtime/towers.h"
 
 /* The calibration record that quantize leaves beside a checkpoint and build takes along. */
 #define OC_CALIBRATION_FILE "octavo_calibration.json"
@@ -22,6 +23,11 @@ typedef struct oc_source {
 octavo_status oc_source_open(const char *path, octavo_precision precision, const char *keep,
                              oc_source *out, octavo_error *error);
 void oc_source_close(oc_source *source); /* a zeroed one is accepted */
+
+/* What the config says of a tower; NULL: it has none such. */
+const oc_tower_config *oc_source_tower(const oc_source *source, const oc_tower *tower);
+/* Rows of its longest sequence. */
+int32_t oc_source_longest(const oc_source *source, const oc_tower *tower);
 
 /* Whether a packed tokenizer is this model's: its ids fit the token table, its end token is where
  * the model looks for it.  CORRUPT: both numbers are named. */

@@ -29,6 +29,8 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
  *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
  * f32","why","seconds","codes":{"saturated","zero","largest"}}...]}...]}
+ * A device that wants plans for smaller runs too shows that of the largest; when profiling those
+ * that ran, each a program with "rows_max": the images, or tokens of texts, that it holds.
  * seconds and codes are there when profiling; codes of steps whose results are FP8: the shares of
  * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
@@ -228,6 +230,10 @@ OCTAVO_CHECK octavo_status octavo_tool_preset(const char *name, const char *fold
  * every row of every layer, `tokens` to a text.  tower OCTAVO_IMAGE or OCTAVO_TEXT. */
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens);
+
+/* Seconds that the device itself worked on the session's last run, without copies to and from it;
+ * -1 where its threads are the host's. */
+double octavo_tool_worked(const octavo_session *session);
 
 /* FP32 multiply-add peak of the session's tier and threads in GFLOP/s, measured now (about 0.1 s);
  * 0 where the device has no such measurement. */

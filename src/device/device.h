@@ -39,6 +39,10 @@ typedef struct oc_traits {
     octavo_dtype buffers; /* ... and stored as; embeddings and logits are F32 on all devices */
     uint32_t fuses;       /* OC_FUSE_... */
     bool host_memory;     /* a queue's memory is the host's: `memory` says where */
+    /* Sequences of a run (images, or texts of full length), ascending, that want a plan of their
+     * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
+    const int32_t *buckets;
+    int32_t bucket_count;
 } oc_traits;
 
 typedef enum oc_use {
@@ -124,6 +128,11 @@ typedef struct oc_backend {
      *   DEADLINE_EXCEEDED  it is not; it goes on, and may be waited for again */
     octavo_status (*wait)(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                           octavo_error *error);
+
+    /* Seconds that the device itself worked on the steps of the last run that was submitted without
+     * reports, once that is waited for; copies are not counted.  NULL: its threads are the host's.
+     */
+    double (*worked)(oc_queue *queue);
 
     /* `count` rows of a view, floats or codes, to or from dense host rows: view row index[i], or
      * first + i where index is NULL, is host row i.  All work submitted before is done. */

@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "runtime/towers.h"
 
 #define OC_FP8_LAYOUT_MAP(XX)                                                                      \
     XX(MODELOPT, "modelopt", 0)                                                                    \
@@ -38,7 +39,8 @@ int32_t oc_fp8_scale_rank(oc_fp8_layout layout);
 typedef struct oc_fp8_excluded {
     const char *const *modules; /* linear modules, by path */
     int32_t count;
-    const char *roots[2]; /* paths of towers, whose embeddings are excluded too; NULL: none */
+    const char
+        *roots[OC_TOWERS]; /* paths of towers, whose embeddings are excluded too; NULL: none */
 } oc_fp8_excluded;
 
 /* Appends `config`, the bytes of a config.json, with this layout's quantization_config as its last

@@ -32,9 +32,9 @@ static const octavo_binding *find_binding(const oc_session *session, const char 
 static void shape_text(const int64_t *shape, int32_t rank, bool symbols, char *text) {
     size_t used = (size_t)snprintf(text, SHAPE_TEXT, "[");
     for (int32_t i = 0; i < rank && i < OCTAVO_MAX_RANK; i++) {
+        const oc_tower *tower = oc_tower_of_dim(shape[i]);
         const char *symbol = !symbols                    ? NULL
-                             : shape[i] == OC_DIM_IMAGES ? "images"
-                             : shape[i] == OC_DIM_TEXTS  ? "texts"
+                             : tower != NULL             ? tower->plural
                              : shape[i] == OC_DIM_TOKENS ? "tokens"
                                                          : NULL;
         used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s", i == 0 ? "" : ",");
@@ -57,11 +57,25 @@ static void dtypes_text(uint32_t dtypes, char *text, size_t bytes) {
     }
 }
 
-static octavo_status check_dtype(const octavo_binding *binding, const octavo_tensor *tensor,
-                                 octavo_error *error) {
+/* " (floats go to pixel_values)": another entry of the tower that takes this dtype, or "". */
+static void hint_text(const oc_session *session, const octavo_binding *binding, octavo_dtype dtype,
+                      char *text, size_t bytes) {
+    const oc_tower *tower = oc_tower_of_dim(binding->shape[0]);
+    text[0] = '\0';
+    for (int32_t i = 0; !binding->is_output && i < tower->entry_count; i++) {
+        const octavo_binding *other = find_binding(session, tower->entries[i].input, false);
+        if (other != NULL && other != binding && (other->dtypes >> dtype & 1u) != 0) {
+            snprintf(text, bytes, " (%s go to %s)",
+                     tower->entries[i].form == OC_FORM_BYTES ? "bytes" : "floats", other->name);
+        }
+    }
+}
+
+static octavo_status check_dtype(const oc_session *session, const octavo_binding *binding,
+                                 const octavo_tensor *tensor, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const char *name = octavo_dtype_name(tensor->dtype), *hint = "";
-    char want[48];
+    const char *name = octavo_dtype_name(tensor->dtype);
+    char want[48], hint[80];
     if (name != NULL && (binding->dtypes >> tensor->dtype & 1u) != 0) {
         goto done;
     }
@@ -71,11 +85,7 @@ static octavo_status check_dtype(const octavo_binding *binding, const octavo_ten
                 "%s has dtype number %d, which is none; %s is wanted", binding->name,
                 (int)tensor->dtype, want);
     }
-    if (strcmp(binding->name, "pixels") == 0 && tensor->dtype == OCTAVO_F32) {
-        hint = " (floats go to pixel_values)";
-    } else if (strcmp(binding->name, "pixel_values") == 0 && tensor->dtype == OCTAVO_U8) {
-        hint = " (bytes go to pixels)";
-    }
+    hint_text(session, binding, tensor->dtype, hint, sizeof hint);
     OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s has dtype %s, %s is wanted%s",
             binding->name, name, want, hint);
 done:
@@ -135,17 +145,25 @@ done:
 static octavo_status check_sizes(const oc_session *session, const int64_t dims[DIMS],
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int64_t images = dims[-OC_DIM_IMAGES], texts = dims[-OC_DIM_TEXTS];
-    if (images > session->batch_max || texts > session->batch_max) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "%" PRId64 " images and %" PRId64
-                " texts, the session was made for %d rows of each (batch_max)",
-                images, texts, session->batch_max);
+    char have[80] = "";
+    size_t used = 0;
+    int64_t most = 0;
+    for (int32_t t = 0; t < OC_TOWERS && used < sizeof have; t++) {
+        int64_t count = dims[-oc_towers[t].dim];
+        most = count > most ? count : most;
+        used += (size_t)snprintf(have + used, sizeof have - used, "%s%" PRId64 " %s",
+                                 t == 0 ? "" : " and ", count, oc_towers[t].plural);
     }
-    if (dims[-OC_DIM_TOKENS] > session->model->positions_max) {
+    if (most > session->batch_max) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "input_ids has rows of %" PRId64 " tokens, the model has %d positions",
-                dims[-OC_DIM_TOKENS], session->model->positions_max);
+                "%s, the session was made for %d rows of each (batch_max)", have,
+                session->batch_max);
+    }
+    if (dims[-OC_DIM_TOKENS] > session->model->texts.positions_max) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s has rows of %" PRId64 " tokens, the model has %d positions",
+                oc_tower_of_form(OC_FORM_IDS)->entries[0].input, dims[-OC_DIM_TOKENS],
+                session->model->texts.positions_max);
     }
 done:
     return status;
@@ -166,7 +184,7 @@ static octavo_status check_tensor(const oc_session *session, const octavo_argume
                     ? " (hidden states need a model loaded with OCTAVO_KEEP_HIDDEN)"
                     : "");
     }
-    OC_TRY(check_dtype(binding, tensor, error));
+    OC_TRY(check_dtype(session, binding, tensor, error));
     shape_text(binding->shape, binding->rank, true, want);
     if (tensor->rank != binding->rank) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -228,16 +246,55 @@ done:
     return status;
 }
 
+/* "pixels or pixel_values" */
+static void entries_text(const oc_tower *tower, const char *between, char *text, size_t bytes) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int32_t i = 0; i < tower->entry_count && used < bytes; i++) {
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : between,
+                                 tower->entries[i].input);
+    }
+}
+
+/* What is given to a tower, by one of its entries. */
+static octavo_status find_input(const oc_tower *tower, const octavo_argument *inputs, int32_t count,
+                                oc_call_input *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    *out = (oc_call_input){0};
+    for (int32_t i = 0; i < tower->entry_count; i++) {
+        const octavo_argument *found = oc_argument_find(inputs, count, tower->entries[i].input);
+        if (found != NULL && out->argument != NULL) {
+            char text[80];
+            entries_text(tower, " and ", text, sizeof text);
+            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                    "both %s are given, only one of them can be used", text);
+        }
+        if (found != NULL) {
+            out->argument = found;
+            out->entry = &tower->entries[i];
+        }
+    }
+    out->mask = tower->mask == NULL ? NULL : oc_argument_find(inputs, count, tower->mask);
+    if (out->mask != NULL && out->argument == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, "%s is given without %s",
+                tower->mask, tower->entries[0].input);
+    }
+done:
+    return status;
+}
+
 /* Whether everything that the output depends on is given. */
 static octavo_status check_source(const oc_session *session, const octavo_argument *output,
                                   const int64_t dims[DIMS], octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const octavo_binding *binding = find_binding(session, output->name, true);
     for (int32_t d = 0; binding != NULL && d < binding->rank; d++) {
-        if (binding->shape[d] < 0 && dims[-binding->shape[d]] == 0) {
+        const oc_tower *tower = oc_tower_of_dim(binding->shape[d]);
+        if (tower != NULL && dims[-tower->dim] == 0) {
+            char text[80];
+            entries_text(tower, " or ", text, sizeof text);
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "output %s needs %s, which is not given", output->name,
-                    binding->shape[d] == OC_DIM_IMAGES ? "pixels or pixel_values" : "input_ids");
+                    "output %s needs %s, which is not given", output->name, text);
         }
     }
 done:
@@ -252,24 +309,18 @@ octavo_status oc_call_read(const oc_session *session, const octavo_argument *inp
     OC_TRY(check_names(inputs, input_count, "input", error));
     OC_TRY(check_names(outputs, output_count, "output", error));
     *out = (oc_call){
-        .pixels = oc_argument_find(inputs, input_count, "pixels"),
-        .values = oc_argument_find(inputs, input_count, "pixel_values"),
-        .ids = oc_argument_find(inputs, input_count, "input_ids"),
-        .mask = oc_argument_find(inputs, input_count, "attention_mask"),
-        .logits = oc_argument_find(outputs, output_count, "logits_per_image"),
+        .logits = oc_argument_find(outputs, output_count, oc_logits.output),
         .outputs = outputs,
         .output_count = output_count,
     };
-    if (out->pixels != NULL && out->values != NULL) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "both pixels and pixel_values are given, only one of them can be used");
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        OC_TRY(find_input(&oc_towers[t], inputs, input_count, &out->inputs[t], error));
     }
-    if (out->mask != NULL && out->ids == NULL) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "attention_mask is given without input_ids");
-    }
-    if (out->ids != NULL) { /* first: what the mask is held against */
-        OC_TRY(check_tensor(session, out->ids, false, dims, error));
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        bool first = oc_towers[t].mask != NULL; /* what a mask is held against */
+        if (first && out->inputs[t].argument != NULL) {
+            OC_TRY(check_tensor(session, out->inputs[t].argument, false, dims, error));
+        }
     }
     for (int32_t i = 0; i < input_count; i++) {
         OC_TRY(check_tensor(session, &inputs[i], false, dims, error));
@@ -278,8 +329,9 @@ octavo_status oc_call_read(const oc_session *session, const octavo_argument *inp
         OC_TRY(check_source(session, &outputs[i], dims, error));
         OC_TRY(check_tensor(session, &outputs[i], true, dims, error));
     }
-    out->images = (int32_t)dims[-OC_DIM_IMAGES];
-    out->texts = (int32_t)dims[-OC_DIM_TEXTS];
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        out->inputs[t].count = (int32_t)dims[-oc_towers[t].dim];
+    }
     out->tokens = (int32_t)dims[-OC_DIM_TOKENS];
 done:
     return status;

@@ -4,13 +4,20 @@
 
 #include "runtime/session_fields.h"
 
-/* What one run is given and asked for; NULL: not given. */
+/* What one run gives a tower. */
+typedef struct oc_call_input {
+    const oc_entry *entry;                  /* NULL: nothing */
+    const octavo_argument *argument, *mask; /* mask NULL: none */
+    int32_t count;                          /* sequences */
+} oc_call_input;
+
+/* What one run is given and asked for. */
 typedef struct oc_call {
-    const octavo_argument *pixels, *values, *ids, *mask; /* inputs */
-    const octavo_argument *logits;                       /* output */
+    oc_call_input inputs[OC_TOWERS];
+    const octavo_argument *logits; /* an output; NULL: not asked for */
     const octavo_argument *outputs;
     int32_t output_count;
-    int32_t images, texts, tokens; /* sizes; tokens: of a row of ids.  0: none given */
+    int32_t tokens; /* of a row of ids */
 } oc_call;
 
 /* Checks names, dtypes, shapes and places of all tensors, and that every output has its input.

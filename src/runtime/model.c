@@ -11,16 +11,6 @@
 /* Hidden states, or the inputs of every linear module of a tower, and its embeddings. */
 enum { PROGRAM_OUTPUTS_MAX = 5 * OC_LIMIT_LAYERS + 4 };
 
-static const char *const program_names[] = {
-#define XX(name, text) text,
-    OC_PROGRAM_MAP(XX)
-#undef XX
-};
-
-const char *oc_program_name(oc_program_kind kind) {
-    return program_names[kind];
-}
-
 /* -- programs ------------------------------------------------------------------------------ */
 
 static bool is_listed(const char *const *names, int32_t count, const char *name) {
@@ -32,22 +22,22 @@ static bool is_listed(const char *const *names, int32_t count, const char *name)
     return false;
 }
 
+static bool begins(const char *name, const char *with) {
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
 /* The outputs of a tower that the graph has, hidden states with keep_hidden, observed values. */
-static octavo_status tower_outputs(const oc_model *model, bool text, const char *const *observed,
-                                   int32_t observed_count, const char **names, int32_t *count,
-                                   octavo_error *error) {
+static octavo_status tower_outputs(const oc_model *model, const oc_tower *tower,
+                                   const char *const *observed, int32_t observed_count,
+                                   const char **names, int32_t *count, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_graph *graph = model->graph;
-    const char *prefix = text ? "text." : "vision.";
-    const char *hidden = text ? "text.hidden." : "vision.hidden.";
-    const char *embeds = text ? "text_embeds" : "image_embeds";
     *count = 0;
     for (oc_value v = 0; v < graph->node_count; v++) {
         const char *name = graph->nodes[v].name;
-        bool wanted = strncmp(name, embeds, strlen(embeds)) == 0 ||
-                      (model->keep_hidden && strncmp(name, hidden, strlen(hidden)) == 0) ||
-                      (strncmp(name, prefix, strlen(prefix)) == 0 &&
-                       is_listed(observed, observed_count, name));
+        bool wanted = begins(name, tower->embeds) ||
+                      (model->keep_hidden && begins(name, tower->hidden)) ||
+                      (begins(name, tower->prefix) && is_listed(observed, observed_count, name));
         if (wanted && *count == PROGRAM_OUTPUTS_MAX) {
             OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
                     "more than %d outputs of one tower", PROGRAM_OUTPUTS_MAX);
@@ -61,52 +51,48 @@ done:
 }
 
 bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers) {
-    const int32_t both = OCTAVO_IMAGE | OCTAVO_TEXT;
-    switch (kind) {
-    case OC_PROGRAM_IMAGE_BYTES:
-    case OC_PROGRAM_IMAGE_VALUES:
-        return (towers & OCTAVO_IMAGE) != 0;
-    case OC_PROGRAM_TEXT:
-        return (towers & OCTAVO_TEXT) != 0;
-    case OC_PROGRAM_LOGITS:
-        return (towers & both) == both && oc_graph_find(model->graph, "logits_per_image") >= 0;
-    case OC_PROGRAM_COUNT:
-        break;
+    const oc_tower *tower = oc_tower_of_program(kind);
+    if (kind == oc_logits.program) {
+        int32_t both = oc_towers[oc_logits.rows].bit | oc_towers[oc_logits.columns].bit;
+        return (towers & both) == both && oc_graph_find(model->graph, oc_logits.output) >= 0;
     }
-    return false;
+    return tower != NULL && (towers & tower->bit) != 0;
 }
 
-octavo_status oc_model_plan(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
-                            const char *const *observed, int32_t observed_count, oc_plan *out,
-                            octavo_error *error) {
+octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                             int32_t count, const char *const *observed, int32_t observed_count,
+                             oc_plan *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    static const char *const values = "pixel_values", *const embeds[] = {"image_embeds",
-                                                                         "text_embeds"};
-    static const char *const logits = "logits_per_image";
+    const oc_tower *tower = oc_tower_of_program(kind);
+    const oc_entry *entry = tower == NULL ? NULL : oc_tower_program(tower, kind);
+    const char *const embeds[] = {oc_towers[oc_logits.rows].embeds,
+                                  oc_towers[oc_logits.columns].embeds};
     const char *outputs[PROGRAM_OUTPUTS_MAX];
     oc_part part = {.savings = model->savings};
-    bool text = kind == OC_PROGRAM_TEXT;
     pthread_mutex_lock(&model->lock);
-    if (kind == OC_PROGRAM_LOGITS) {
+    if (entry == NULL) {
         part.inputs = embeds;
         part.input_count = 2;
-        part.outputs = &logits;
+        part.outputs = &oc_logits.output;
         part.output_count = 1;
     } else {
-        OC_TRY(tower_outputs(model, text, observed, observed_count, outputs, &part.output_count,
+        OC_TRY(tower_outputs(model, tower, observed, observed_count, outputs, &part.output_count,
                              error));
-        part.inputs = &values;
-        part.input_count = kind == OC_PROGRAM_IMAGE_VALUES ? 1 : 0;
+        part.inputs = &entry->input;
+        part.input_count = entry == &tower->entries[0] ? 0 : 1;
         part.outputs = outputs;
     }
-    OC_TRY(oc_part_plan(model->graph, &part, model->weights, limits, out, error));
-    if (out->takes_pixels != (kind == OC_PROGRAM_IMAGE_BYTES) ||
-        out->takes_values != (kind == OC_PROGRAM_IMAGE_VALUES) || out->takes_ids != text ||
-        out->input_count != (kind == OC_PROGRAM_LOGITS ? 2 : 0)) {
-        oc_plan_free(out);
+    OC_TRY(oc_part_plans(model->graph, &part, model->weights, limits, count, out, error));
+    if (out->takes_pixels != (entry != NULL && entry->form == OC_FORM_BYTES) ||
+        out->takes_values != (entry != NULL && entry->form == OC_FORM_VALUES) ||
+        out->takes_ids != (entry != NULL && entry->form == OC_FORM_IDS) ||
+        out->input_count != (entry == NULL ? 2 : 0)) {
+        for (int32_t i = 0; i < count; i++) {
+            oc_plan_free(&out[i]);
+        }
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the %s outputs of the graph do not depend on what they should",
-                program_names[kind]);
+                oc_program_name(kind));
     }
 done:
     pthread_mutex_unlock(&model->lock);
@@ -114,18 +100,23 @@ done:
 }
 
 oc_plan_limits oc_model_limits(const oc_model *model, int32_t batch, int32_t tokens) {
-    return (oc_plan_limits){.rows_max = {batch * model->image_tokens, batch, tokens, batch},
-                            .sequence_max = {model->image_tokens, 1, model->positions_max, 1},
-                            .image_size = model->image_size};
+    oc_plan_limits limits = {.image_size = model->image_size};
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower *tower = &oc_towers[t];
+        limits.rows_max[tower->sequences] = batch;
+        limits.rows_max[tower->tokens] =
+            oc_tower_is_packed(tower) ? tokens : batch * model->longest[t];
+        limits.sequence_max[tower->sequences] = 1;
+        limits.sequence_max[tower->tokens] = model->longest[t];
+    }
+    return limits;
 }
 
 oc_texts oc_model_texts(const oc_model *model) {
-    return (oc_texts){.vocabulary = model->vocabulary,
-                      .positions_max = model->positions_max,
-                      .rule = model->end_rule,
-                      .eos = model->end_id,
-                      .cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0,
-                      .dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0};
+    oc_texts texts = model->texts;
+    texts.cut = (model->savings & OC_SAVING(CUT_TEXT)) != 0;
+    texts.dedup = (model->savings & OC_SAVING(DEDUP_TEXT)) != 0;
+    return texts;
 }
 
 /* -- load and release ------------------------------------------------------------------------ */
@@ -134,13 +125,13 @@ oc_texts oc_model_texts(const oc_model *model) {
 static octavo_status pack_all(oc_model *model, const oc_model_options *options,
                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_plan_limits limits = oc_model_limits(model, 1, model->positions_max);
+    oc_plan_limits limits = oc_model_limits(model, 1, model->texts.positions_max);
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
         oc_plan plan = {0};
         OC_TRY(oc_progress(options->progress, options->progress_user, "packing weights",
                            (uint64_t)kind, OC_PROGRAM_COUNT, error));
         if (oc_model_has(model, (oc_program_kind)kind, model->towers)) {
-            OC_TRY(oc_model_plan(model, (oc_program_kind)kind, &limits, NULL, 0, &plan, error));
+            OC_TRY(oc_model_plans(model, (oc_program_kind)kind, &limits, 1, NULL, 0, &plan, error));
             oc_plan_free(&plan);
         }
     }

@@ -11,6 +11,7 @@
 #include "engine/records/canary_record.h"
 #include "lower/plan.h"
 #include "passes/pipeline.h"
+#include "runtime/towers.h"
 
 typedef struct oc_model oc_model;
 
@@ -19,7 +20,7 @@ typedef struct oc_model_options {
     const char *tier; /* NULL: the best */
     int32_t threads;  /* that pack weights; 0: one for each usable core */
     oc_savings savings;
-    int32_t towers;            /* OCTAVO_IMAGE | OCTAVO_TEXT; 0: all that the graph has */
+    int32_t towers;            /* bits of rows of towers.h; 0: all that the graph has */
     bool keep_hidden;          /* sessions can be asked for hidden states: no saving skips a row */
     const oc_canary *canaries; /* run before the model is handed out */
     int32_t canary_count;
@@ -27,25 +28,8 @@ typedef struct oc_model_options {
     void *progress_user;
 } oc_model_options;
 
-/* The programs of a model, each a plan. */
-#define OC_PROGRAM_MAP(XX)                                                                         \
-    XX(IMAGE_BYTES, "image")                                                                       \
-    XX(IMAGE_VALUES, "image (values)")                                                             \
-    XX(TEXT, "text")                                                                               \
-    XX(LOGITS, "logits")
-
-typedef enum oc_program_kind {
-#define XX(name, text) OC_PROGRAM_##name,
-    OC_PROGRAM_MAP(XX)
-#undef XX
-        OC_PROGRAM_COUNT
-} oc_program_kind;
-
-const char *oc_program_name(oc_program_kind kind);
-
-/* Whether a run can serve the graph: its inputs are pixels (of which pixel_values are made),
- * input_ids and attention_mask, each in its own place; image_embeds and text_embeds are one row for
- * each image or text, and logits_per_image their products.
+/* Whether a run can serve the graph: its inputs are those of the towers' entries and masks, each in
+ * its own place; embeddings are one row for each sequence, and logits their products.
  *   CORRUPT  a value that is not so, named */
 octavo_status oc_graph_check_entries(const oc_graph *graph, octavo_error *error);
 

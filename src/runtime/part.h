@@ -12,7 +12,11 @@ typedef struct oc_part {
 } oc_part;
 
 /* Selects the part of `graph` between inputs and outputs, runs the savings, and lowers it for the
- * device of `weights`.  graph is not changed. */
+ * device of `weights`, once for each of `count` limits.  graph is not changed.  out [count]: all
+ * plans, or none. */
+octavo_status oc_part_plans(const oc_graph *graph, const oc_part *part, oc_weights *weights,
+                            const oc_plan_limits *limits, int32_t count, oc_plan *out,
+                            octavo_error *error);
 octavo_status oc_part_plan(const oc_graph *graph, const oc_part *part, oc_weights *weights,
                            const oc_plan_limits *limits, oc_plan *out, octavo_error *error);
 

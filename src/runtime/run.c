@@ -5,16 +5,16 @@
 #include "runtime/canary/set.h"
 #include "runtime/check.h"
 
-/* Runs a program and waits; shows its outputs to whoever observes. */
-static octavo_status run_program(oc_session *session, oc_program_kind kind, const oc_run *run,
-                                 octavo_error *error) {
+/* Runs a bucket's program and waits; shows its outputs to whoever observes. */
+static octavo_status run_bucket(oc_session *session, const oc_bucket *bucket, const oc_run *run,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
-    const oc_plan *plan = &session->plans[kind];
-    oc_step_report *sums = session->reports[kind], *reports = session->step_reports;
+    const oc_plan *plan = &bucket->plan;
+    oc_step_report *sums = bucket->reports, *reports = session->step_reports;
     oc_ticket ticket;
-    OC_TRY(backend->submit(session->queue, session->programs[kind], run, session->report, reports,
-                           &ticket, error));
+    OC_TRY(backend->submit(session->queue, bucket->program, run, session->report, reports, &ticket,
+                           error));
     OC_TRY(backend->wait(session->queue, ticket, run->deadline_ns, error));
     for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
         sums[i].seconds += reports[i].seconds;
@@ -36,92 +36,70 @@ done:
     return status;
 }
 
-/* Rows first .. or index[..] of an output to the caller's tensor, from its row `to` on. */
-static octavo_status read_rows(oc_session *session, oc_program_kind kind, const oc_plan_port *port,
-                               int32_t first, const int32_t *index, int32_t count, float *to,
-                               octavo_error *error) {
-    return session->queue->backend->read(session->queue, &session->plans[kind], &port->view, first,
-                                         index, count, to, error);
+/* -- towers -------------------------------------------------------------------------------- */
+
+/* Row which[i] of the output, or i where which is NULL, is the caller's row i.  A row of tokens is
+ * starts[which[i]] ..; those of packed sequences are as many as ids were given, for none is cut
+ * where they can be asked for. */
+static octavo_status copy_port(oc_session *session, const oc_tower *tower, const oc_plan *plan,
+                               const oc_plan_port *port, const oc_call *call, const oc_run *run,
+                               float *to, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_backend *backend = session->queue->backend;
+    const int32_t *which = oc_tower_is_packed(tower) ? session->texts.which : NULL;
+    const int32_t *starts = run->starts[tower->tokens];
+    int32_t count = call->inputs[oc_tower_index(tower)].count;
+    if (port->rows == tower->sequences) {
+        OC_TRY(backend->read(session->queue, plan, &port->view, 0, which, count, to, error));
+    } else if (which == NULL) {
+        OC_TRY(backend->read(session->queue, plan, &port->view, 0, NULL, starts[count], to, error));
+    }
+    for (int32_t r = 0; port->rows == tower->tokens && which != NULL && r < count; r++) {
+        OC_TRY(backend->read(session->queue, plan, &port->view, starts[which[r]], NULL,
+                             call->tokens, to + (int64_t)r * call->tokens * port->view.columns,
+                             error));
+    }
+done:
+    return status;
 }
 
-/* -- images ------------------------------------------------------------------------------ */
-
-static octavo_status copy_images(oc_session *session, oc_program_kind kind, const oc_call *call,
-                                 octavo_error *error) {
+static octavo_status copy_outputs(oc_session *session, const oc_tower *tower, const oc_plan *plan,
+                                  const oc_call *call, const oc_run *run, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_plan *plan = &session->plans[kind];
+    int32_t t = oc_tower_index(tower);
     for (int32_t i = 0; i < plan->output_count; i++) {
         const oc_plan_port *port = &plan->outputs[i];
         const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
-        int32_t rows = port->rows == OC_ROWS_IMAGES ? call->images
-                                                    : call->images * session->model->image_tokens;
         if (to != NULL) {
-            OC_TRY(read_rows(session, kind, port, 0, NULL, rows, to->tensor.data, error));
+            OC_TRY(copy_port(session, tower, plan, port, call, run, to->tensor.data, error));
         }
-        if (call->logits != NULL && strcmp(port->name, "image_embeds") == 0) {
-            OC_TRY(read_rows(session, kind, port, 0, NULL, rows, session->embeds[0], error));
-        }
-    }
-done:
-    return status;
-}
-
-static octavo_status run_images(oc_session *session, const oc_call *call, uint64_t deadline,
-                                octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    bool bytes = call->pixels != NULL;
-    oc_program_kind kind = bytes ? OC_PROGRAM_IMAGE_BYTES : OC_PROGRAM_IMAGE_VALUES;
-    oc_run run = {.pixels = (bytes ? call->pixels : call->values)->tensor.const_data,
-                  .deadline_ns = deadline};
-    run.rows[OC_ROWS_IMAGES] = call->images;
-    run.rows[OC_ROWS_IMAGE_TOKENS] = call->images * session->model->image_tokens;
-    run.starts[OC_ROWS_IMAGE_TOKENS] = session->image_starts;
-    OC_TRY(run_program(session, kind, &run, error));
-    OC_TRY(copy_images(session, kind, call, error));
-done:
-    return status;
-}
-
-/* -- texts --------------------------------------------------------------------------------- */
-
-/* Text i of the caller is row which[i] of an embedding, or rows starts[which[i]] .. of hidden
- * states, which are not cut then. */
-static octavo_status copy_texts(oc_session *session, const oc_call *call, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_plan *plan = &session->plans[OC_PROGRAM_TEXT];
-    const oc_texts *texts = &session->texts;
-    for (int32_t i = 0; i < plan->output_count; i++) {
-        const oc_plan_port *port = &plan->outputs[i];
-        const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
-        float *data = to == NULL ? NULL : to->tensor.data;
-        if (data != NULL && port->rows == OC_ROWS_TEXTS) {
-            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, 0, texts->which, call->texts, data,
-                             error));
-        }
-        for (int32_t r = 0; data != NULL && port->rows != OC_ROWS_TEXTS && r < call->texts; r++) {
-            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, texts->starts[texts->which[r]], NULL,
-                             call->tokens, data + (int64_t)r * call->tokens * port->view.columns,
-                             error));
-        }
-        if (call->logits != NULL && strcmp(port->name, "text_embeds") == 0) {
-            OC_TRY(read_rows(session, OC_PROGRAM_TEXT, port, 0, texts->which, call->texts,
-                             session->embeds[1], error));
+        if (call->logits != NULL && strcmp(port->name, tower->embeds) == 0) {
+            OC_TRY(copy_port(session, tower, plan, port, call, run, session->embeds[t], error));
         }
     }
 done:
     return status;
 }
 
-static octavo_status run_texts(oc_session *session, const oc_call *call, uint64_t deadline,
-                               octavo_error *error) {
+static octavo_status run_tower(oc_session *session, const oc_tower *tower, const oc_call *call,
+                               uint64_t deadline, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_texts *texts = &session->texts;
+    int32_t t = oc_tower_index(tower);
+    const oc_call_input *input = &call->inputs[t];
     oc_run run = {.deadline_ns = deadline};
-    OC_TRY(oc_texts_set(texts, &call->ids->tensor, call->mask == NULL ? NULL : &call->mask->tensor,
-                        error));
-    oc_texts_enter(texts, &run);
-    OC_TRY(run_program(session, OC_PROGRAM_TEXT, &run, error));
-    OC_TRY(copy_texts(session, call, error));
+    if (oc_tower_is_packed(tower)) {
+        OC_TRY(oc_texts_set(&session->texts, &input->argument->tensor,
+                            input->mask == NULL ? NULL : &input->mask->tensor, error));
+        oc_texts_enter(&session->texts, tower, &run);
+    } else {
+        run.pixels = input->argument->tensor.const_data;
+        run.rows[tower->sequences] = input->count;
+        run.rows[tower->tokens] = session->starts[t][input->count];
+        run.starts[tower->tokens] = session->starts[t];
+    }
+    const oc_bucket *bucket = oc_buckets_find(&session->programs[input->entry->program], &run);
+    OC_TRY(run_bucket(session, bucket, &run, error));
+    OC_TRY(copy_outputs(session, tower, &bucket->plan, call, &run, error));
 done:
     return status;
 }
@@ -132,21 +110,22 @@ static octavo_status run_logits(oc_session *session, const oc_call *call, uint64
                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
-    const oc_plan *plan = &session->plans[OC_PROGRAM_LOGITS];
-    oc_view logits = plan->outputs[0].view;
     oc_run run = {.deadline_ns = deadline};
+    run.rows[oc_towers[oc_logits.rows].sequences] = call->inputs[oc_logits.rows].count;
+    run.rows[oc_towers[oc_logits.columns].sequences] = call->inputs[oc_logits.columns].count;
+    const oc_bucket *bucket = oc_buckets_find(&session->programs[oc_logits.program], &run);
+    const oc_plan *plan = &bucket->plan;
+    oc_view logits = plan->outputs[0].view;
     for (int32_t i = 0; i < plan->input_count; i++) {
         const oc_plan_port *port = &plan->inputs[i];
-        bool image = port->rows == OC_ROWS_IMAGES;
-        OC_TRY(backend->write(session->queue, plan, &port->view, 0,
-                              image ? call->images : call->texts, session->embeds[image ? 0 : 1],
-                              error));
+        int32_t t = oc_tower_index(oc_tower_of_rows(port->rows));
+        OC_TRY(backend->write(session->queue, plan, &port->view, 0, call->inputs[t].count,
+                              session->embeds[t], error));
     }
-    run.rows[OC_ROWS_IMAGES] = call->images;
-    run.rows[OC_ROWS_TEXTS] = call->texts;
-    OC_TRY(run_program(session, OC_PROGRAM_LOGITS, &run, error));
-    logits.columns = call->texts; /* of as many as the plan has room for */
-    OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->images,
+    OC_TRY(run_bucket(session, bucket, &run, error));
+    /* of as many columns as the plan has room for */
+    logits.columns = call->inputs[oc_logits.columns].count;
+    OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->inputs[oc_logits.rows].count,
                          call->logits->tensor.data, error));
 done:
     return status;
@@ -183,11 +162,10 @@ octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
     OC_TRY(enter(session, error));
     entered = true;
     OC_TRY(oc_call_read(session, inputs, input_count, outputs, output_count, &call, error));
-    if (call.images > 0) {
-        OC_TRY(run_images(session, &call, deadline, error));
-    }
-    if (call.ids != NULL) {
-        OC_TRY(run_texts(session, &call, deadline, error));
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if (call.inputs[t].entry != NULL) {
+            OC_TRY(run_tower(session, &oc_towers[t], &call, deadline, error));
+        }
     }
     if (call.logits != NULL) {
         OC_TRY(run_logits(session, &call, deadline, error));

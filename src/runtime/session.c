@@ -27,12 +27,11 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
     oc_device *device = session->model->device;
     int32_t threads = options->threads == 0 ? oc_usable_cores() : options->threads;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        session->has[kind] = oc_model_has(session->model, (oc_program_kind)kind, session->towers);
-        if (session->has[kind]) {
-            OC_TRY(oc_model_plan(session->model, (oc_program_kind)kind, &session->limits,
-                                 options->observed, options->observed_count, &session->plans[kind],
-                                 error));
-            size_t bytes = oc_plan_bytes(&session->plans[kind], threads);
+        if (oc_model_has(session->model, (oc_program_kind)kind, session->towers)) {
+            OC_TRY(oc_buckets_create(session->model, (oc_program_kind)kind, &session->limits,
+                                     options->observed, options->observed_count,
+                                     &session->programs[kind], error));
+            size_t bytes = oc_buckets_bytes(&session->programs[kind], threads);
             session->memory_bytes = bytes > session->memory_bytes ? bytes : session->memory_bytes;
         }
     }
@@ -46,10 +45,7 @@ static octavo_status make_programs(oc_session *session, const oc_session_options
     OC_TRY(oc_canary_programs_create(session->model->canaries, device, session->queue,
                                      session->towers, false, &session->canaries, error));
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        if (session->has[kind]) {
-            OC_TRY(device->backend->compile(session->queue, &session->plans[kind],
-                                            &session->programs[kind], error));
-        }
+        OC_TRY(oc_buckets_compile(&session->programs[kind], session->queue, error));
     }
 done:
     return status;
@@ -60,8 +56,9 @@ static octavo_status make_observed(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t most = 0;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        for (int32_t i = 0; i < session->plans[kind].output_count; i++) {
-            const oc_plan_port *port = &session->plans[kind].outputs[i];
+        const oc_plan *plan = oc_buckets_largest(&session->programs[kind]);
+        for (int32_t i = 0; plan != NULL && i < plan->output_count; i++) {
+            const oc_plan_port *port = &plan->outputs[i];
             size_t count =
                 (size_t)session->limits.rows_max[port->rows] * (size_t)port->view.columns;
             most = count > most ? count : most;
@@ -87,43 +84,65 @@ static void bind(oc_session *session, const char *name, bool is_output, uint32_t
                                 .shape = {a, b, c, d}};
 }
 
+static void bind_entry(oc_session *session, const oc_tower *tower, const oc_entry *entry) {
+    const uint32_t integers = 1u << OCTAVO_I32 | 1u << OCTAVO_I64;
+    int32_t side = session->model->image_size;
+    switch (entry->form) {
+    case OC_FORM_BYTES:
+        bind(session, entry->input, false, 1u << OCTAVO_U8, 4, tower->dim, side, side, 3);
+        break;
+    case OC_FORM_VALUES:
+        bind(session, entry->input, false, 1u << OCTAVO_F32, 4, tower->dim, 3, side, side);
+        break;
+    case OC_FORM_IDS:
+        bind(session, entry->input, false, integers, 2, tower->dim, OC_DIM_TOKENS, 0, 0);
+        break;
+    }
+    if (entry->form == OC_FORM_IDS && tower->mask != NULL) {
+        bind(session, tower->mask, false, integers, 2, tower->dim, OC_DIM_TOKENS, 0, 0);
+    }
+}
+
+/* The outputs of the tower's first program: those of the others are the same. */
+static void bind_outputs(oc_session *session, const oc_tower *tower) {
+    const oc_plan *plan = oc_buckets_largest(&session->programs[tower->entries[0].program]);
+    const uint32_t f32 = 1u << OCTAVO_F32;
+    int64_t tokens =
+        oc_tower_is_packed(tower) ? OC_DIM_TOKENS : session->model->longest[oc_tower_index(tower)];
+    for (int32_t i = 0; plan != NULL && i < plan->output_count; i++) {
+        const oc_plan_port *port = &plan->outputs[i];
+        if (port->rows == tower->sequences) {
+            bind(session, port->name, true, f32, 2, tower->dim, port->view.columns, 0, 0);
+        } else {
+            bind(session, port->name, true, f32, 3, tower->dim, tokens, port->view.columns, 0);
+        }
+    }
+}
+
 static octavo_status make_bindings(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const uint32_t f32 = 1u << OCTAVO_F32, u8 = 1u << OCTAVO_U8;
-    const uint32_t integers = 1u << OCTAVO_I32 | 1u << OCTAVO_I64;
-    int32_t side = session->model->image_size, count = 5;
+    int32_t count = OC_TOWERS * (OC_ENTRIES_MAX + 1);
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        count += session->plans[kind].output_count;
+        const oc_plan *plan = oc_buckets_largest(&session->programs[kind]);
+        count += plan == NULL ? 0 : plan->output_count;
     }
     session->bindings = calloc((size_t)count, sizeof *session->bindings);
     if (session->bindings == NULL) {
         OC_NO_MEMORY(error, (size_t)count * sizeof *session->bindings);
     }
-    if ((session->towers & OCTAVO_IMAGE) != 0) {
-        bind(session, "pixels", false, u8, 4, OC_DIM_IMAGES, side, side, 3);
-        bind(session, "pixel_values", false, f32, 4, OC_DIM_IMAGES, 3, side, side);
-    }
-    if ((session->towers & OCTAVO_TEXT) != 0) {
-        bind(session, "input_ids", false, integers, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0);
-        bind(session, "attention_mask", false, integers, 2, OC_DIM_TEXTS, OC_DIM_TOKENS, 0, 0);
-    }
-    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        const oc_plan *plan = &session->plans[kind];
-        for (int32_t i = 0; kind != OC_PROGRAM_IMAGE_VALUES && i < plan->output_count; i++) {
-            const oc_plan_port *port = &plan->outputs[i];
-            bool images = port->rows == OC_ROWS_IMAGES || port->rows == OC_ROWS_IMAGE_TOKENS;
-            bool rows = port->rows == OC_ROWS_IMAGES || port->rows == OC_ROWS_TEXTS;
-            int64_t first = images ? OC_DIM_IMAGES : OC_DIM_TEXTS;
-            int64_t columns = port->view.columns;
-            if (kind == OC_PROGRAM_LOGITS) {
-                bind(session, port->name, true, f32, 2, OC_DIM_IMAGES, OC_DIM_TEXTS, 0, 0);
-            } else if (rows) {
-                bind(session, port->name, true, f32, 2, first, columns, 0, 0);
-            } else {
-                bind(session, port->name, true, f32, 3, first,
-                     images ? session->model->image_tokens : OC_DIM_TOKENS, columns, 0);
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        for (int32_t i = 0; i < oc_towers[t].entry_count; i++) {
+            if ((session->towers & oc_towers[t].bit) != 0) {
+                bind_entry(session, &oc_towers[t], &oc_towers[t].entries[i]);
             }
         }
+    }
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        bind_outputs(session, &oc_towers[t]); /* none of a tower that is not here */
+    }
+    if (session->programs[oc_logits.program].count > 0) {
+        bind(session, oc_logits.output, true, 1u << OCTAVO_F32, 2, oc_towers[oc_logits.rows].dim,
+             oc_towers[oc_logits.columns].dim, 0, 0);
     }
 done:
     return status;
@@ -134,22 +153,20 @@ done:
 static octavo_status make_run_memory(oc_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t batch = (size_t)session->batch_max;
-    session->image_starts = calloc(batch + 1, sizeof *session->image_starts);
-    for (int32_t side = 0; side < 2; side++) {
-        size_t count = batch * (size_t)session->model->embed_dims[side];
-        session->embeds[side] = calloc(count + 1, sizeof *session->embeds[side]);
-        if (session->embeds[side] == NULL) {
-            OC_NO_MEMORY(error, count * sizeof *session->embeds[side]);
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower *tower = &oc_towers[t];
+        size_t count = batch * (size_t)session->model->embed_dims[t];
+        session->embeds[t] = calloc(count + 1, sizeof *session->embeds[t]);
+        session->starts[t] = calloc(batch + 1, sizeof *session->starts[t]);
+        if (session->embeds[t] == NULL || session->starts[t] == NULL) {
+            OC_NO_MEMORY(error, (count + batch) * sizeof *session->embeds[t]);
         }
-    }
-    if (session->image_starts == NULL) {
-        OC_NO_MEMORY(error, batch * sizeof *session->image_starts);
-    }
-    for (int32_t i = 0; i <= session->batch_max; i++) {
-        session->image_starts[i] = i * session->model->image_tokens;
-    }
-    if ((session->towers & OCTAVO_TEXT) != 0) {
-        OC_TRY(oc_texts_create(&session->texts, error));
+        for (int32_t i = 0; !oc_tower_is_packed(tower) && i <= session->batch_max; i++) {
+            session->starts[t][i] = i * session->model->longest[t];
+        }
+        if (oc_tower_is_packed(tower) && (session->towers & tower->bit) != 0) {
+            OC_TRY(oc_texts_create(&session->texts, error));
+        }
     }
     if (session->observe != NULL) {
         OC_TRY(make_observed(session, error));
@@ -163,7 +180,7 @@ static void set_limits(oc_session *session, int32_t tokens_max) {
     int32_t batch = session->batch_max;
     session->texts = oc_model_texts(model);
     session->texts.batch_max = batch;
-    session->texts.tokens_max = tokens_max == 0 ? batch * model->positions_max : tokens_max;
+    session->texts.tokens_max = tokens_max == 0 ? batch * model->texts.positions_max : tokens_max;
     session->limits = oc_model_limits(model, batch, session->texts.tokens_max);
 }
 
@@ -185,9 +202,11 @@ octavo_status oc_session_create(oc_model *model, const oc_session_options *optio
     OC_TRY(check_number("threads", options->threads, OC_LIMIT_THREADS, error));
     session->towers = options->towers == 0 ? model->towers : options->towers;
     if ((session->towers & ~model->towers) != 0) {
+        char list[80];
+        oc_towers_list(list, sizeof list);
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "towers is %d, the model was loaded for %d (%d: image, %d: text)", session->towers,
-                model->towers, OCTAVO_IMAGE, OCTAVO_TEXT);
+                "towers is %d, the model was loaded for %d: %s", session->towers, model->towers,
+                list);
     }
     session->batch_max = options->batch_max == 0 ? 8 : options->batch_max;
     set_limits(session, options->tokens_max);
@@ -206,17 +225,16 @@ void oc_session_free(oc_session *session) {
         return;
     }
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        session->model->device->backend->program_free(session->programs[kind]);
-        oc_plan_free(&session->plans[kind]);
-        free(session->reports[kind]);
+        oc_buckets_free(&session->programs[kind], session->model->device->backend);
     }
     oc_canary_programs_free(session->canaries);
     session->model->device->backend->queue_free(session->queue);
     free(session->step_reports);
     oc_texts_free(&session->texts);
-    free(session->embeds[0]);
-    free(session->embeds[1]);
-    free(session->image_starts);
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        free(session->embeds[t]);
+        free(session->starts[t]);
+    }
     free(session->bindings);
     free(session->observed);
     oc_model_release(session->model);
@@ -232,7 +250,16 @@ const octavo_binding *oc_session_binding(const oc_session *session, int32_t i) {
 }
 
 const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind) {
-    return session->has[kind] ? &session->plans[kind] : NULL;
+    return oc_buckets_largest(&session->programs[kind]);
+}
+
+int32_t oc_session_plan_count(const oc_session *session, oc_program_kind kind) {
+    return session->programs[kind].count;
+}
+
+const oc_plan *oc_session_plan_at(const oc_session *session, oc_program_kind kind, int32_t i) {
+    const oc_buckets *buckets = &session->programs[kind];
+    return i >= 0 && i < buckets->count ? &buckets->items[i].plan : NULL;
 }
 
 octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error) {
@@ -240,13 +267,11 @@ octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_er
     int32_t most = 1;
     session->report = 0;
     for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        int32_t count = session->plans[kind].step_count;
-        free(session->reports[kind]);
-        session->reports[kind] =
-            report != 0 ? calloc((size_t)count + 1, sizeof(oc_step_report)) : NULL;
-        most = count > most ? count : most;
-        if (report != 0 && session->reports[kind] == NULL) {
-            OC_NO_MEMORY(error, (size_t)count * sizeof(oc_step_report));
+        oc_buckets *buckets = &session->programs[kind];
+        OC_TRY(oc_buckets_report(buckets, report != 0, error));
+        for (int32_t i = 0; i < buckets->count; i++) {
+            int32_t count = buckets->items[i].plan.step_count;
+            most = count > most ? count : most;
         }
     }
     free(session->step_reports);
@@ -259,8 +284,15 @@ done:
     return status;
 }
 
-const oc_step_report *oc_session_reports(const oc_session *session, oc_program_kind kind) {
-    return session->reports[kind];
+const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
+                                            int32_t i) {
+    const oc_buckets *buckets = &session->programs[kind];
+    return i >= 0 && i < buckets->count ? buckets->items[i].reports : NULL;
+}
+
+double oc_session_worked(const oc_session *session) {
+    const oc_backend *backend = session->queue->backend;
+    return backend->worked == NULL ? -1 : backend->worked(session->queue);
 }
 
 size_t oc_session_bytes(const oc_session *session) {

@@ -39,15 +39,24 @@ octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
 /* Runs the model's canaries again, in this session.  Errors: octavo_session_check's. */
 octavo_status oc_session_check(oc_session *session, octavo_error *error);
 
-/* The plan of a program, or NULL if this session does not have it. */
+/* The plan of a program's largest run, or NULL if this session does not have it. */
 const oc_plan *oc_session_plan(const oc_session *session, oc_program_kind kind);
 
+/* Where the device wants plans for smaller runs too: how many there are, ascending, that of the
+ * largest run last; and one of them, or NULL. */
+int32_t oc_session_plan_count(const oc_session *session, oc_program_kind kind);
+const oc_plan *oc_session_plan_at(const oc_session *session, oc_program_kind kind, int32_t i);
+
 /* What every run from now on tells of each step (OC_REPORT_..., 0: nothing), and the sums since
- * then; NULL while nothing is asked for. */
+ * then over the runs of one plan; NULL while nothing is asked for. */
 octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error);
-const oc_step_report *oc_session_reports(const oc_session *session, oc_program_kind kind);
+const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
+                                            int32_t i);
 
 /* Bytes held: activations and scratch. */
+/* Seconds that the device itself worked on the last program that ran; -1 where its threads are the
+ * host's. */
+double oc_session_worked(const oc_session *session);
 size_t oc_session_bytes(const oc_session *session);
 oc_model *oc_session_model(const oc_session *session);
 int32_t oc_session_towers(const oc_session *session);

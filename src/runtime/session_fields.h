@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "runtime/model_fields.h"
+#include "runtime/buckets.h"
 #include "runtime/session.h"
 #include "runtime/texts.h"
 
@@ -15,16 +15,14 @@ struct oc_session {
     atomic_bool running;
     int32_t towers, batch_max;
     oc_plan_limits limits;
-    bool has[OC_PROGRAM_COUNT];
-    oc_plan plans[OC_PROGRAM_COUNT];
-    oc_program *programs[OC_PROGRAM_COUNT];
-    uint32_t report;                           /* OC_REPORT_...; 0: nothing is asked for */
-    oc_step_report *reports[OC_PROGRAM_COUNT]; /* summed; NULL while nothing is asked for */
-    oc_step_report *step_reports;              /* of one run */
-    size_t memory_bytes;                       /* of the queue: one block, shared by all programs */
-    int32_t *image_starts;                     /* [batch_max + 1] */
-    float *embeds[2]; /* [batch_max, embed_dims]: what logits are made from */
-    oc_texts texts;
+    oc_buckets programs[OC_PROGRAM_COUNT];
+    uint32_t report;              /* OC_REPORT_...; 0: nothing is asked for */
+    oc_step_report *step_reports; /* of one run */
+    size_t memory_bytes;          /* of the queue: one block, shared by all programs */
+    /* By row of towers.h. */
+    float *embeds[OC_TOWERS];   /* [batch_max, embed_dims]: what logits are made from */
+    int32_t *starts[OC_TOWERS]; /* [batch_max + 1], of sequences that are all of one length */
+    oc_texts texts;             /* ... and those that are not */
     void (*observe)(void *user, const char *name, const float *values, int32_t rows,
                     int32_t columns);
     void *observe_user;

@@ -66,8 +66,9 @@ static octavo_status check_row(const oc_texts *texts, const octavo_tensor *ids,
         }
         if (seen != 0 && seen != 1) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "attention_mask at row %lld, place %lld is %lld, neither 0 nor 1",
-                    (long long)row, (long long)t, (long long)seen);
+                    "%s at row %lld, place %lld is %lld, neither 0 nor 1",
+                    oc_tower_of_form(OC_FORM_IDS)->mask, (long long)row, (long long)t,
+                    (long long)seen);
         }
     }
 done:
@@ -136,12 +137,12 @@ done:
     return status;
 }
 
-void oc_texts_enter(const oc_texts *texts, oc_run *run) {
+void oc_texts_enter(const oc_texts *texts, const oc_tower *tower, oc_run *run) {
     run->ids = texts->ids;
     run->positions = texts->place;
     run->ends = texts->ends;
     run->key_mask = texts->masked ? texts->key_mask : NULL;
-    run->rows[OC_ROWS_TEXTS] = texts->count;
-    run->rows[OC_ROWS_TEXT_TOKENS] = texts->tokens;
-    run->starts[OC_ROWS_TEXT_TOKENS] = texts->starts;
+    run->rows[tower->sequences] = texts->count;
+    run->rows[tower->tokens] = texts->tokens;
+    run->starts[tower->tokens] = texts->starts;
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
-#include "device/step.h"
+#include "runtime/towers.h"
 
 typedef struct oc_texts {
     /* fixed when made */
@@ -40,7 +40,7 @@ void oc_texts_free(oc_texts *texts);
 octavo_status oc_texts_set(oc_texts *texts, const octavo_tensor *ids, const octavo_tensor *mask,
                            octavo_error *error);
 
-/* The texts' part of a run; borrows from `texts`. */
-void oc_texts_enter(const oc_texts *texts, oc_run *run);
+/* The texts' part of a run, as sequences of `tower`; borrows from `texts`. */
+void oc_texts_enter(const oc_texts *texts, const oc_tower *tower, oc_run *run);
 
 #endif

@@ -36,7 +36,7 @@ no_file e.octavo
 
 for device in cuda cuda:3; do
     fails 69 UNAVAILABLE bench e.octavo --device $device
-    err 'no CUDA backend'
+    err 'no NVIDIA driver'
 done
 fails 64 INVALID_ARGUMENT bench
 fails 64 INVALID_ARGUMENT bench e.octavo --preset ViT-B-32

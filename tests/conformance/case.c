@@ -250,6 +250,19 @@ static int32_t row_of(const oc_case *c, int32_t sequence, units rows) {
     return rows == BY_ROW ? c->starts[sequence] : rows == BY_SEQUENCE ? sequence : 0;
 }
 
+int32_t oc_case_view_rows(const oc_case *c, const oc_view *view) {
+    oc_step step = c->step;
+    place places[OC_CASE_VIEWS] = {0};
+    int32_t count = places_of(&step, places);
+    for (int32_t i = 0; i < count; i++) {
+        if (places[i].view->data == view->data) {
+            return places[i].rows == WHOLE ? c->run.rows[OC_ROWS_TEXTS]
+                                           : row_of(c, c->sequences, places[i].rows);
+        }
+    }
+    return 0;
+}
+
 int32_t oc_case_out_row(const oc_case *c, int32_t sequence) {
     oc_step step = c->step;
     place places[OC_CASE_VIEWS] = {0};

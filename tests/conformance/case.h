@@ -92,6 +92,8 @@ void oc_case_weights(oc_case *c, int32_t n, int32_t k, octavo_dtype dtype, oc_va
 /* -- for the harness ------------------------------------------------------------------- */
 
 oc_view *oc_step_out(oc_step *step);
+/* Rows of one of the step's inputs. */
+int32_t oc_case_view_rows(const oc_case *c, const oc_view *view);
 int32_t oc_case_out_rows(const oc_case *c);
 
 /* The step and run of sequences first .. end-1 alone.  `starts` has room for sequences + 1. */

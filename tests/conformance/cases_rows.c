@@ -121,7 +121,7 @@ static void make_ties(oc_case *c, float scale, uint64_t seed) {
     int exponent;
     c->exact = frexpf(scale, &exponent) == 0.5f; /* then x / scale is exact */
     c->step.u.norm = (oc_step_norm){
-        .x = {.data = x, .stride = r.columns, .columns = r.columns},
+        .x = {.data = x, .stride = r.columns, .columns = r.columns, .dtype = OCTAVO_F32},
         .out = oc_case_out(r.columns, r.pad, scale),
     };
 }

@@ -7,11 +7,13 @@
 
 const oc_gap oc_gaps_never[] = {
     {"cpu", "*", "patches *-> codes", "patches leave as floats; a norm step quantizes them"},
+    {"cuda", "*", "patches *-> codes", "patches leave as floats; a norm step quantizes them"},
     {NULL, NULL, NULL, NULL},
 };
 
 const oc_gap oc_gaps_not_yet[] = {
     {"cpu", "*", "attention *codes in*", "attention takes floats for q, k and v"},
+    {"cuda", "*", "attention *codes in*", "attention takes floats for q, k and v"},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -28,7 +28,7 @@ octavo_status oc_suite_open(oc_suite *suite, const oc_backend *backend, const ch
 void oc_suite_close(oc_suite *suite);
 
 /* Adds to suite->failures and says on stderr what deviates. */
-void oc_suite_run(oc_suite *suite, const oc_case *c);
+void oc_suite_run(oc_suite *suite, oc_case *c);
 void oc_suite_fail(oc_suite *suite, const oc_case *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

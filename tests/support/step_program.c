@@ -93,11 +93,21 @@ static oc_plan_limits limits_of(const oc_step *step, const oc_run *run) {
     return limits;
 }
 
+octavo_dtype oc_step_stored(const oc_step *step, int32_t index, octavo_dtype dtype,
+                            octavo_dtype buffers) {
+    bool is_scale =
+        (step->kind == OC_STEP_NORM && index == 1) || (step->kind == OC_STEP_GEMM && index == 3);
+    bool stays = dtype != OCTAVO_F32 || is_scale || step->kind == OC_STEP_UNIT ||
+                 step->kind == OC_STEP_LOGITS;
+    return stays ? dtype : buffers;
+}
+
 /* Each view gets a buffer, but a residual that lies where the output does shares it. */
 static void make_buffers(oc_step_program *p, oc_step *step, const oc_run *run) {
     oc_view *views[OC_STEP_VIEWS] = {0};
     int32_t count = oc_step_views(step, views);
     const void *out = views[0]->data;
+    octavo_dtype buffers = p->device->backend->traits(p->device).buffers;
     size_t at = GAP;
     for (int32_t v = 0; v < count; v++) {
         oc_view *view = views[v];
@@ -106,6 +116,7 @@ static void make_buffers(oc_step_program *p, oc_step *step, const oc_run *run) {
         }
         bool shared = v > 0 && view == &step->u.gemm.residual && step->kind == OC_STEP_GEMM &&
                       out != NULL && view->data == out;
+        view->dtype = oc_step_stored(step, v, view->dtype, buffers);
         view->buffer = shared ? views[0]->buffer : p->plan.buffer_count;
         view->column = 0;
         if (!shared) {
@@ -160,21 +171,35 @@ void oc_step_program_free(oc_step_program *p) {
 
 /* -- running ------------------------------------------------------------------------------ */
 
-/* Host rows of a view to the device's, or back. */
+/* Host rows of a view to the device's, or back: at once where they lie densely, and on devices
+ * whose memory is not the host's by way of a dense copy. */
 static octavo_status move(oc_step_program *p, const oc_view *host, const oc_view *own, int32_t rows,
                           bool back, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = p->device->backend;
-    size_t step = (size_t)host->stride * element_bytes(host);
+    size_t element = element_bytes(host), step = (size_t)host->stride * element;
+    size_t width = (size_t)host->columns * element;
+    bool is_dense = backend->memory(p->queue) == NULL;
+    char *dense = is_dense ? malloc(width * (size_t)rows + 1) : NULL;
+    if (is_dense && back) {
+        OC_TRY(backend->read(p->queue, &p->plan, own, 0, NULL, rows, dense, error));
+    }
     for (int32_t r = 0; r < rows; r++) {
         char *at = (char *)host->data + (size_t)r * step;
-        if (back) {
+        if (is_dense) {
+            char *copy = dense + (size_t)r * width;
+            memcpy(back ? at : copy, back ? copy : at, width);
+        } else if (back) {
             OC_TRY(backend->read(p->queue, &p->plan, own, r, NULL, 1, at, error));
         } else {
             OC_TRY(backend->write(p->queue, &p->plan, own, r, 1, at, error));
         }
     }
+    if (is_dense && !back) {
+        OC_TRY(backend->write(p->queue, &p->plan, own, 0, rows, dense, error));
+    }
 done:
+    free(dense);
     return status;
 }
 

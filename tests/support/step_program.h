@@ -29,6 +29,12 @@ typedef struct oc_step_program {
     oc_program *program;
 } oc_step_program;
 
+/* What view `index` of a step (oc_step_views) is stored as by a device whose floats between steps
+ * are `buffers`, where the host has it as `dtype`: scales, embeddings and logits stay as they are.
+ */
+octavo_dtype oc_step_stored(const oc_step *step, int32_t index, octavo_dtype dtype,
+                            octavo_dtype buffers);
+
 /* For runs of as many rows as `run` has, or fewer. */
 octavo_status oc_step_program_create(oc_device *device, int32_t threads, const oc_step *step,
                                      const oc_run *run, oc_step_program *out, octavo_error *error);

@@ -135,6 +135,13 @@ static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *
     oc_cli_json_fixed(json, "p90", 1e3 * timing->p90_s, 4);
     oc_cli_json_fixed(json, "p99", 1e3 * timing->p99_s, 4);
     oc_json_write_end(json);
+    if (timing->device_s >= 0) {
+        oc_json_write_key(json, "device_ms"); /* without copies to and from it */
+        oc_json_write_object(json);
+        oc_cli_json_fixed(json, "median", 1e3 * timing->device_s, 4);
+        oc_cli_json_fixed(json, "p90", 1e3 * timing->device_p90_s, 4);
+        oc_json_write_end(json);
+    }
     oc_cli_json_fixed(json, "throughput_per_s", from->batch / timing->median_s, 3);
     oc_cli_json_fixed(json, "tflops", 1e-12 * flops, 6);
     oc_cli_json_fixed(json, "peak_tflops", 1e-12 * peak, 6);
@@ -210,9 +217,12 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
     octavo_status status = OCTAVO_OK;
     oc_cli_table table;
     char share[32];
+    bool has_device = of->result_count > 0 && of->results[0].timing.device_s >= 0;
     oc_cli_table_open(
         &table,
-        "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu ms|>rows/s|>GFLOP/s|>of peak");
+        has_device ? "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>gpu ms|>rows/s|>GFLOP/s"
+                   : "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu ms|>rows/s|>GFLOP/s|>of "
+                     "peak");
     oc_cli_say("%s on %s\nready in %.3f s, %.0f MB resident\n\n", of->model.info->name, device,
                of->model.load_s, oc_cli_resident_mb());
     for (int32_t i = 0; i < of->result_count; i++) {
@@ -222,12 +232,15 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
         oc_cli_table_cell(&table, "%d", of->results[i].batch);
         oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "-", of->results[i].tokens);
         const double times[] = {timing->median_s, timing->min_s, timing->p90_s, timing->p99_s,
-                                timing->cpu_s};
+                                has_device ? timing->device_s : timing->cpu_s};
         for (size_t t = 0; t < OC_COUNT(times); t++) {
             add_ms(&table, times[t]);
         }
         oc_cli_table_cell(&table, "%.1f", of->results[i].batch / timing->median_s);
         oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
+        if (has_device) {
+            continue;
+        }
         snprintf(share, sizeof share, timing->peak_flops > 0 ? "%.1f %%" : "-",
                  100 * flops / timing->peak_flops);
         oc_cli_table_cell(&table, "%s%s", share, timing->busy.spoiled ? "*" : "");

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "api/tool.h"
@@ -104,11 +105,11 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
     octavo_status status = OCTAVO_OK;
     int32_t capacity = 1024;
     oc_cli_load load;
-    double peak[2], *seconds = malloc((size_t)capacity * sizeof *seconds);
+    double peak[2], *seconds = malloc((size_t)capacity * 2 * sizeof *seconds), *worked;
     uint64_t start = oc_clock_ns(), warm = (uint64_t)(options->warmup * 1e9);
     *out = (oc_cli_timing){.runs = 0};
     if (!seconds) {
-        OC_NO_MEMORY(error, (size_t)capacity * sizeof *seconds);
+        OC_NO_MEMORY(error, (size_t)capacity * 2 * sizeof *seconds);
     }
     do {
         OC_TRY(oc_cli_job_run(model, job, error));
@@ -118,24 +119,30 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
     double cpu = cpu_seconds();
     oc_cli_load_read(&load);
     for (start = now; out->runs < RUNS_MIN || (now - start < wanted && out->runs < RUNS_MAX);) {
-        if (out->runs == capacity) {
-            double *more = realloc(seconds, 2 * (size_t)capacity * sizeof *more);
+        if (out->runs == capacity) { /* wall times, and behind them the device's */
+            double *more = realloc(seconds, 4 * (size_t)capacity * sizeof *more);
             if (!more) {
-                OC_NO_MEMORY(error, 2 * (size_t)capacity * sizeof *more);
+                OC_NO_MEMORY(error, 4 * (size_t)capacity * sizeof *more);
             }
             seconds = more;
+            memcpy(seconds + 2 * capacity, seconds + capacity, (size_t)capacity * sizeof *seconds);
             capacity *= 2;
         }
         uint64_t before = oc_clock_ns();
         OC_TRY(oc_cli_job_run(model, job, error));
         now = oc_clock_ns();
-        seconds[out->runs++] = (double)(now - before) * 1e-9;
+        seconds[out->runs] = (double)(now - before) * 1e-9;
+        seconds[capacity + out->runs++] = octavo_tool_worked(model->session);
         oc_cli_progress_step(options->progress, "measuring", now - start, wanted);
     }
     out->cpu_s = (cpu_seconds() - cpu) / out->runs;
     out->busy = oc_cli_busy_since(&load, model->threads);
     peak[1] = octavo_tool_peak_gflops(model->session);
+    worked = seconds + capacity;
     qsort(seconds, (size_t)out->runs, sizeof *seconds, by_value);
+    qsort(worked, (size_t)out->runs, sizeof *worked, by_value);
+    out->device_s = percentile(worked, out->runs, 0.5);
+    out->device_p90_s = percentile(worked, out->runs, 0.9);
     out->min_s = seconds[0];
     out->median_s = percentile(seconds, out->runs, 0.5);
     out->p90_s = percentile(seconds, out->runs, 0.9);

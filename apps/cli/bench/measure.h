@@ -20,6 +20,8 @@ void oc_cli_job_free(oc_cli_job *job); /* a zeroed one is accepted */
 
 typedef struct oc_cli_timing {
     double min_s, median_s, p90_s, p99_s;
+    double device_s,
+        device_p90_s;  /* that the device worked on a run, median; -1: the host's threads */
     double cpu_s;      /* process CPU time a run */
     double spread;     /* (p90 - median) / median */
     double flop;       /* of a run, as octavo_tool_flop counts */

@@ -40,7 +40,15 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
     oc_cli_say("will use: %s\n", oc_cli_text(report, "will_use", "nothing, see below"));
-    print_words("gpus", oc_cli_items(report, "gpus"), " none");
+    for (const oc_cli_node *gpu = oc_cli_items(report, "gpus"); gpu; gpu = gpu->next) {
+        oc_cli_say("%s: %s\n", oc_cli_text(gpu, "device", "?"), oc_cli_text(gpu, "about", "?"));
+    }
+    if (oc_cli_items(report, "gpus")) {
+        oc_cli_say("GPU kernels are compiled by %s\n",
+                   oc_cli_text(oc_cli_at(report, "kernel_compiler"), "about", "?"));
+    } else {
+        oc_cli_say("gpus: none\n");
+    }
     putchar('\n');
     for (const oc_cli_node *item = oc_cli_items(report, "libraries"); item; item = item->next) {
         oc_cli_table_cell(&libraries, "%s", item->key ? item->key : "?");

@@ -12,13 +12,13 @@
 enum { MODELS = 2, MODEL_TOKENS = 12, SEED = 0x0c7a };
 
 /* A picture of smooth colours and noise, or a text of random ids with its ends. */
-static octavo_status make_input(const oc_source *source, int32_t tower, int32_t number,
+static octavo_status make_input(const oc_source *source, const oc_tower *tower, int32_t number,
                                 oc_canary_list *list, octavo_tensor *given, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_model_config *config = &source->config;
     oc_rng rng;
-    oc_rng_init(&rng, SEED, (uint64_t)(tower * 1000000 + number));
-    if (tower == OCTAVO_IMAGE) {
+    oc_rng_init(&rng, SEED, (uint64_t)(tower->bit * 1000000 + number));
+    if (!oc_tower_is_packed(tower)) {
         int32_t size = config->vision.image_size;
         OC_TRY(oc_canary_list_tensor(list, given, OCTAVO_U8, 3, size, size, 3, error));
         uint64_t slope[3] = {oc_rng_below(&rng, 4), oc_rng_below(&rng, 4), oc_rng_below(&rng, 4)};
@@ -47,10 +47,9 @@ done:
 /* The embedding of one canary's input. */
 static octavo_status run_model(oc_session *session, const oc_canary *canary, float *embedding,
                                octavo_error *error) {
-    bool image = canary->tower == OCTAVO_IMAGE;
-    octavo_argument input = {.name = image ? "pixels" : "input_ids", .tensor = canary->given};
-    octavo_argument output = {.name = image ? "image_embeds" : "text_embeds",
-                              .tensor = canary->expected};
+    const oc_tower *tower = oc_tower_of_bit(canary->tower);
+    octavo_argument input = {.name = tower->entries[0].input, .tensor = canary->given};
+    octavo_argument output = {.name = tower->embeds, .tensor = canary->expected};
     for (int32_t i = OCTAVO_MAX_RANK - 1; i > 0; i--) { /* one row */
         input.tensor.shape[i] = input.tensor.shape[i - 1];
         output.tensor.shape[i] = output.tensor.shape[i - 1];
@@ -87,24 +86,24 @@ static double distance(const float *a, const float *b, int64_t count) {
 octavo_status oc_canary_make_models(oc_source *source, int32_t threads, octavo_progress progress,
                                     void *user, oc_canary_list *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_model_config *config = &source->config;
     oc_weight_source bytes = oc_source_weights(source);
     oc_session *exact = NULL, *rounded = NULL;
     float *other = NULL;
     OC_TRY(open_session(source, &bytes, "f32", threads, &exact, error));
     OC_TRY(open_session(source, &bytes, "f16", threads, &rounded, error));
-    for (int32_t tower = OCTAVO_IMAGE; tower <= OCTAVO_TEXT; tower++) {
-        int32_t width =
-            tower == OCTAVO_IMAGE ? config->vision.tower.projection : config->text.tower.projection;
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower *tower = &oc_towers[t];
+        const oc_tower_config *config = oc_source_tower(source, tower);
+        int32_t width = config == NULL ? 0 : config->projection;
         int32_t first = out->count;
         double worst = 0;
-        for (int32_t i = 0; (config->towers & tower) != 0 && i < MODELS; i++) {
+        for (int32_t i = 0; config != NULL && i < MODELS; i++) {
             oc_canary *canary;
             OC_TRY(oc_canary_list_add(out, &canary, error));
             canary->kind = OC_CANARY_MODEL;
-            canary->tower = tower;
-            canary->input = tower == OCTAVO_IMAGE ? "pixels" : "input_ids";
-            canary->output = tower == OCTAVO_IMAGE ? "image_embeds" : "text_embeds";
+            canary->tower = tower->bit;
+            canary->input = tower->entries[0].input;
+            canary->output = tower->embeds;
             OC_TRY(make_input(source, tower, i, out, &canary->given, error));
             OC_TRY(
                 oc_canary_list_tensor(out, &canary->expected, OCTAVO_F32, 1, width, 0, 0, error));
@@ -118,8 +117,7 @@ octavo_status oc_canary_make_models(oc_source *source, int32_t threads, octavo_p
             double spread = distance(other, canary->expected.data, width);
             worst = spread > worst ? spread : worst;
             OC_TRY(oc_progress(progress, user, "computing whole-model canaries",
-                               (uint64_t)(tower - 1) * MODELS + (uint64_t)i + 1, 2 * MODELS,
-                               error));
+                               (uint64_t)(t * MODELS + i + 1), OC_TOWERS * MODELS, error));
         }
         for (int32_t i = first; i < out->count; i++) {
             out->items[i].limits[0] = out->items[i].limits[1] = (float)(3.0 * worst + 1e-4);

@@ -20,8 +20,8 @@ enum {
     MANY_PRODUCTS =
         1 << 30, /* that loading a model can spend on it: a tower of width 1,024 has 1,028 rows */
     MANY_KEPT = 14,
-    LOGIT_IMAGES = 3,
-    LOGIT_TEXTS = 5,
+    LOGIT_ROWS = 3,
+    LOGIT_COLUMNS = 5,
 };
 
 /* Largest relative rms, with float32 and with 16-bit storage between steps.  Measured with `ref` of
@@ -79,10 +79,9 @@ typedef struct maker {
 } maker;
 
 typedef struct tower_facts {
-    const char *name;
-    int32_t which, layers, width;
+    const oc_tower *row;
+    int32_t layers, width;
     int32_t longest; /* tokens of a sequence */
-    const char *embeds;
 } tower_facts;
 
 static void keep(input_shape *shape, int32_t sequence, int32_t place) {
@@ -118,7 +117,7 @@ static input_shape make_shape(const tower_facts *of, bool is_long, bool masked) 
         before = length;
         add_sequence(&shape,
                      (oc_canary_sequence){.length = length, .hide = masked && i > 0 ? 3 : 0});
-        if (i == 0 && is_long && of->which == OCTAVO_TEXT) {
+        if (i == 0 && is_long && oc_tower_is_packed(of->row)) {
             add_sequence(&shape, (oc_canary_sequence){length, 1, 1, 0});
             add_sequence(&shape, (oc_canary_sequence){length, 1, 0, masked ? 1 : 0});
         }
@@ -158,10 +157,10 @@ static input_shape make_many(int32_t length, int32_t width) {
 }
 
 /* The last rows alone: what is read of a tower. */
-static void keep_ends(input_shape *shape, int32_t tower) {
+static void keep_ends(input_shape *shape, const oc_tower *tower) {
     shape->kept_count = 0;
     for (int32_t s = 0; s < shape->sequence_count; s++) {
-        keep(shape, s, tower == OCTAVO_TEXT ? shape->sequences[s].length - 1 : 0);
+        keep(shape, s, oc_tower_is_packed(tower) ? shape->sequences[s].length - 1 : 0);
     }
 }
 
@@ -188,7 +187,7 @@ static octavo_status make_part(maker *m, const tower_facts *of, const input_shap
     size_t sequence_bytes = (size_t)shape->sequence_count * sizeof *shape->sequences;
     size_t kept_bytes = (size_t)shape->kept_count * sizeof *shape->kept;
     int32_t quantizers = columns > 0 ? 0 : count_quantizers(graph, input, output);
-    if (value < 0 || (strncmp(input, "pixel", 5) != 0 && oc_graph_find(graph, input) < 0)) {
+    if (value < 0 || oc_graph_find(graph, input) < 0) {
         OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET, "the graph has no values %s and %s",
                 input, output);
     }
@@ -196,7 +195,7 @@ static octavo_status make_part(maker *m, const tower_facts *of, const input_shap
     oc_canary_sequence *sequences = oc_arena_alloc(&m->list->arena, sequence_bytes);
     oc_canary_kept *kept = oc_arena_alloc(&m->list->arena, kept_bytes);
     *canary = (oc_canary){.kind = OC_CANARY_PART,
-                          .tower = of->which,
+                          .tower = of->row->bit,
                           .input = oc_arena_text(&m->list->arena, input, strlen(input)),
                           .output = oc_arena_text(&m->list->arena, output, strlen(output)),
                           .flags = flags,
@@ -241,9 +240,9 @@ static octavo_status make_layer(maker *m, const tower_facts *of, int32_t layer,
                                 const input_shape *shape) {
     octavo_status status = OCTAVO_OK;
     char from[64], middle[64], to[64];
-    value_name(from, "%s.hidden.%d", of->name, layer);
-    value_name(middle, "%s.layers.%d.attended", of->name, layer);
-    value_name(to, "%s.hidden.%d", of->name, layer + 1);
+    value_name(from, "%s%d", of->row->hidden, layer);
+    value_name(middle, "%slayers.%d.attended", of->row->prefix, layer);
+    value_name(to, "%s%d", of->row->hidden, layer + 1);
     OC_TRY(make_part(m, of, shape, OC_CANARY_ADDS, from, middle, 0));
     OC_TRY(make_part(m, of, shape, OC_CANARY_ADDS, middle, to, 0));
 done:
@@ -253,14 +252,11 @@ done:
 static octavo_status make_entry(maker *m, const tower_facts *of) {
     octavo_status status = OCTAVO_OK;
     char hidden[64];
-    value_name(hidden, "%s.hidden.0", of->name);
-    if (of->which == OCTAVO_IMAGE) {
-        input_shape images = make_equal(2, of->longest);
-        OC_TRY(make_part(m, of, &images, 0, "pixels", hidden, 0));
-        OC_TRY(make_part(m, of, &images, 0, "pixel_values", hidden, 0));
-    } else {
-        input_shape texts = make_shape(of, true, false);
-        OC_TRY(make_part(m, of, &texts, 0, "input_ids", hidden, 0));
+    value_name(hidden, "%s0", of->row->hidden);
+    input_shape shape =
+        oc_tower_is_packed(of->row) ? make_shape(of, true, false) : make_equal(2, of->longest);
+    for (int32_t i = 0; i < of->row->entry_count; i++) {
+        OC_TRY(make_part(m, of, &shape, 0, of->row->entries[i].input, hidden, 0));
     }
 done:
     return status;
@@ -273,17 +269,18 @@ static octavo_status make_tower(maker *m, const tower_facts *of, bool many) {
     OC_TRY(make_entry(m, of));
     for (int32_t i = 0; i < of->layers; i++) {
         /* the kernels are the same in every layer, the weights are not; text has masks besides */
-        bool is_long = i == 0 || i == of->layers - 1 || (i == 1 && of->which == OCTAVO_TEXT);
-        input_shape shape = make_shape(of, is_long, of->which == OCTAVO_TEXT && i % 2 == 1);
+        bool masks = of->row->mask != NULL;
+        bool is_long = i == 0 || i == of->layers - 1 || (i == 1 && masks);
+        input_shape shape = make_shape(of, is_long, masks && i % 2 == 1);
         OC_TRY(make_layer(m, of, i, &shape));
     }
-    keep_ends(&longest, of->which);
-    value_name(from, "%s.hidden.%d", of->name, of->layers);
-    OC_TRY(make_part(m, of, &longest, 0, from, of->embeds, 0));
+    keep_ends(&longest, of->row);
+    value_name(from, "%s%d", of->row->hidden, of->layers);
+    OC_TRY(make_part(m, of, &longest, 0, from, of->row->embeds, 0));
     if (many && of->layers > 1) {
         input_shape shape = make_many(of->longest, of->width);
-        value_name(from, "%s.layers.0.attention", of->name);
-        value_name(to, "%s.layers.0.out", of->name);
+        value_name(from, "%slayers.0.attention", of->row->prefix);
+        value_name(to, "%slayers.0.out", of->row->prefix);
         OC_TRY(make_part(m, of, &shape, OC_CANARY_ONCE, from, to, 0));
     }
 done:
@@ -293,7 +290,8 @@ done:
 octavo_status oc_canary_make_parts(oc_source *source, int32_t threads, octavo_progress progress,
                                    void *user, oc_canary_list *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_model_config *config = &source->config;
+    tower_facts towers[OC_TOWERS] = {0}; /* row NULL: the checkpoint has none such */
+    const tower_facts *first = NULL;
     maker m = {.source = source,
                .threads = threads == 0 ? oc_usable_cores() : threads,
                .bytes = oc_source_weights(source),
@@ -301,25 +299,25 @@ octavo_status oc_canary_make_parts(oc_source *source, int32_t threads, octavo_pr
                .progress = progress,
                .user = user,
                .error = error};
-    int32_t side = config->vision.patch > 0 ? config->vision.image_size / config->vision.patch : 0;
-    const tower_facts towers[] = {{"vision", OCTAVO_IMAGE, config->vision.tower.layers,
-                                   config->vision.tower.width, side * side + 1, "image_embeds"},
-                                  {"text", OCTAVO_TEXT, config->text.tower.layers,
-                                   config->text.tower.width, config->text.positions,
-                                   "text_embeds"}};
-    for (size_t t = 0; t < OC_COUNT(towers); t++) {
-        m.total += (config->towers & towers[t].which) != 0 ? 2 * towers[t].layers + 4 : 0;
-    }
-    OC_TRY(oc_backend_ref.open(&(oc_device_options){.threads = threads}, &m.device, error));
-    for (size_t t = 0; t < OC_COUNT(towers); t++) {
-        if ((config->towers & towers[t].which) != 0) {
-            OC_TRY(make_tower(&m, &towers[t], t == 0 || config->towers == OCTAVO_TEXT));
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        const oc_tower_config *config = oc_source_tower(source, &oc_towers[t]);
+        if (config != NULL) {
+            towers[t] = (tower_facts){&oc_towers[t], config->layers, config->width,
+                                      oc_source_longest(source, &oc_towers[t])};
+            m.total += 2 * config->layers + 4;
+            first = first == NULL ? &towers[t] : first;
         }
     }
-    if (oc_graph_find(&source->recipe.graph, "logits_per_image") >= 0) {
-        input_shape images = make_equal(LOGIT_IMAGES, 1);
-        OC_TRY(
-            make_part(&m, &towers[0], &images, 0, "image_embeds", "logits_per_image", LOGIT_TEXTS));
+    OC_TRY(oc_backend_ref.open(&(oc_device_options){.threads = threads}, &m.device, error));
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if (towers[t].row != NULL) {
+            OC_TRY(make_tower(&m, &towers[t], &towers[t] == first));
+        }
+    }
+    if (oc_graph_find(&source->recipe.graph, oc_logits.output) >= 0) {
+        const tower_facts *rows = &towers[oc_logits.rows];
+        input_shape shape = make_equal(LOGIT_ROWS, 1);
+        OC_TRY(make_part(&m, rows, &shape, 0, rows->row->embeds, oc_logits.output, LOGIT_COLUMNS));
     }
     out->part_count = out->count;
 done:

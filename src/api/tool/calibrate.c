@@ -56,14 +56,9 @@ done:
     return status;
 }
 
-static bool is_of_tower(const char *value, int32_t tower) {
-    const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
-    return strncmp(value, prefix, strlen(prefix)) == 0;
-}
-
-bool oc_calibration_needs(const oc_calibration *calibration, int32_t tower) {
+bool oc_calibration_needs(const oc_calibration *calibration, const oc_tower *tower) {
     for (int32_t i = 0; i < calibration->count; i++) {
-        if (is_of_tower(calibration->names[i], tower)) {
+        if (oc_tower_has_value(tower, calibration->names[i])) {
             return true;
         }
     }
@@ -85,12 +80,12 @@ static void observe(void *user, const char *name, const float *values, int32_t r
  */
 
 /* Rows of a run whose observed values stay within OBSERVED_BYTES; `tokens` to a row. */
-static int32_t batch_of(const oc_calibration *c, int32_t tower, int64_t tokens) {
+static int32_t batch_of(const oc_calibration *c, const oc_tower *tower, int64_t tokens) {
     const oc_graph *graph = &c->source->recipe.graph;
     int64_t bytes = 1;
     for (int32_t i = 0; i < c->count; i++) {
         oc_value value = oc_graph_find(graph, c->names[i]);
-        if (value >= 0 && is_of_tower(c->names[i], tower)) {
+        if (value >= 0 && oc_tower_has_value(tower, c->names[i])) {
             const oc_type *type = &graph->nodes[value].type;
             bytes += tokens * type->dims[type->rank - 1] * (int64_t)sizeof(float);
         }
@@ -101,14 +96,15 @@ static int32_t batch_of(const oc_calibration *c, int32_t tower, int64_t tokens) 
 
 /* Every row of every layer is looked at, and identical texts of a run are each computed, so that
  * each counts wherever it stands.  `weights` must outlive the session. */
-static octavo_status make_session(oc_calibration *c, const oc_weight_source *weights, int32_t tower,
-                                  int32_t batch, oc_session **out, octavo_error *error) {
+static octavo_status make_session(oc_calibration *c, const oc_weight_source *weights,
+                                  const oc_tower *tower, int32_t batch, oc_session **out,
+                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_model *model = NULL;
     oc_model_options load = {.threads = c->threads,
                              .savings =
                                  OC_SAVINGS_ALL & ~(OC_SAVING(DEDUP_TEXT) | OC_SAVING(LAST_ROW)),
-                             .towers = tower};
+                             .towers = tower->bit};
     oc_session_options options = {.batch_max = batch,
                                   .threads = c->threads,
                                   .observed = c->names,
@@ -174,10 +170,9 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
-    const oc_vision_config *vision = &c->source->config.vision;
+    const oc_tower *tower = oc_tower_of_form(OC_FORM_BYTES);
     oc_image_processor processor = oc_processor_of(&c->source->preprocessor);
-    int64_t across = vision->image_size / vision->patch;
-    int32_t batch = batch_of(c, OCTAVO_IMAGE, across * across + 1), others;
+    int32_t batch = batch_of(c, tower, oc_source_longest(c->source, tower)), others;
     calibration_run r = {.calibration = c};
     oc_weight_source weights = oc_source_weights(c->source);
     oc_items images = {0};
@@ -189,7 +184,7 @@ octavo_status oc_calibrate_images(oc_calibration *calibration, const char *folde
                 ".webp",
                 others, OC_PLURAL(others), folder);
     }
-    OC_TRY(make_session(c, &weights, OCTAVO_IMAGE, batch, &r.session, error));
+    OC_TRY(make_session(c, &weights, tower, batch, &r.session, error));
     r.given = images.items;
     r.within = strlen(folder) + !oc_slice_ends(oc_slice_of(folder), "/");
     oc_embed_job job = job_of(&r, batch, "calibrating images");
@@ -230,6 +225,7 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_calibration *c = calibration;
+    const oc_tower *tower = oc_tower_of_form(OC_FORM_IDS);
     calibration_run r = {.calibration = c};
     oc_weight_source weights = oc_source_weights(c->source);
     oc_items texts = {0};
@@ -240,8 +236,8 @@ octavo_status oc_calibrate_texts(oc_calibration *calibration, const char *path,
     }
     OC_TRY(make_bpe(c->source, &bpe, error));
     int32_t tokens_max = oc_bpe_describe(bpe).tokens_max;
-    int32_t batch = batch_of(c, OCTAVO_TEXT, tokens_max);
-    OC_TRY(make_session(c, &weights, OCTAVO_TEXT, batch, &r.session, error));
+    int32_t batch = batch_of(c, tower, tokens_max);
+    OC_TRY(make_session(c, &weights, tower, batch, &r.session, error));
     r.given = texts.items;
     oc_embed_job job = job_of(&r, batch, "calibrating texts");
     OC_TRY(oc_embed_texts(&job, bpe, tokens_max, texts.items, texts.count, error));

@@ -30,8 +30,8 @@ void oc_calibration_free(oc_calibration *calibration);
 octavo_status oc_calibration_add(oc_calibration *calibration, const char *value, int32_t *index,
                                  octavo_error *error);
 
-/* Whether a value of this tower is observed: OCTAVO_IMAGE or OCTAVO_TEXT. */
-bool oc_calibration_needs(const oc_calibration *calibration, int32_t tower);
+/* Whether a value of this tower is observed. */
+bool oc_calibration_needs(const oc_calibration *calibration, const oc_tower *tower);
 
 /* Runs the image files in `folder` and its folders, sorted by name.  Files that cannot be read are
  * left out with a notice.

@@ -13,6 +13,8 @@
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/kernels.h"
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/cuda.h"
 #include "base/json/json_write.h"
 #include "base/sys/env.h"
 #include "base/sys/threads.h"
@@ -108,6 +110,31 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
     oc_json_write_end(json);
 }
 
+/* Cards, and what compiles their kernels; `why` there are none. */
+static void write_gpus(oc_json_writer *json, char *why, size_t bytes) {
+    char text[512];
+    int32_t count = oc_cuda_device_count(why, bytes);
+    oc_json_write_key(json, "gpus");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < count; i++) {
+        oc_json_write_object(json);
+        snprintf(text, sizeof text, "cuda:%d", i);
+        text_member(json, "device", text);
+        oc_json_write_key(json, "available");
+        bool is_usable = oc_cuda_device_describe(i, text, sizeof text);
+        oc_json_write_bool(json, is_usable);
+        text_member(json, "about", text);
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
+    oc_json_write_key(json, "kernel_compiler");
+    oc_json_write_object(json);
+    oc_json_write_key(json, "available");
+    oc_json_write_bool(json, oc_cuda_compiler_describe(text, sizeof text));
+    text_member(json, "about", text);
+    oc_json_write_end(json);
+}
+
 #define TEXT_OF(x)       #x
 #define TEXT_OF_VALUE(x) TEXT_OF(x)
 
@@ -139,7 +166,7 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     octavo_status status = OCTAVO_OK;
     oc_buffer text;
     oc_json_writer json;
-    char version[32], device[sizeof(((octavo_error *)NULL)->message)];
+    char version[32], no_gpu[256], device[sizeof(((octavo_error *)NULL)->message)];
     oc_error_clear(error);
     oc_buffer_init(&text);
     OC_REQUIRE(error, out);
@@ -158,9 +185,7 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
         oc_json_write_text(&json, device);
     }
     oc_json_write_end(&json);
-    oc_json_write_key(&json, "gpus");
-    oc_json_write_array(&json);
-    oc_json_write_end(&json);
+    write_gpus(&json, no_gpu, sizeof no_gpu);
     write_libraries(&json);
     oc_json_write_key(&json, "environment");
     oc_json_write_object(&json);
@@ -170,7 +195,9 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     oc_json_write_end(&json);
     oc_json_write_key(&json, "notes");
     oc_json_write_array(&json);
-    oc_json_write_text(&json, "this build has no CUDA backend: engines run on the CPU");
+    if (no_gpu[0] != '\0') {
+        oc_json_write_text(&json, no_gpu);
+    }
     if (oc_cpu_tier_name(0) != NULL && strcmp(oc_cpu_tier_name(0), "portable") == 0) {
         oc_json_write_text(&json, "this processor lacks AVX2, FMA or F16C: the portable tier is "
                                   "several times slower");

@@ -179,8 +179,8 @@ octavo_status octavo_tool_embed_images(const octavo_engine *engine, octavo_sessi
     OC_REQUIRE(error, items);
     OC_TRY(check_lists(engine, session, paths, count, "paths", out, error));
     OC_TRY(oc_engine_has_processor(engine, error));
-    embedding e = {session, listener, paths, "image_embeds", engine->info.embed_dim, out,
-                   items,   0,        0};
+    const char *output = oc_tower_of_form(OC_FORM_BYTES)->embeds;
+    embedding e = {session, listener, paths, output, engine->info.embed_dim, out, items, 0, 0};
     oc_embed_job job = job_of(&e, session->info.batch_max, "embedding images");
     OC_TRY(oc_embed_images(&job, &engine->processor, paths, count, error));
     *rows = e.rows;
@@ -204,8 +204,8 @@ octavo_status octavo_tool_embed_texts(const octavo_engine *engine, octavo_sessio
     OC_TRY(check_lists(engine, session, texts, count, "texts", out, error));
     OC_TRY(oc_engine_has_tokenizer(engine, error));
     int32_t most = engine->info.tokens_max;
-    embedding e = {session, listener, texts, "text_embeds", engine->info.embed_dim, out,
-                   NULL,    0,        0};
+    const char *output = oc_tower_of_form(OC_FORM_IDS)->embeds;
+    embedding e = {session, listener, texts, output, engine->info.embed_dim, out, NULL, 0, 0};
     oc_embed_job job = job_of(&e, texts_of(session, most), "embedding texts");
     OC_TRY(oc_embed_texts(&job, engine->bpe, most, texts, count, error));
     if (e.cut > NAMED_TEXTS) {

@@ -50,37 +50,61 @@ static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_
     oc_json_write_end(json);
 }
 
+static double sum_seconds(const oc_plan *plan, const oc_step_report *reports) {
+    double sum = 0;
+    for (int32_t i = 0; reports != NULL && i < plan->step_count; i++) {
+        sum += reports[i].seconds;
+    }
+    return sum;
+}
+
+static void write_program(oc_json_writer *json, const oc_session *session, oc_program_kind kind,
+                          int32_t i, int32_t threads) {
+    const oc_plan *plan = oc_session_plan_at(session, kind, i);
+    const oc_step_report *reports = oc_session_reports_at(session, kind, i);
+    oc_json_write_object(json);
+    text_member(json, "name", oc_program_name(kind));
+    if (oc_session_plan_count(session, kind) > 1) {
+        const oc_tower *tower = oc_tower_of_program(kind);
+        tower = tower == NULL ? &oc_towers[oc_logits.rows] : tower;
+        oc_json_write_key(json, "rows_max");
+        oc_json_write_int(
+            json,
+            plan->limits.rows_max[oc_tower_is_packed(tower) ? tower->tokens : tower->sequences]);
+    }
+    oc_json_write_key(json, "arena_bytes");
+    oc_json_write_int(json, (int64_t)plan->arena_bytes);
+    oc_json_write_key(json, "scratch_bytes");
+    oc_json_write_int(json,
+                      (int64_t)(plan->scratch.shared + plan->scratch.local * (size_t)threads));
+    if (reports != NULL) {
+        oc_json_write_key(json, "seconds");
+        oc_json_write_double(json, sum_seconds(plan, reports));
+    }
+    oc_json_write_key(json, "steps");
+    oc_json_write_array(json);
+    for (int32_t s = 0; s < plan->step_count; s++) {
+        write_step(json, &plan->steps[s], reports == NULL ? NULL : &reports[s]);
+    }
+    oc_json_write_end(json);
+    oc_json_write_end(json);
+}
+
+/* Of each program the plan of the largest run; while profiling those that ran, if any did. */
 static void write_programs(oc_json_writer *json, const oc_session *session, int32_t threads) {
     oc_json_write_key(json, "programs");
     oc_json_write_array(json);
-    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
-        const oc_plan *plan = oc_session_plan(session, (oc_program_kind)kind);
-        const oc_step_report *reports = oc_session_reports(session, (oc_program_kind)kind);
-        double sum = 0;
-        if (plan == NULL) {
-            continue;
+    for (int32_t k = 0; k < OC_PROGRAM_COUNT; k++) {
+        oc_program_kind kind = (oc_program_kind)k;
+        int32_t count = oc_session_plan_count(session, kind), shown = 0;
+        for (int32_t i = 0; i < count; i++) {
+            bool ran = sum_seconds(oc_session_plan_at(session, kind, i),
+                                   oc_session_reports_at(session, kind, i)) > 0;
+            if (ran || (shown == 0 && i == count - 1)) {
+                write_program(json, session, kind, i, threads);
+                shown++;
+            }
         }
-        oc_json_write_object(json);
-        text_member(json, "name", oc_program_name((oc_program_kind)kind));
-        oc_json_write_key(json, "arena_bytes");
-        oc_json_write_int(json, (int64_t)plan->arena_bytes);
-        oc_json_write_key(json, "scratch_bytes");
-        oc_json_write_int(json,
-                          (int64_t)(plan->scratch.shared + plan->scratch.local * (size_t)threads));
-        for (int32_t i = 0; reports != NULL && i < plan->step_count; i++) {
-            sum += reports[i].seconds;
-        }
-        if (reports != NULL) {
-            oc_json_write_key(json, "seconds");
-            oc_json_write_double(json, sum);
-        }
-        oc_json_write_key(json, "steps");
-        oc_json_write_array(json);
-        for (int32_t i = 0; i < plan->step_count; i++) {
-            write_step(json, &plan->steps[i], reports == NULL ? NULL : &reports[i]);
-        }
-        oc_json_write_end(json);
-        oc_json_write_end(json);
     }
     oc_json_write_end(json);
 }
@@ -144,19 +168,18 @@ done:
 
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens) {
-    if (session == NULL || batch < 0 || tokens < 0) {
+    if (session == NULL || oc_tower_of_bit(tower) == NULL || batch < 0 || tokens < 0) {
         return 0;
     }
     const oc_graph *graph = &session->model->engine->graph;
-    const char *prefix = tower == OCTAVO_IMAGE ? "vision." : "text.";
+    const oc_tower *row = oc_tower_of_bit(tower);
     double macs = 0;
     for (oc_value v = 0; v < graph->node_count; v++) {
         const oc_node *node = &graph->nodes[v];
-        bool ours = strncmp(node->name, prefix, strlen(prefix)) == 0;
+        bool ours = oc_tower_has_value(row, node->name);
         double rows, width = (double)node->type.dims[node->type.rank == 3 ? 2 : 1];
         if (node->op == OC_OP_LINEAR) {
-            const char *head = tower == OCTAVO_IMAGE ? "image_embeds_raw" : "text_embeds_raw";
-            if (!ours && strcmp(node->name, head) != 0) {
+            if (!ours && strcmp(node->name, row->embeds_raw) != 0) {
                 continue;
             }
             rows = node->type.rank == 2     ? 1
@@ -166,7 +189,7 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
         } else if (node->op == OC_OP_ATTENTION && ours) {
             rows = node->type.dims[1] > 0 ? (double)node->type.dims[1] : tokens;
             macs += 2 * rows * rows * width;
-        } else if (node->op == OC_OP_PATCH_EMBED && tower == OCTAVO_IMAGE) {
+        } else if (node->op == OC_OP_PATCH_EMBED && ours) {
             const oc_type *w = &graph->nodes[node->inputs[1]].type;
             macs += (double)node->type.dims[1] * width * 3.0 * (double)(w->dims[2] * w->dims[3]);
         }
@@ -180,6 +203,10 @@ double octavo_tool_peak_gflops(octavo_session *session) {
         peak = oc_cpu_fma_peak(session->info.threads);
     }
     return peak > 0 ? peak : 0;
+}
+
+double octavo_tool_worked(const octavo_session *session) {
+    return session == NULL ? -1 : oc_session_worked(session->session);
 }
 
 uint64_t octavo_tool_session_bytes(const octavo_session *session) {

@@ -21,30 +21,29 @@ static void int_member(oc_json_writer *json, const char *key, int64_t value) {
 }
 
 /* Layers, heads and width of a tower, by its nodes' names. */
-static void write_tower(oc_json_writer *json, const octavo_engine *engine, const char *key,
-                        const char *prefix) {
+static void write_tower(oc_json_writer *json, const octavo_engine *engine, const oc_tower *tower) {
     int32_t layers = 0, heads = 0;
     int64_t width = 0, tokens = 0, patch = 0, vocabulary = 0, rule = -1;
     for (oc_value v = 0; v < engine->graph.node_count; v++) {
         const oc_node *node = &engine->graph.nodes[v];
-        bool image = strcmp(key, "image") == 0;
-        if (node->op == OC_OP_ATTENTION && strncmp(node->name, prefix, strlen(prefix)) == 0) {
+        bool ids = oc_tower_is_packed(tower);
+        if (node->op == OC_OP_ATTENTION && oc_tower_has_value(tower, node->name)) {
             layers++;
             heads = (int32_t)node->i[0];
             width = node->type.dims[2];
             tokens = node->type.dims[1];
         }
-        if (image && node->op == OC_OP_PATCH_EMBED) {
+        if (!ids && node->op == OC_OP_PATCH_EMBED) {
             patch = engine->graph.nodes[node->inputs[1]].type.dims[2];
         }
-        if (!image && node->op == OC_OP_EMBED_TOKENS) {
+        if (ids && node->op == OC_OP_EMBED_TOKENS) {
             vocabulary = engine->graph.nodes[node->inputs[1]].type.dims[0];
         }
-        if (!image && node->op == OC_OP_END_OF_TEXT) {
+        if (ids && node->op == OC_OP_END_OF_TEXT) {
             rule = node->i[0];
         }
     }
-    oc_json_write_key(json, key);
+    oc_json_write_key(json, tower->name);
     oc_json_write_object(json);
     int_member(json, "width", width);
     int_member(json, "layers", layers);
@@ -144,19 +143,17 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     text_member(json, "octavo", engine->meta.octavo);
     oc_json_write_key(json, "towers");
     oc_json_write_array(json);
-    if ((engine->info.towers & OCTAVO_IMAGE) != 0) {
-        oc_json_write_text(json, "image");
-    }
-    if ((engine->info.towers & OCTAVO_TEXT) != 0) {
-        oc_json_write_text(json, "text");
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if ((engine->info.towers & oc_towers[t].bit) != 0) {
+            oc_json_write_text(json, oc_towers[t].name);
+        }
     }
     oc_json_write_end(json);
     int_member(json, "embed_dim", engine->info.embed_dim);
-    if ((engine->info.towers & OCTAVO_IMAGE) != 0) {
-        write_tower(json, engine, "image", "vision.");
-    }
-    if ((engine->info.towers & OCTAVO_TEXT) != 0) {
-        write_tower(json, engine, "text", "text.");
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if ((engine->info.towers & oc_towers[t].bit) != 0) {
+            write_tower(json, engine, &oc_towers[t]);
+        }
     }
     write_file(json, &facts);
     for (int32_t i = 0; i < engine->canary_count; i++) {

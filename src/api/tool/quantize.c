@@ -164,25 +164,24 @@ done:
  */
 
 /* Runs one tower's data, which must be there if a module of the tower wants it. */
-static octavo_status calibrate_tower(quantizer *q, int32_t tower, const char *data) {
+static octavo_status calibrate_tower(quantizer *q, const oc_tower *tower) {
     octavo_status status = OCTAVO_OK;
-    bool image = tower == OCTAVO_IMAGE;
+    bool texts = oc_tower_is_packed(tower);
+    const char *data = texts ? q->options->texts : q->options->images;
     bool needed = oc_calibration_needs(&q->calibration, tower);
     if (needed && data == NULL) {
         OC_FAIL(q->error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "the %s tower is to be quantized, but there are no %s to calibrate it on (%s, or "
                 "--skip '%s*')",
-                image ? "image" : "text", image ? "images" : "texts",
-                image ? "--images DIR" : "--texts FILE", q->source.recipe.roots[tower]);
+                tower->name, tower->plural, texts ? "--texts FILE" : "--images DIR",
+                q->source.recipe.roots[tower->bit]);
     }
     if (!needed && data != NULL) {
         oc_notice(&q->source.checkpoint->notices,
-                  "%s is not looked at: no module of the %s tower becomes FP8", data,
-                  image ? "image" : "text");
+                  "%s is not looked at: no module of the %s tower becomes FP8", data, tower->name);
     }
     if (needed) {
-        OC_TRY(image ? oc_calibrate_images(&q->calibration, data, q->error)
-                     : oc_calibrate_texts(&q->calibration, data, q->error));
+        OC_TRY((texts ? oc_calibrate_texts : oc_calibrate_images)(&q->calibration, data, q->error));
     }
 done:
     return status;
@@ -210,7 +209,6 @@ done:
 static octavo_status write_folder(quantizer *q, const char *folder) {
     octavo_status status = OCTAVO_OK;
     oc_calibration_facts facts = {q->method, q->calibration.images, q->calibration.texts};
-    const char *const *roots = q->source.recipe.roots;
     oc_buffer record;
     oc_buffer_init(&record);
     OC_TRY(oc_calibration_write(&facts, q->modules, q->module_count, &record, q->error));
@@ -219,12 +217,15 @@ static octavo_status write_folder(quantizer *q, const char *folder) {
         .layout = q->layout,
         .modules = q->modules,
         .module_count = q->module_count,
-        .excluded = {q->excluded, q->excluded_count, {roots[OCTAVO_TEXT], roots[OCTAVO_IMAGE]}},
+        .excluded = {q->excluded, q->excluded_count, {NULL}},
         .record_name = OC_CALIBRATION_FILE,
         .record = {record.data, record.size},
         .progress = q->options->progress,
         .progress_user = q->options->progress_user,
     };
+    for (int32_t t = 0; t < OC_TOWERS; t++) { /* in the order of exporters: text before vision */
+        output.excluded.roots[t] = q->source.recipe.roots[oc_towers[OC_TOWERS - 1 - t].bit];
+    }
     OC_TRY(oc_fp8_write(&output, folder, q->error));
 done:
     oc_buffer_free(&record);
@@ -349,8 +350,9 @@ octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
     q.calibration.threads = options->threads;
     q.calibration.progress = options->progress;
     q.calibration.progress_user = options->progress_user;
-    OC_TRY(calibrate_tower(&q, OCTAVO_IMAGE, options->images));
-    OC_TRY(calibrate_tower(&q, OCTAVO_TEXT, options->texts));
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        OC_TRY(calibrate_tower(&q, &oc_towers[t]));
+    }
     OC_TRY(find_scales(&q));
     OC_TRY(write_folder(&q, folder.temporary));
     OC_TRY(oc_output_folder_commit(&folder, error));

@@ -86,11 +86,11 @@ done:
 octavo_status oc_canary_batch_create(const oc_canary *canary, const oc_texts *texts,
                                      oc_canary_batch *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    *out = (oc_canary_batch){.tower = canary->tower,
+    *out = (oc_canary_batch){.tower = oc_tower_of_bit(canary->tower),
                              .count = canary->sequence_count,
                              .sequences = canary->sequences,
                              .seed = canary->seed};
-    if (canary->tower == OCTAVO_TEXT) {
+    if (oc_tower_is_packed(out->tower)) {
         OC_TRY(make_texts(out, texts, error));
     } else {
         out->starts = calloc((size_t)out->count + 1, sizeof *out->starts);
@@ -115,25 +115,25 @@ void oc_canary_batch_free(oc_canary_batch *batch) {
 
 oc_run oc_canary_batch_run(const oc_canary_batch *batch) {
     oc_run run = {.pixels = NULL};
-    if (batch->tower == OCTAVO_TEXT) {
-        oc_texts_enter(&batch->texts, &run);
+    if (oc_tower_is_packed(batch->tower)) {
+        oc_texts_enter(&batch->texts, batch->tower, &run);
     } else {
-        run.rows[OC_ROWS_IMAGES] = batch->count;
-        run.rows[OC_ROWS_IMAGE_TOKENS] = batch->rows;
-        run.starts[OC_ROWS_IMAGE_TOKENS] = batch->starts;
+        run.rows[batch->tower->sequences] = batch->count;
+        run.rows[batch->tower->tokens] = batch->rows;
+        run.starts[batch->tower->tokens] = batch->starts;
     }
     return run;
 }
 
 int32_t oc_canary_batch_end(const oc_canary_batch *batch, int32_t sequence) {
-    return batch->tower == OCTAVO_TEXT ? batch->sequences[sequence].length - 1 : 0;
+    return oc_tower_is_packed(batch->tower) ? batch->sequences[sequence].length - 1 : 0;
 }
 
 int64_t oc_canary_batch_row(const oc_canary_batch *batch, const oc_canary_kept *kept,
                             oc_rows rows) {
     const oc_texts *texts = &batch->texts;
-    bool whole = rows == OC_ROWS_IMAGES || rows == OC_ROWS_TEXTS;
-    if (batch->tower == OCTAVO_IMAGE) {
+    bool whole = !oc_rows_are_tokens(rows);
+    if (!oc_tower_is_packed(batch->tower)) {
         return whole ? kept->sequence : batch->starts[kept->sequence] + kept->place;
     }
     int32_t which = texts->which[kept->sequence];

@@ -10,19 +10,20 @@
 #ifndef OC_RUNTIME_CANARY_BATCH_H
 #define OC_RUNTIME_CANARY_BATCH_H
 
-#include "device/step.h"
 #include "engine/records/canary_record.h"
 #include "num/rng.h"
 #include "runtime/texts.h"
+#include "runtime/towers.h"
 
 /* The sequences of one or more canaries of a tower, as a run takes them. */
 typedef struct oc_canary_batch {
-    int32_t tower, count;                /* sequences */
+    const oc_tower *tower;
+    int32_t count;                       /* sequences */
     const oc_canary_sequence *sequences; /* borrowed */
     uint32_t seed;
-    int32_t rows;    /* of an image tower's sequences */
+    int32_t rows;    /* of sequences that are not packed */
     int32_t *starts; /* [count + 1], of these */
-    oc_texts texts;  /* of a text tower: cut, packed, without repetitions, as in any run */
+    oc_texts texts;  /* of packed ones: cut, without repetitions, as in any run */
 } oc_canary_batch;
 
 /* texts: its fixed fields but batch_max and tokens_max.  No text is longer than positions_max. */

@@ -37,7 +37,7 @@ static octavo_status find_batch(oc_canary_set *set, const oc_model *model, const
     oc_texts rules = oc_model_texts(model);
     for (*out = 0; *out < set->batch_count; ++*out) {
         const oc_canary_batch *batch = &set->batches[*out];
-        if (batch->tower == canary->tower && batch->seed == canary->seed &&
+        if (batch->tower->bit == canary->tower && batch->seed == canary->seed &&
             batch->count == canary->sequence_count &&
             memcmp(batch->sequences, canary->sequences,
                    (size_t)batch->count * sizeof *batch->sequences) == 0) {
@@ -52,8 +52,8 @@ done:
 
 static oc_run run_of(const oc_canary *canary, const oc_canary_batch *batch) {
     oc_run run = oc_canary_batch_run(batch);
-    if (oc_canary_is_called(canary, "image_embeds")) {
-        run.rows[OC_ROWS_TEXTS] = (int32_t)canary->expected.shape[1];
+    if (oc_canary_is_logits(canary)) {
+        run.rows[oc_towers[oc_logits.columns].sequences] = (int32_t)canary->expected.shape[1];
     }
     return run;
 }
@@ -63,7 +63,7 @@ static octavo_status add_part(oc_canary_set *set, oc_model *model, const oc_cana
     octavo_status status = OCTAVO_OK;
     part *one = &set->parts[set->count];
     oc_plan_limits limits = {.image_size = model->image_size};
-    int32_t most = canary->tower == OCTAVO_IMAGE ? model->image_tokens : model->positions_max;
+    int32_t most = model->longest[oc_tower_index(oc_tower_of_bit(canary->tower))];
     for (int32_t s = 0; s < canary->sequence_count; s++) {
         if (canary->sequences[s].length > most) {
             OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
@@ -92,8 +92,8 @@ done:
 
 /* Whether the model has the part's towers. */
 static bool is_wanted(const oc_canary *canary, int32_t towers) {
-    int32_t both = OCTAVO_IMAGE | OCTAVO_TEXT;
-    int32_t needed = oc_canary_is_called(canary, "image_embeds") ? both : canary->tower;
+    int32_t both = oc_towers[oc_logits.rows].bit | oc_towers[oc_logits.columns].bit;
+    int32_t needed = oc_canary_is_logits(canary) ? both : canary->tower;
     return canary->kind == OC_CANARY_PART && (needed & ~towers) == 0;
 }
 
@@ -267,14 +267,15 @@ static octavo_status fill_rows(oc_canary_programs *p, const part *one, const oc_
     octavo_status status = OCTAVO_OK;
     const oc_canary_batch *batch = &p->set->batches[one->batch];
     const int32_t *starts = run->starts[port->rows];
+    oc_rows columns = oc_towers[oc_logits.columns].sequences;
     for (int32_t s = 0; starts != NULL && s < batch->count; s++) {
-        int32_t at = batch->tower == OCTAVO_TEXT ? batch->texts.which[s] : s;
+        int32_t at = oc_tower_is_packed(batch->tower) ? batch->texts.which[s] : s;
         for (int32_t row = starts[at]; row < starts[at + 1]; row++) {
             OC_TRY(fill_row(p, one, (oc_canary_kept){s, row - starts[at]}, port, row, error));
         }
     }
     for (int32_t row = 0; starts == NULL && row < run->rows[port->rows]; row++) { /* embeddings */
-        oc_canary_kept place = {0, row + (port->rows == OC_ROWS_TEXTS ? 64 : 0)};
+        oc_canary_kept place = {0, row + (port->rows == columns ? 64 : 0)};
         OC_TRY(fill_row(p, one, place, port, row, error));
     }
 done:
@@ -352,8 +353,7 @@ static octavo_status judge(oc_canary_programs *p, const part *one, part_verdict 
     const oc_canary *canary = one->canary;
     const oc_canary_batch *batch = &p->set->batches[one->batch];
     oc_rows rows = one->plan.outputs[0].rows;
-    bool picked = (rows == OC_ROWS_IMAGES || rows == OC_ROWS_TEXTS) &&
-                  !oc_canary_is_called(canary, "image_embeds");
+    bool picked = !oc_rows_are_tokens(rows) && !oc_canary_is_logits(canary);
     part_verdict verdict = {.worst_at = -1};
     double sum = 0;
     int32_t count = 0;
@@ -488,8 +488,7 @@ octavo_status oc_canary_compute(const oc_graph *graph, oc_weights *weights, int3
     bool rowwise = is_rowwise(&one->plan);
     if (rowwise) { /* the kept rows will do */
         for (int32_t kind = 0; kind < OC_ROWS_COUNT; kind++) {
-            bool tokens = kind == OC_ROWS_IMAGE_TOKENS || kind == OC_ROWS_TEXT_TOKENS;
-            run.rows[kind] = tokens ? canary->kept_count : 1;
+            run.rows[kind] = oc_rows_are_tokens((oc_rows)kind) ? canary->kept_count : 1;
             run.starts[kind] = starts;
         }
         for (int32_t k = 0; k < canary->kept_count; k++) {

@@ -27,10 +27,11 @@ static bool is_picked(const oc_model *model, const char *output) {
 static octavo_status pick_row(oc_graph *graph, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_value output = graph->outputs[0];
-    oc_node end = {
-        .op = OC_OP_INPUT, .type = {OCTAVO_I32, 1, {OC_DIM_TEXTS}}, .name = "canary.end"};
+    int64_t dim = graph->nodes[output].type.dims[0];
+    const oc_tower *tower = oc_tower_of_dim(dim);
+    oc_node end = {.op = OC_OP_INPUT, .type = {OCTAVO_I32, 1, {dim}}, .name = "canary.end"};
     oc_node pick = {.op = OC_OP_ROW_AT, .input_count = 1, .inputs = {output}, .name = "canary.row"};
-    if (graph->nodes[output].type.dims[0] == OC_DIM_TEXTS) {
+    if (tower != NULL && oc_tower_is_packed(tower)) {
         OC_TRY(oc_graph_add(graph, &end, &pick.inputs[1], error));
         pick.input_count = 2;
     }
@@ -58,27 +59,27 @@ static bool is_within(const oc_plan *plan, int32_t shortest) {
 /* Whether the plan takes what the canary's batch gives, and gives what it expects. */
 static bool fits(const oc_model *model, const oc_canary *canary, const oc_plan *plan) {
     bool pixels = plan->takes_pixels || plan->takes_values;
-    bool logits = oc_canary_is_called(canary, "image_embeds");
+    bool logits = oc_canary_is_logits(canary);
     int32_t inputs = pixels || plan->takes_ids ? 0 : logits ? 2 : 1;
     const oc_plan_port *out = &plan->outputs[0];
-    bool image = canary->tower == OCTAVO_IMAGE;
-    int32_t shortest = image ? OC_LIMIT_TOKENS : 1;
+    const oc_tower *tower = oc_tower_of_bit(canary->tower);
+    int32_t longest = model->longest[oc_tower_index(tower)];
+    bool equal = !oc_tower_is_packed(tower); /* all sequences are of one length */
+    int32_t shortest = equal ? OC_LIMIT_TOKENS : 1;
     bool right = plan->input_count == inputs && plan->output_count == 1 &&
-                 plan->takes_pixels == oc_canary_is_called(canary, "pixels") &&
-                 plan->takes_values == oc_canary_is_called(canary, "pixel_values") &&
-                 plan->takes_ids == oc_canary_is_called(canary, "input_ids") &&
-                 (out->rows == OC_ROWS_IMAGES || out->rows == OC_ROWS_IMAGE_TOKENS) == image &&
+                 plan->takes_pixels == oc_canary_enters(canary, OC_FORM_BYTES) &&
+                 plan->takes_values == oc_canary_enters(canary, OC_FORM_VALUES) &&
+                 plan->takes_ids == oc_canary_enters(canary, OC_FORM_IDS) &&
+                 oc_tower_of_rows(out->rows) == tower &&
                  (logits || out->view.columns == canary->expected.shape[1]);
     if (inputs == 1) {
-        right = right &&
-                plan->inputs[0].rows == (image ? OC_ROWS_IMAGE_TOKENS : OC_ROWS_TEXT_TOKENS) &&
+        right = right && plan->inputs[0].rows == tower->tokens &&
                 ((canary->flags & OC_CANARY_ADDS) == 0 ||
                  plan->inputs[0].view.columns == canary->expected.shape[1]);
     }
     for (int32_t s = 0; s < canary->sequence_count; s++) {
         int32_t length = canary->sequences[s].length;
-        right = right && (!image ||
-                          (pixels ? length == model->image_tokens : length <= model->image_tokens));
+        right = right && (!equal || (pixels ? length == longest : length <= longest));
         shortest = length < shortest ? length : shortest;
     }
     return right && is_within(plan, shortest);
@@ -125,9 +126,11 @@ done:
 octavo_status oc_canary_plan(const oc_model *model, const oc_canary *canary,
                              const oc_plan_limits *limits, oc_plan *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    static const char *const embeds[] = {"image_embeds", "text_embeds"};
-    bool logits = oc_canary_is_called(canary, "image_embeds");
-    bool begins = oc_canary_is_called(canary, "pixels") || oc_canary_is_called(canary, "input_ids");
+    const oc_tower *tower = oc_tower_of_bit(canary->tower);
+    const char *const embeds[] = {oc_towers[oc_logits.rows].embeds,
+                                  oc_towers[oc_logits.columns].embeds};
+    bool logits = oc_canary_is_logits(canary);
+    bool begins = oc_canary_is_called(canary, tower->entries[0].input);
     oc_part part = {.inputs = logits ? embeds : &canary->input,
                     .input_count = begins   ? 0
                                    : logits ? 2

@@ -10,6 +10,18 @@ static inline bool oc_canary_is_called(const oc_canary *canary, const char *inpu
     return strcmp(canary->input, input) == 0;
 }
 
+/* Whether it goes from the embeddings of two towers to logits. */
+static inline bool oc_canary_is_logits(const oc_canary *canary) {
+    return oc_canary_is_called(canary, oc_towers[oc_logits.rows].embeds);
+}
+
+/* The form in which the canary's input is entered; false: it is a value inside the tower. */
+static inline bool oc_canary_enters(const oc_canary *canary, oc_form form) {
+    const oc_tower *tower = oc_tower_of_bit(canary->tower);
+    const oc_entry *entry = oc_tower_entry(tower, canary->input);
+    return entry != NULL && entry->form == form;
+}
+
 /* The plan from the canary's input to its output, with the model's savings, on its device; of one
  * row of each sequence where nobody reads more.
  *   CORRUPT  a canary that does not fit the graph, named */

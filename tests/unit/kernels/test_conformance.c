@@ -1,4 +1,4 @@
-// links: test_conformance test_support backends_cpu backends_ref num base
+// links: test_conformance test_support backends_cpu backends_cuda backends_ref num base
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cuda/cuda.h"
 #include "backends/ref/ref.h"
 #include "conformance/suite.h"
 
@@ -171,13 +172,13 @@ static void runs_steps_in_order(void **state) {
         plan.arena_bytes += (size_t)buffers[i].stride * 8;
         plan.arena_bytes = (plan.arena_bytes + 63) / 64 * 64;
     }
-    steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4};
+    steps[0].u.norm.x = (oc_view){.buffer = 0, .columns = 4, .dtype = OCTAVO_F32};
     steps[0].u.norm.out =
         (oc_view){.buffer = 1, .columns = 4, .dtype = OCTAVO_F8_E4M3, .scale = 0.5f};
     steps[1].u.gemm.a = steps[0].u.norm.out;
     steps[1].u.gemm.weight = weight;
     steps[1].u.gemm.column_scale = scale;
-    steps[1].u.gemm.out = (oc_view){.buffer = 2, .columns = 2};
+    steps[1].u.gemm.out = (oc_view){.buffer = 2, .columns = 2, .dtype = OCTAVO_F32};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error),
                          OCTAVO_OK);
@@ -255,19 +256,31 @@ static int run_tier(const oc_backend *backend, const char *tier) {
     return failed;
 }
 
-/* An argument is the first seed of the stress. */
+/* The first argument is a backend, "all" for all of them; the second the first seed of the stress.
+ */
 int main(int argc, char **argv) {
     int failed = 0;
-    const char *tier;
-    if (argc > 1) {
-        stress_seed = strtoull(argv[1], NULL, 0);
+    const char *tier, *only = argc > 1 ? argv[1] : "all";
+    bool all = strcmp(only, "all") == 0;
+    char why[256];
+    if (argc > 2) {
+        stress_seed = strtoull(argv[2], NULL, 0);
     }
-    failed += run_tier(&oc_backend_ref, "f32");
-    for (int32_t i = 0; (tier = oc_cpu_tier_name(i)) != NULL; i++) {
+    if (all || strcmp(only, "ref") == 0) {
+        failed += run_tier(&oc_backend_ref, "f32");
+    }
+    for (int32_t i = 0; (all || strcmp(only, "cpu") == 0) && (tier = oc_cpu_tier_name(i)) != NULL;
+         i++) {
         char exact[32];
         snprintf(exact, sizeof exact, "%s:f32", tier);
         failed += run_tier(&oc_backend_cpu, tier);
         failed += run_tier(&oc_backend_cpu, exact); /* the GEMM that stands in for integer ones */
+    }
+    if (oc_cuda_device_count(why, sizeof why) > 0) {
+        failed += all || strcmp(only, "cuda") == 0 ? run_tier(&oc_backend_cuda, "0") : 0;
+    } else {
+        print_message("SKIPPED: device cuda, %s\n", why);
+        failed += strcmp(only, "cuda") == 0;
     }
     return failed != 0;
 }

@@ -1,0 +1,208 @@
+/* gemm_wgmma.c - choosing, describing and launching gemm_wgmma.cu.
+ *
+ * The model counts, for one block of k of one tile, the clocks of four things that run side by
+ * side, and takes the longest: tensor cores, shared memory (128 bytes a clock: operands read and
+ * blocks written), the L2 (bytes that the CTA asks for), and one warpgroup's own chain. */
+#include "backends/cuda/kernels/gemm/gemm_wgmma.h"
+
+#include <stdio.h>
+
+enum {
+    BLOCK_BYTES = 128, /* of k, in a stage */
+    WARPGROUP_ROWS = 64
+};
+
+static int32_t round_up(int32_t x, int32_t to) {
+    return (x + to - 1) / to * to;
+}
+
+static int32_t divide_up(int32_t x, int32_t by) {
+    return (x + by - 1) / by;
+}
+
+static int32_t columns_of(const oc_gemm_variant *variant) {
+    return variant->tile_n / variant->warpgroups_n;
+}
+
+static int32_t consumers_of(const oc_gemm_variant *variant) {
+    return variant->warpgroups_m * variant->warpgroups_n;
+}
+
+/* As the kernel's enum lays it out. */
+static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_variant *variant) {
+    int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m;
+    int32_t columns = columns_of(variant) < 128 ? columns_of(variant) : 128;
+    int32_t store = product->out == OC_GEMM_E4M3 ? 16 * (columns + 16) : 0;
+    int32_t vectors = (product->scale != 0) + (product->bias != 0);
+    return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES +
+           4 * consumers_of(variant) * store + 2 * vectors * variant->tile_n * 4 +
+           16 * variant->stages + 32;
+}
+
+/* Of a consumer's thread: sums, products under way, `a`, and some 24 for all else. */
+static int32_t registers_of(const oc_gemm_variant *variant) {
+    int32_t sets = variant->turn > 1 && variant->in_flight > 1 ? 2 : 1;
+    return columns_of(variant) / 2 + variant->in_flight * variant->piece_n / 2 +
+           (variant->a_registers ? 16 * sets : 0) + 24;
+}
+
+static int32_t registers_limit(int32_t consumers) {
+    static const int32_t limits[] = {0, 255, 232, 160, 112};
+    return limits[consumers];
+}
+
+const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_variant *variant) {
+    const oc_gemm_variant *v = variant;
+    if (product->n < 8 || product->n > 8192 || product->n % 8 != 0) {
+        return "n is not a multiple of 8 up to 8192";
+    }
+    if (product->k < 1) {
+        return "k is less than 1";
+    }
+    if (v->warpgroups_m < 1 || v->warpgroups_n < 1 || consumers_of(v) > 4) {
+        return "there are 1 to 4 consumer warpgroups";
+    }
+    if (v->tile_n < 16 || v->tile_n > 256 || v->tile_n % (16 * v->warpgroups_n) != 0) {
+        return "a warpgroup's columns are not a multiple of 16, the tile's at most 256";
+    }
+    if (v->piece_n < 8 || v->piece_n % 8 != 0 || columns_of(v) % v->piece_n != 0) {
+        return "pieces are multiples of 8 that divide a warpgroup's columns";
+    }
+    if (v->turn < 1 || v->stages < 2 || v->stages % v->turn != 0) {
+        return "stages are a multiple of a turn's blocks, 2 or more";
+    }
+    if (v->in_flight < 1 || v->in_flight > 4 ||
+        v->in_flight > v->turn * columns_of(v) / v->piece_n) {
+        return "1 to 4 pieces are under way, at most a turn's";
+    }
+    if (v->cluster_m < 1 || v->cluster_n < 1 || v->cluster_m * v->cluster_n > 8) {
+        return "a cluster has 1 to 8 blocks";
+    }
+    if (v->tile_n % (8 * v->cluster_m) != 0 ||
+        WARPGROUP_ROWS * v->warpgroups_m % (8 * v->cluster_n) != 0) {
+        return "parts of a tile that a cluster shares are not multiples of 8 rows";
+    }
+    if (shared_bytes_of(product, v) > OC_GEMM_SHARED_MAX) {
+        return "too much shared memory";
+    }
+    if (registers_of(v) > registers_limit(consumers_of(v))) {
+        return "too many registers";
+    }
+    return NULL;
+}
+
+size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
+                       char to[OC_GEMM_DEFINES_MAX]) {
+    const struct {
+        const char *name;
+        int32_t value;
+    } lines[] = {
+        {"N", product->n},
+        {"K", product->k},
+        {"IN_F16", product->in_f16 != 0},
+        {"TERMS", product->terms},
+        {"OUT", (int32_t)product->out},
+        {"RESIDUAL", (int32_t)product->residual},
+        {"ACT", product->act},
+        {"HAS_SCALE", product->scale != 0},
+        {"HAS_BIAS", product->bias != 0},
+        {"HAS_ROW_SCALE", product->row_scale != 0},
+        {"HAS_TABLE", product->table != 0},
+        {"WARPGROUPS_M", variant->warpgroups_m},
+        {"WARPGROUPS_N", variant->warpgroups_n},
+        {"TILE_N", variant->tile_n},
+        {"PIECE_N", variant->piece_n},
+        {"IN_FLIGHT", variant->in_flight},
+        {"TURN", variant->turn},
+        {"A_REGISTERS", variant->a_registers != 0},
+        {"STAGES", variant->stages},
+        {"CLUSTER_M", variant->cluster_m},
+        {"CLUSTER_N", variant->cluster_n},
+    };
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        length += (size_t)snprintf(to + length, OC_GEMM_DEFINES_MAX - length, "#define %s %d\n",
+                                   lines[i].name, lines[i].value);
+    }
+    return length;
+}
+
+static int32_t tiles_of(const oc_gemm_product *product, const oc_gemm_variant *v, int32_t rows) {
+    return divide_up(rows, WARPGROUP_ROWS * v->warpgroups_m * v->cluster_m) *
+           divide_up(product->n, v->tile_n * v->cluster_n);
+}
+
+oc_gemm_launch oc_gemm_launch_of(const oc_gemm_product *product, const oc_gemm_variant *variant,
+                                 int32_t rows, int32_t processors) {
+    int32_t cluster = variant->cluster_m * variant->cluster_n;
+    int32_t tiles = tiles_of(product, variant, rows < 1 ? 1 : rows);
+    int32_t clusters = processors / cluster < tiles ? processors / cluster : tiles;
+    return (oc_gemm_launch){
+        .grid = clusters * cluster,
+        .threads = 128 * (consumers_of(variant) + 1),
+        .cluster = cluster,
+        .shared_bytes = shared_bytes_of(product, variant),
+        .box_k = BLOCK_BYTES / (product->in_f16 ? 2 : 1),
+        .a_box_rows = WARPGROUP_ROWS * variant->warpgroups_m / variant->cluster_n,
+        .w_box_rows = variant->tile_n / variant->cluster_m,
+    };
+}
+
+double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *variant, int32_t rows,
+                       int32_t processors) {
+    const oc_gemm_variant *v = variant;
+    double groups = consumers_of(v), pieces = columns_of(v) / v->piece_n;
+    double tile_m = WARPGROUP_ROWS * v->warpgroups_m, tile_n = v->tile_n;
+    double busy = tiles_of(product, v, rows) * v->cluster_m * v->cluster_n;
+    busy = busy < processors ? busy : processors;
+    /* codes: 4,096 products a clock; floats half, and half as many to a block */
+    double tensor = tile_m * tile_n * BLOCK_BYTES / 4096;
+    double shared = (groups * (8192 * (v->a_registers ? 1 : pieces) + columns_of(v) * 128.0) +
+                     (tile_m + tile_n) * 128) /
+                    128;
+    double wanted = (tile_m / v->cluster_n + tile_n / v->cluster_m) * 128;
+    double rate = 4400 / busy < 48 ? 4400 / busy : 48; /* L2 bytes a clock and processor */
+    double drain = 130 + (v->in_flight > 1 ? v->piece_n / 2.0 : columns_of(v) / 2.0);
+    double chain = tensor / groups + drain / v->turn;
+    double block = tensor / 0.88;
+    block = shared > block ? shared : block;
+    block = wanted / rate > block ? wanted / rate : block;
+    block = chain > block ? chain : block;
+    int32_t block_k = product->in_f16 ? 64 : 128;
+    double blocks = round_up(product->terms * divide_up(product->k, block_k), v->turn);
+    double store = tile_m * tile_n / 128 * (product->act != 0 ? 8 : 4); /* of all its values */
+    double seen = 300 + store / (groups > 1 ? 3 : 1); /* what the other warpgroups do not cover */
+    double waves =
+        divide_up(tiles_of(product, v, rows), processors / (v->cluster_m * v->cluster_n));
+    double clocks =
+        2500 + 300 * (v->cluster_m * v->cluster_n > 1) + waves * (blocks * block + seen);
+    return clocks / 1650;
+}
+
+/* Those that were fastest on an H200 at some shape of ViT-B/32 or ViT-L/14: the model is good
+ * enough to choose among them, not among all there are. */
+static const oc_gemm_variant candidates[] = {
+    {3, 1, 128, 128, 1, 1, 0, 4, 2, 1}, {2, 1, 256, 128, 1, 1, 0, 4, 2, 1},
+    {3, 1, 128, 128, 1, 1, 0, 4, 1, 1}, {1, 2, 256, 128, 1, 1, 0, 5, 1, 1},
+    {2, 1, 160, 80, 2, 1, 1, 5, 1, 1},  {1, 2, 160, 80, 2, 2, 0, 6, 1, 1},
+    {2, 1, 96, 96, 2, 2, 0, 6, 1, 1},   {1, 2, 128, 64, 2, 2, 0, 8, 1, 1},
+    {1, 1, 48, 48, 4, 4, 0, 12, 1, 1},
+};
+
+oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
+                               double *microseconds) {
+    oc_gemm_variant best = {1, 1, 64, 64, 1, 1, 0, 4, 1, 1};
+    double best_time = oc_gemm_predict(product, &best, rows, processors);
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        const oc_gemm_variant *v = &candidates[i];
+        double time = oc_gemm_predict(product, v, rows, processors);
+        if (oc_gemm_refusal(product, v) == NULL && time < best_time) {
+            best_time = time;
+            best = *v;
+        }
+    }
+    if (microseconds != NULL) {
+        *microseconds = best_time;
+    }
+    return best;
+}

@@ -1,0 +1,35 @@
+/* cluster.cuh - clusters of CTAs, programmatic dependent launch, registers of a warpgroup. */
+#ifndef OC_CLUSTER_CUH
+#define OC_CLUSTER_CUH
+
+#include "mbarrier.cuh"
+
+OC_DEVICE unsigned cluster_rank() {
+    unsigned rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+}
+
+/* All threads of all CTAs of the cluster. */
+OC_DEVICE void cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release.aligned;\n"
+                 "barrier.cluster.wait.acquire.aligned;" ::
+                     : "memory");
+}
+
+/* Until all kernels that this one depends on have ended and their stores are seen. */
+OC_DEVICE void grid_wait() {
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
+/* The next kernel may start; it still waits for this one's end in its own grid_wait. */
+OC_DEVICE void grid_launch_dependents() {
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+#define OC_REGISTERS_RAISE(count)                                                                  \
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(count))
+#define OC_REGISTERS_LOWER(count)                                                                  \
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(count))
+
+#endif

@@ -1,0 +1,683 @@
+/* queue.c - see queue.h.
+ *
+ * What a run brings (row counts, starts, ids ...) is laid into one block of pinned memory and
+ * copied to the card in one piece; kernels read their row counts there, so that one graph serves
+ * every run up to its plan's limits. */
+#include "backends/cuda/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backends/cuda/kernels/args.h"
+#include "base/size.h"
+#include "device/host.h"
+#include "num/bf16.h"
+#include "num/f16.h"
+
+enum {
+    ALIGN = 256,
+    STAGING = 1 << 20, /* bytes of pinned memory that rows to and from the host go through */
+    DONE_EVENTS = 8,   /* runs of one queue that can be told apart while they are under way */
+    COUNTS = 4,        /* of codes: all, saturated, zeros, largest */
+    POLL_NS = 20000
+};
+
+typedef struct cuda_queue {
+    oc_queue base;
+    oc_cuda_device *device; /* borrowed */
+    oc_cu_stream stream;
+    oc_cu_address memory;
+    size_t bytes;
+    char *staging; /* pinned */
+    oc_cu_event done[DONE_EVENTS];
+    oc_cu_event began, ended; /* around the last graph */
+    oc_cu_function count;
+    oc_ticket submitted;
+} cuda_queue;
+
+/* Bytes from the beginning of a program's block. */
+typedef struct block_layout {
+    size_t rows, starts[2], ends, ids, positions, mask, bytes;
+} block_layout;
+
+struct oc_program {
+    cuda_queue *queue; /* borrowed */
+    oc_plan_limits limits;
+    size_t pixels;      /* byte of the queue's memory where they begin */
+    size_t pixel_bytes; /* of an image; 0: none is taken */
+    oc_step *steps;
+    int32_t step_count;
+    oc_cuda_launch *launches;
+    int32_t launch_count;
+    block_layout layout;
+    char *block; /* pinned, as the card's */
+    oc_cu_address block_address, counts;
+    uint64_t *host_counts; /* pinned */
+    oc_cu_graph_exec graph;
+    oc_cu_event *events; /* before each step and behind the last */
+    oc_cu_event copied;  /* the block of the last run has left pinned memory */
+    bool is_copying;
+};
+
+/* -- queues --------------------------------------------------------------------------------- */
+
+void oc_cuda_queue_free(oc_queue *base) {
+    cuda_queue *queue = (cuda_queue *)base;
+    if (queue == NULL) {
+        return;
+    }
+    const oc_cu_driver *cu = queue->device->driver;
+    (void)oc_cuda_enter(queue->device, NULL); /* what can be given back is, in any case */
+    if (queue->stream != NULL) {
+        cu->stream_wait(queue->stream);
+    }
+    for (int32_t i = 0; i < DONE_EVENTS; i++) {
+        if (queue->done[i] != NULL) {
+            cu->event_free(queue->done[i]);
+        }
+    }
+    if (queue->began != NULL) {
+        cu->event_free(queue->began);
+    }
+    if (queue->ended != NULL) {
+        cu->event_free(queue->ended);
+    }
+    if (queue->stream != NULL) {
+        cu->stream_free(queue->stream);
+    }
+    if (queue->memory != 0) {
+        cu->memory_free(queue->memory);
+    }
+    if (queue->staging != NULL) {
+        cu->host_free(queue->staging);
+    }
+    free(queue);
+}
+
+octavo_status oc_cuda_queue_create(oc_device *base, int32_t threads, size_t bytes, oc_queue **out,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cuda_device *device = (oc_cuda_device *)base;
+    const oc_cu_driver *cu = device->driver;
+    cuda_queue *queue = calloc(1, sizeof *queue);
+    (void)threads;
+    *out = NULL;
+    if (queue == NULL) {
+        OC_NO_MEMORY(error, sizeof *queue);
+    }
+    queue->base.backend = base->backend;
+    queue->device = device;
+    queue->bytes = oc_round_up(bytes + 1, ALIGN);
+    OC_TRY(oc_cuda_enter(device, error));
+    OC_CU(cu, stream_create(&queue->stream, OC_CU_STREAM_NON_BLOCKING), "make a stream", error);
+    OC_TRY(oc_cuda_memory(device, queue->bytes, &queue->memory, error));
+    OC_CU(cu, host_create((void **)&queue->staging, STAGING, 0), "give pinned memory", error);
+    for (int32_t i = 0; i < DONE_EVENTS; i++) {
+        OC_CU(cu, event_create(&queue->done[i], OC_CU_EVENT_NO_TIMING), "make an event", error);
+    }
+    OC_CU(cu, event_create(&queue->began, 0), "make an event", error);
+    OC_CU(cu, event_create(&queue->ended, 0), "make an event", error);
+    OC_TRY(oc_cuda_kernel_get(device, "count.cu", "count_codes", "", 0, &queue->count, error));
+    *out = &queue->base;
+    queue = NULL;
+done:
+    oc_cuda_queue_free((oc_queue *)queue);
+    return status;
+}
+
+void *oc_cuda_queue_memory(oc_queue *queue) {
+    (void)queue;
+    return NULL;
+}
+
+/* -- programs -------------------------------------------------------------------------------- */
+
+static size_t place(size_t *at, size_t bytes) {
+    size_t here = *at;
+    *at = oc_round_up(here + bytes, 64);
+    return here;
+}
+
+static block_layout lay_out(const oc_plan_limits *limits) {
+    block_layout layout = {0};
+    size_t at = 0, word = sizeof(int32_t);
+    size_t images = (size_t)limits->rows_max[OC_ROWS_IMAGES];
+    size_t texts = (size_t)limits->rows_max[OC_ROWS_TEXTS];
+    size_t tokens = (size_t)limits->rows_max[OC_ROWS_TEXT_TOKENS];
+    layout.rows = place(&at, OC_ROWS_COUNT * word);
+    layout.starts[0] = place(&at, (images + 1) * word);
+    layout.starts[1] = place(&at, (texts + 1) * word);
+    layout.ends = place(&at, texts * word);
+    layout.ids = place(&at, tokens * word);
+    layout.positions = place(&at, tokens * word);
+    layout.mask = place(&at, tokens + 1);
+    layout.bytes = at;
+    return layout;
+}
+
+static oc_cuda_inputs inputs_of(const oc_program *program) {
+    const block_layout *layout = &program->layout;
+    oc_cu_address block = program->block_address;
+    return (oc_cuda_inputs){
+        .rows = block + layout->rows,
+        .starts = {[OC_ROWS_IMAGE_TOKENS] = block + layout->starts[0],
+                   [OC_ROWS_TEXT_TOKENS] = block + layout->starts[1]},
+        .ends = block + layout->ends,
+        .ids = block + layout->ids,
+        .positions = block + layout->positions,
+        .mask = block + layout->mask,
+        .pixels = program->queue->memory + program->pixels,
+    };
+}
+
+static octavo_status launch(const oc_program *program, oc_cuda_launch *l, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cu_driver *cu = program->queue->device->driver;
+    void *parameters[OC_COUNT(l->offsets)];
+    oc_cu_launch_attribute attributes[2];
+    oc_cu_launch config = {.grid_x = l->grid[0],
+                           .grid_y = l->grid[1],
+                           .grid_z = l->grid[2],
+                           .block_x = l->threads,
+                           .block_y = 1,
+                           .block_z = 1,
+                           .shared_bytes = l->shared_bytes,
+                           .stream = program->queue->stream,
+                           .attributes = attributes};
+    memset(attributes, 0, sizeof attributes);
+    if (l->cluster != 0) {
+        oc_cu_launch_attribute *cluster = &attributes[config.attribute_count++];
+        cluster->id = OC_CU_LAUNCH_CLUSTER;
+        cluster->value.cluster.x = l->cluster;
+        cluster->value.cluster.y = cluster->value.cluster.z = 1;
+    }
+    if (l->overlaps) {
+        oc_cu_launch_attribute *overlap = &attributes[config.attribute_count++];
+        overlap->id = OC_CU_LAUNCH_PDL;
+        overlap->value.flag = 1;
+    }
+    for (int32_t i = 0; i < l->parameter_count; i++) {
+        parameters[i] = l->args + l->offsets[i];
+    }
+    OC_CU(cu, launch(&config, l->function, parameters, NULL), "start a kernel", error);
+done:
+    return status;
+}
+
+static octavo_status launch_all(const oc_program *program, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    for (int32_t i = 0; i < program->launch_count; i++) {
+        OC_TRY(launch(program, &program->launches[i], error));
+    }
+done:
+    return status;
+}
+
+/* A graph of all launches: one call starts them. */
+static octavo_status capture(oc_program *program, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cu_driver *cu = program->queue->device->driver;
+    oc_cu_stream stream = program->queue->stream;
+    oc_cu_graph graph = NULL;
+    OC_CU(cu, capture_begin(stream, OC_CU_CAPTURE_THREAD_LOCAL), "record a graph", error);
+    octavo_status launched = launch_all(program, error);
+    int32_t ended = cu->capture_end(stream, &graph); /* in any case: else the stream is lost */
+    OC_TRY(launched);
+    if (ended != OC_CU_SUCCESS) {
+        status = oc_cu_fail(cu, ended, "record a graph", error, __FILE__, __LINE__);
+        goto done;
+    }
+    OC_CU(cu, graph_instantiate(&program->graph, graph, 0), "make a graph", error);
+done:
+    if (graph != NULL) {
+        cu->graph_free(graph);
+    }
+    return status;
+}
+
+void oc_cuda_program_free(oc_program *program) {
+    if (program == NULL) {
+        return;
+    }
+    const oc_cu_driver *cu = program->queue->device->driver;
+    (void)oc_cuda_enter(program->queue->device, NULL);
+    cu->stream_wait(program->queue->stream);
+    if (program->graph != NULL) {
+        cu->graph_exec_free(program->graph);
+    }
+    for (int32_t i = 0; program->events != NULL && i <= program->step_count; i++) {
+        if (program->events[i] != NULL) {
+            cu->event_free(program->events[i]);
+        }
+    }
+    if (program->copied != NULL) {
+        cu->event_free(program->copied);
+    }
+    if (program->block_address != 0) {
+        cu->memory_free(program->block_address);
+    }
+    if (program->counts != 0) {
+        cu->memory_free(program->counts);
+    }
+    if (program->block != NULL) {
+        cu->host_free(program->block);
+    }
+    if (program->host_counts != NULL) {
+        cu->host_free(program->host_counts);
+    }
+    free(program->events);
+    free(program->steps);
+    free(program->launches);
+    free(program);
+}
+
+static octavo_status make_memory(oc_program *program, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cuda_device *device = program->queue->device;
+    const oc_cu_driver *cu = device->driver;
+    size_t counts = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
+    program->layout = lay_out(&program->limits);
+    OC_CU(cu, host_create((void **)&program->block, program->layout.bytes, 0), "give pinned memory",
+          error);
+    memset(program->block, 0, program->layout.bytes);
+    OC_TRY(oc_cuda_memory(device, program->layout.bytes, &program->block_address, error));
+    OC_CU(cu, host_create((void **)&program->host_counts, counts, 0), "give pinned memory", error);
+    OC_TRY(oc_cuda_memory(device, counts, &program->counts, error));
+    OC_CU(cu, event_create(&program->copied, OC_CU_EVENT_NO_TIMING), "make an event", error);
+    program->events = calloc((size_t)program->step_count + 1, sizeof(oc_cu_event));
+    if (program->events == NULL) {
+        OC_NO_MEMORY(error, ((size_t)program->step_count + 1) * sizeof(oc_cu_event));
+    }
+    for (int32_t i = 0; i <= program->step_count; i++) {
+        OC_CU(cu, event_create(&program->events[i], 0), "make an event", error);
+    }
+done:
+    return status;
+}
+
+static octavo_status make_launches(oc_program *program, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t bytes = (size_t)program->step_count * OC_CUDA_LAUNCHES * sizeof(oc_cuda_launch);
+    program->launches = aligned_alloc(64, bytes + 64);
+    if (program->launches == NULL) {
+        OC_NO_MEMORY(error, bytes);
+    }
+    oc_cuda_maker maker = {.device = program->queue->device,
+                           .limits = &program->limits,
+                           .inputs = inputs_of(program),
+                           .launches = program->launches};
+    for (int32_t i = 0; i < program->step_count; i++) {
+        int32_t first = maker.count;
+        OC_TRY(oc_cuda_make(&maker, &program->steps[i], error));
+        for (int32_t j = first; j < maker.count; j++) {
+            maker.launches[j].step = i;
+        }
+    }
+    program->launch_count = maker.count;
+done:
+    return status;
+}
+
+/* Bytes of the image that a plan's patches are cut from. */
+static size_t pixel_bytes(const oc_plan *plan) {
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const oc_step_patches *patches = &plan->steps[i].u.patches;
+        if (plan->steps[i].kind == OC_STEP_PATCHES) {
+            size_t side = (size_t)patches->image_size;
+            return side * side * 3 * (patches->from_bytes ? 1 : sizeof(float));
+        }
+    }
+    return 0;
+}
+
+octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_program **out,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = (cuda_queue *)base;
+    oc_program *program = calloc(1, sizeof *program);
+    *out = NULL;
+    if (program == NULL) {
+        OC_NO_MEMORY(error, sizeof *program);
+    }
+    program->queue = queue;
+    program->limits = plan->limits;
+    program->pixels = plan->arena_bytes;
+    program->pixel_bytes = pixel_bytes(plan);
+    program->step_count = plan->step_count;
+    OC_TRY(oc_cuda_enter(queue->device, error));
+    OC_TRY(oc_host_fits(plan, 1, queue->bytes, error));
+    OC_TRY(oc_host_steps(plan, (void *)(uintptr_t)queue->memory, &program->steps, error));
+    OC_TRY(make_memory(program, error));
+    OC_TRY(make_launches(program, error));
+    OC_TRY(capture(program, error));
+    *out = program;
+    program = NULL;
+done:
+    oc_cuda_program_free(program);
+    return status;
+}
+
+/* -- running --------------------------------------------------------------------------------- */
+
+static void copy_words(char *to, const int32_t *from, int32_t count) {
+    if (from != NULL && count > 0) {
+        memcpy(to, from, (size_t)count * sizeof *from);
+    }
+}
+
+/* The run's arrays into the block, and the block and the pixels to the card. */
+static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const cuda_queue *queue = program->queue;
+    const oc_cu_driver *cu = queue->device->driver;
+    const block_layout *layout = &program->layout;
+    const oc_plan_limits *limits = &program->limits;
+    int32_t tokens = run->rows[OC_ROWS_TEXT_TOKENS], texts = run->rows[OC_ROWS_TEXTS];
+    int32_t images = run->rows[OC_ROWS_IMAGES];
+    size_t used = layout->starts[1];
+    for (int32_t set = 0; set < OC_ROWS_COUNT; set++) {
+        if (run->rows[set] > limits->rows_max[set]) {
+            OC_FAIL(error, OCTAVO_INTERNAL, OCTAVO_NO_OFFSET,
+                    "a run of %d rows of set %d, its plan has room for %d", run->rows[set], set,
+                    limits->rows_max[set]);
+        }
+    }
+    if (program->is_copying) {
+        OC_CU(cu, event_wait(program->copied), "wait for a copy", error);
+    }
+    copy_words(program->block + layout->rows, run->rows, OC_ROWS_COUNT);
+    copy_words(program->block + layout->starts[0], run->starts[OC_ROWS_IMAGE_TOKENS],
+               run->starts[OC_ROWS_IMAGE_TOKENS] == NULL ? 0 : images + 1);
+    if (run->starts[OC_ROWS_TEXT_TOKENS] != NULL) {
+        used = layout->bytes;
+        copy_words(program->block + layout->starts[1], run->starts[OC_ROWS_TEXT_TOKENS], texts + 1);
+        copy_words(program->block + layout->ends, run->ends, texts);
+        copy_words(program->block + layout->ids, run->ids, tokens);
+        copy_words(program->block + layout->positions, run->positions, tokens);
+        if (run->key_mask != NULL) {
+            memcpy(program->block + layout->mask, run->key_mask, (size_t)tokens);
+        } else {
+            memset(program->block + layout->mask, 1, (size_t)tokens);
+        }
+    }
+    OC_CU(cu, upload_async(program->block_address, program->block, used, queue->stream),
+          "copy a run's numbers", error);
+    OC_CU(cu, event_record(program->copied, queue->stream), "record an event", error);
+    program->is_copying = true;
+    if (program->pixel_bytes != 0 && run->pixels != NULL && images > 0) {
+        OC_CU(cu,
+              upload_async(queue->memory + program->pixels, run->pixels,
+                           (size_t)images * program->pixel_bytes, queue->stream),
+              "copy pixels", error);
+    }
+done:
+    return status;
+}
+
+/* Step by step, with an event between each two; codes counted behind each. */
+static octavo_status run_steps(oc_program *program, uint32_t report, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = program->queue;
+    const oc_cu_driver *cu = queue->device->driver;
+    size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
+    int32_t next = 0;
+    if ((report & OC_REPORT_CODES) != 0) {
+        OC_CU(cu, set_bytes(program->counts, 0, bytes, queue->stream), "clear counts", error);
+    }
+    OC_CU(cu, event_record(program->events[0], queue->stream), "record an event", error);
+    for (int32_t i = 0; i < program->step_count; i++) {
+        oc_step *step = &program->steps[i];
+        oc_view *views[OC_STEP_VIEWS] = {0};
+        for (; next < program->launch_count && program->launches[next].step == i; next++) {
+            OC_TRY(launch(program, &program->launches[next], error));
+        }
+        OC_CU(cu, event_record(program->events[i + 1], queue->stream), "record an event", error);
+        oc_step_views(step, views);
+        if ((report & OC_REPORT_CODES) != 0 && oc_is_codes(views[0]->dtype)) {
+            oc_count_args args = {.rows = program->block_address + program->layout.rows +
+                                          (size_t)step->rows * sizeof(int32_t),
+                                  .codes = oc_cuda_at(views[0]),
+                                  .counts = program->counts + (size_t)i * COUNTS * sizeof(uint64_t),
+                                  .stride = views[0]->stride,
+                                  .columns = views[0]->columns};
+            oc_cuda_launch count = {.function = queue->count,
+                                    .grid = {264, 1, 1},
+                                    .threads = 256,
+                                    .parameter_count = 1};
+            memcpy(count.args, &args, sizeof args);
+            OC_TRY(launch(program, &count, error));
+        }
+    }
+done:
+    return status;
+}
+
+/* What run_steps noted. */
+static octavo_status read_reports(oc_program *program, uint32_t report, oc_step_report *reports,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = program->queue;
+    const oc_cu_driver *cu = queue->device->driver;
+    size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
+    if ((report & OC_REPORT_CODES) != 0) {
+        oc_cu_copy copy = {.from_type = 2,
+                           .from_device = program->counts,
+                           .from_pitch = bytes,
+                           .to_type = 1,
+                           .to_host = program->host_counts,
+                           .to_pitch = bytes,
+                           .width_bytes = bytes,
+                           .height = 1};
+        OC_CU(cu, copy_2d(&copy, queue->stream), "copy counts", error);
+    }
+    OC_CU(cu, stream_wait(queue->stream), "finish a run", error);
+    for (int32_t i = 0; i < program->step_count; i++) {
+        float milliseconds = 0;
+        const uint64_t *counts = program->host_counts + (size_t)i * COUNTS;
+        OC_CU(cu, event_elapsed(&milliseconds, program->events[i], program->events[i + 1]),
+              "time a step", error);
+        reports[i] = (oc_step_report){.seconds = 1e-3 * (double)milliseconds};
+        if ((report & OC_REPORT_CODES) != 0) {
+            reports[i].codes = counts[0];
+            reports[i].saturated = counts[1];
+            reports[i].zeros = counts[2];
+            reports[i].largest = (int32_t)counts[3];
+        }
+    }
+done:
+    return status;
+}
+
+octavo_status oc_cuda_submit(oc_queue *base, oc_program *program, const oc_run *run,
+                             uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = (cuda_queue *)base;
+    const oc_cu_driver *cu = queue->device->driver;
+    *ticket = ++queue->submitted;
+    OC_TRY(oc_run_check(run, 0, program->step_count, error));
+    OC_TRY(oc_cuda_enter(queue->device, error));
+    OC_TRY(bring_in(program, run, error));
+    if (report == 0) {
+        OC_CU(cu, event_record(queue->began, queue->stream), "record an event", error);
+        OC_CU(cu, graph_launch(program->graph, queue->stream), "start a graph", error);
+        OC_CU(cu, event_record(queue->ended, queue->stream), "record an event", error);
+    } else {
+        OC_TRY(run_steps(program, report, error));
+        OC_TRY(read_reports(program, report, reports, error));
+    }
+    OC_CU(cu, event_record(queue->done[*ticket % DONE_EVENTS], queue->stream), "record an event",
+          error);
+done:
+    return status;
+}
+
+octavo_status oc_cuda_wait(oc_queue *base, oc_ticket ticket, uint64_t deadline_ns,
+                           octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = (cuda_queue *)base;
+    const oc_cu_driver *cu = queue->device->driver;
+    oc_cu_event event = queue->done[ticket % DONE_EVENTS];
+    OC_TRY(oc_cuda_enter(queue->device, error));
+    if (deadline_ns == 0) {
+        OC_CU(cu, event_wait(event), "finish a run", error);
+        goto done;
+    }
+    for (;;) {
+        int32_t result = cu->event_query(event);
+        if (result == OC_CU_SUCCESS) {
+            break;
+        }
+        if (result != OC_CU_NOT_READY) {
+            status = oc_cu_fail(cu, result, "finish a run", error, __FILE__, __LINE__);
+            goto done;
+        }
+        if (oc_clock_ns() > deadline_ns) {
+            OC_FAIL(error, OCTAVO_DEADLINE_EXCEEDED, OCTAVO_NO_OFFSET,
+                    "the time allowed was over while the GPU worked");
+        }
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+    }
+done:
+    return status;
+}
+
+double oc_cuda_worked(oc_queue *base) {
+    const cuda_queue *queue = (const cuda_queue *)base;
+    float milliseconds = 0;
+    bool is_told = oc_cuda_enter(queue->device, NULL) == OCTAVO_OK &&
+                   queue->device->driver->event_elapsed(&milliseconds, queue->began,
+                                                        queue->ended) == OC_CU_SUCCESS;
+    return is_told ? 1e-3 * (double)milliseconds : -1;
+}
+
+/* -- rows to and from the host ----------------------------------------------------------------- */
+
+/* `count` values between the host's dense F32 (or codes) and what a buffer holds. */
+static void narrow(octavo_dtype dtype, const float *from, size_t count, void *to) {
+    uint16_t *halves = to;
+    for (size_t i = 0; i < count; i++) {
+        halves[i] = dtype == OCTAVO_F16 ? oc_f32_to_f16(from[i]) : oc_f32_to_bf16(from[i]);
+    }
+}
+
+static void widen(octavo_dtype dtype, const void *from, size_t count, float *to) {
+    const uint16_t *halves = from;
+    for (size_t i = 0; i < count; i++) {
+        to[i] = dtype == OCTAVO_F16 ? oc_f16_to_f32(halves[i]) : oc_bf16_to_f32(halves[i]);
+    }
+}
+
+static bool is_half(octavo_dtype dtype) {
+    return dtype == OCTAVO_F16 || dtype == OCTAVO_BF16;
+}
+
+/* Rows of a view between the card and staging, where they lie densely. */
+static octavo_status move(cuda_queue *queue, const oc_plan *plan, const oc_view *view,
+                          int32_t first, int32_t count, bool is_read, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t element = oc_element_bytes(view->dtype), width = (size_t)view->columns * element;
+    size_t pitch = (size_t)plan->buffers[view->buffer].stride * element;
+    oc_cu_address at = queue->memory + oc_plan_offset(plan, view) + (size_t)first * pitch;
+    oc_cu_copy copy = {.from_type = is_read ? 2 : 1, .to_type = is_read ? 1 : 2};
+    copy.width_bytes = width;
+    copy.height = (size_t)count;
+    if (is_read) {
+        copy.from_device = at;
+        copy.from_pitch = pitch;
+        copy.to_host = queue->staging;
+        copy.to_pitch = width;
+    } else {
+        copy.from_host = queue->staging;
+        copy.from_pitch = width;
+        copy.to_device = at;
+        copy.to_pitch = pitch;
+    }
+    OC_CU(queue->device->driver, copy_2d(&copy, queue->stream), "copy rows", error);
+    OC_CU(queue->device->driver, stream_wait(queue->stream), "copy rows", error);
+done:
+    return status;
+}
+
+/* Rows that fit staging at once. */
+static int32_t rows_at_once(const oc_view *view) {
+    size_t width = (size_t)view->columns * oc_element_bytes(view->dtype);
+    return width > STAGING ? 0 : (int32_t)(STAGING / width);
+}
+
+octavo_status oc_cuda_write(oc_queue *base, const oc_plan *plan, const oc_view *view, int32_t first,
+                            int32_t count, const void *rows, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = (cuda_queue *)base;
+    int32_t most = rows_at_once(view);
+    size_t given = (size_t)view->columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
+    if (most == 0) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "rows of %d columns are wider than the %d bytes that copies go through",
+                view->columns, STAGING);
+    }
+    OC_TRY(oc_cuda_enter(queue->device, error));
+    for (int32_t at = 0; at < count; at += most) {
+        int32_t here = count - at < most ? count - at : most;
+        const char *from = (const char *)rows + (size_t)at * given;
+        size_t values = (size_t)here * (size_t)view->columns;
+        if (is_half(view->dtype)) {
+            narrow(view->dtype, (const float *)(const void *)from, values, queue->staging);
+        } else {
+            memcpy(queue->staging, from, (size_t)here * given);
+        }
+        OC_TRY(move(queue, plan, view, first + at, here, false, error));
+    }
+done:
+    return status;
+}
+
+/* Rows from `first` on, as they lie, to where they go. */
+static void take_rows(const cuda_queue *queue, const oc_view *view, int32_t first,
+                      const int32_t *index, int32_t here, int32_t count, char *out) {
+    size_t columns = (size_t)view->columns, width = columns * oc_element_bytes(view->dtype);
+    size_t given = columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
+    for (int32_t i = 0; i < (index == NULL ? here : count); i++) {
+        int32_t row = index == NULL ? i : index[i] - first;
+        if (row < 0 || row >= here) {
+            continue;
+        }
+        const char *from = queue->staging + (size_t)row * width;
+        if (is_half(view->dtype)) {
+            widen(view->dtype, from, columns, (float *)(void *)(out + (size_t)i * given));
+        } else {
+            memcpy(out + (size_t)i * given, from, given);
+        }
+    }
+}
+
+octavo_status oc_cuda_read(oc_queue *base, const oc_plan *plan, const oc_view *view, int32_t first,
+                           const int32_t *index, int32_t count, void *rows, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cuda_queue *queue = (cuda_queue *)base;
+    int32_t most = rows_at_once(view), end = first + count;
+    size_t given = (size_t)view->columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
+    if (most == 0) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
+                "rows of %d columns are wider than the %d bytes that copies go through",
+                view->columns, STAGING);
+    }
+    OC_TRY(oc_cuda_enter(queue->device, error));
+    if (index != NULL) { /* the range that they lie in */
+        first = INT32_MAX;
+        end = 0;
+        for (int32_t i = 0; i < count; i++) {
+            first = index[i] < first ? index[i] : first;
+            end = index[i] + 1 > end ? index[i] + 1 : end;
+        }
+    }
+    for (int32_t at = first; at < end; at += most) {
+        int32_t here = end - at < most ? end - at : most;
+        char *out = (char *)rows + (index == NULL ? (size_t)(at - first) * given : 0);
+        OC_TRY(move(queue, plan, view, at, here, true, error));
+        take_rows(queue, view, at, index, here, count, out);
+    }
+done:
+    return status;
+}

@@ -1,0 +1,29 @@
+/* queue.h - oc_backend's queues and programs on a card: a stream, an arena, pinned staging; a
+ * captured graph a program. */
+#ifndef OC_BACKENDS_CUDA_QUEUE_H
+#define OC_BACKENDS_CUDA_QUEUE_H
+
+#include "backends/cuda/kernels.h"
+
+octavo_status oc_cuda_queue_create(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,
+                                   octavo_error *error);
+void oc_cuda_queue_free(oc_queue *queue);
+void *oc_cuda_queue_memory(oc_queue *queue);
+octavo_status oc_cuda_compile_plan(oc_queue *queue, const oc_plan *plan, oc_program **out,
+                                   octavo_error *error);
+void oc_cuda_program_free(oc_program *program);
+octavo_status oc_cuda_submit(oc_queue *queue, oc_program *program, const oc_run *run,
+                             uint32_t report, oc_step_report *reports, oc_ticket *ticket,
+                             octavo_error *error);
+octavo_status oc_cuda_wait(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
+                           octavo_error *error);
+double oc_cuda_worked(oc_queue *queue);
+octavo_status oc_cuda_write(oc_queue *queue, const oc_plan *plan, const oc_view *view,
+                            int32_t first, int32_t count, const void *rows, octavo_error *error);
+octavo_status oc_cuda_read(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
+                           const int32_t *index, int32_t count, void *rows, octavo_error *error);
+
+/* The launches of a step (cuda.c). */
+octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error);
+
+#endif

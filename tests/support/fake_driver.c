@@ -1,0 +1,419 @@
+/* fake_driver.c - see fake_driver.h. */
+#include "support/fake_driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/cuda/compiler.h"
+
+enum { BLOCKS = 4096, INVALID = 1 };
+
+typedef struct block {
+    char *at;
+    size_t bytes;
+} block;
+
+static oc_fake_driver fake;
+static block blocks[BLOCKS];
+
+/* Whether this call is to fail; else it is counted. */
+static bool fails(const char *symbol) {
+    if (++fake.calls == fake.fail_at) {
+        snprintf(fake.failed, sizeof fake.failed, "%s", symbol);
+        return true;
+    }
+    return false;
+}
+
+#define CALL(symbol)                                                                               \
+    if (fails(symbol)) {                                                                           \
+        return fake.result;                                                                        \
+    }
+
+static void *keep(size_t bytes) {
+    for (int i = 0; i < BLOCKS; i++) {
+        if (blocks[i].at == NULL) {
+            blocks[i] = (block){calloc(1, bytes + 1), bytes};
+            fake.alive++;
+            return blocks[i].at;
+        }
+    }
+    abort();
+}
+
+static int32_t give_back(const void *at) {
+    for (int i = 0; i < BLOCKS; i++) {
+        if (at != NULL && blocks[i].at == at) {
+            free(blocks[i].at);
+            blocks[i].at = NULL;
+            fake.alive--;
+            return OC_CU_SUCCESS;
+        }
+    }
+    fake.wrong++;
+    return INVALID;
+}
+
+static void check(const void *at, size_t bytes) {
+    const char *from = at;
+    for (int i = 0; i < BLOCKS; i++) {
+        if (blocks[i].at != NULL && from >= blocks[i].at &&
+            from + bytes <= blocks[i].at + blocks[i].bytes) {
+            return;
+        }
+    }
+    fake.wrong++;
+}
+
+static void *pointer(oc_cu_address address) {
+    return (void *)(uintptr_t)address;
+}
+
+/* -- the card ------------------------------------------------------------------------------ */
+
+static int32_t fake_init(uint32_t flags) {
+    (void)flags;
+    CALL("cuInit")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_version(int32_t *version) {
+    CALL("cuDriverGetVersion")
+    *version = fake.driver_version;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_device_count(int32_t *count) {
+    CALL("cuDeviceGetCount")
+    *count = fake.devices;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_device_get(int32_t *device, int32_t index) {
+    CALL("cuDeviceGet")
+    *device = index;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_device_name(char *name, int32_t bytes, int32_t device) {
+    (void)device;
+    CALL("cuDeviceGetName")
+    snprintf(name, (size_t)bytes, "a card of paper");
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_device_memory(size_t *bytes, int32_t device) {
+    (void)device;
+    CALL("cuDeviceTotalMem")
+    *bytes = (size_t)8 << 30;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t device) {
+    (void)device;
+    CALL("cuDeviceGetAttribute")
+    *value = what == OC_CU_MAJOR             ? fake.major
+             : what == OC_CU_MINOR           ? fake.minor
+             : what == OC_CU_MULTIPROCESSORS ? 132
+             : what == OC_CU_SHARED_OPTIN    ? 232448
+                                             : 1;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_context_retain(oc_cu_context *context, int32_t device) {
+    (void)device;
+    CALL("cuDevicePrimaryCtxRetain")
+    fake.alive++;
+    *context = (oc_cu_context)(void *)&fake;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_context_release(int32_t device) {
+    (void)device;
+    fake.alive--;
+    CALL("cuDevicePrimaryCtxRelease")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_context_set(oc_cu_context context) {
+    fake.wrong += context != (oc_cu_context)(void *)&fake;
+    CALL("cuCtxSetCurrent")
+    return OC_CU_SUCCESS;
+}
+
+/* -- memory ---------------------------------------------------------------------------------- */
+
+static int32_t fake_memory_info(size_t *free_bytes, size_t *total_bytes) {
+    CALL("cuMemGetInfo")
+    *free_bytes = fake.memory_left < 0 ? (size_t)1 << 33 : (size_t)fake.memory_left;
+    *total_bytes = (size_t)1 << 33;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_memory_create(oc_cu_address *address, size_t bytes) {
+    CALL("cuMemAlloc")
+    if (fake.memory_left >= 0 && (int64_t)bytes > fake.memory_left) {
+        return OC_CU_OUT_OF_MEMORY;
+    }
+    *address = (oc_cu_address)(uintptr_t)keep(bytes);
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_memory_free(oc_cu_address address) {
+    int32_t result = give_back(pointer(address));
+    CALL("cuMemFree")
+    return result;
+}
+
+static int32_t fake_host_create(void **memory, size_t bytes, uint32_t flags) {
+    (void)flags;
+    CALL("cuMemHostAlloc")
+    *memory = keep(bytes);
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_host_free(void *memory) {
+    int32_t result = give_back(memory);
+    CALL("cuMemFreeHost")
+    return result;
+}
+
+static int32_t fake_upload(oc_cu_address to, const void *from, size_t bytes) {
+    CALL("cuMemcpyHtoD")
+    check(pointer(to), bytes);
+    memcpy(pointer(to), from, bytes);
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_upload_async(oc_cu_address to, const void *from, size_t bytes,
+                                 oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemcpyHtoDAsync")
+    check(pointer(to), bytes);
+    memcpy(pointer(to), from, bytes);
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemcpy2DAsync")
+    const char *from = copy->from_type == 2 ? pointer(copy->from_device) : copy->from_host;
+    char *to = copy->to_type == 2 ? pointer(copy->to_device) : copy->to_host;
+    for (size_t row = 0; row < copy->height; row++) {
+        check(copy->from_type == 2 ? from : to, copy->width_bytes);
+        memcpy(to, from, copy->width_bytes);
+        from += copy->from_pitch;
+        to += copy->to_pitch;
+    }
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemsetD8Async")
+    check(pointer(to), bytes);
+    memset(pointer(to), value, bytes);
+    return OC_CU_SUCCESS;
+}
+
+/* -- streams, events, graphs ----------------------------------------------------------------- */
+
+#define HANDLE(name, type, symbol)                                                                 \
+    static int32_t name(type *handle) {                                                            \
+        CALL(symbol)                                                                               \
+        *handle = (type)keep(1);                                                                   \
+        return OC_CU_SUCCESS;                                                                      \
+    }
+#define HANDLE_FREE(name, type, symbol)                                                            \
+    static int32_t name(type handle) {                                                             \
+        int32_t result = give_back(handle);                                                        \
+        CALL(symbol)                                                                               \
+        return result;                                                                             \
+    }
+HANDLE(new_stream, oc_cu_stream, "cuStreamCreate")
+HANDLE(new_event, oc_cu_event, "cuEventCreate")
+HANDLE(new_graph, oc_cu_graph, "cuStreamEndCapture")
+HANDLE(new_exec, oc_cu_graph_exec, "cuGraphInstantiate")
+HANDLE(new_module, oc_cu_module, "cuModuleLoadData")
+HANDLE_FREE(fake_stream_free, oc_cu_stream, "cuStreamDestroy")
+HANDLE_FREE(fake_event_free, oc_cu_event, "cuEventDestroy")
+HANDLE_FREE(fake_graph_free, oc_cu_graph, "cuGraphDestroy")
+HANDLE_FREE(fake_graph_exec_free, oc_cu_graph_exec, "cuGraphExecDestroy")
+HANDLE_FREE(fake_module_free, oc_cu_module, "cuModuleUnload")
+
+static int32_t fake_stream_create(oc_cu_stream *stream, uint32_t flags) {
+    (void)flags;
+    return new_stream(stream);
+}
+
+static int32_t fake_stream_wait(oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuStreamSynchronize")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_stream_query(oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuStreamQuery")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_capture_begin(oc_cu_stream stream, int32_t mode) {
+    (void)stream;
+    (void)mode;
+    CALL("cuStreamBeginCapture")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_capture_end(oc_cu_stream stream, oc_cu_graph *graph) {
+    (void)stream;
+    return new_graph(graph);
+}
+
+static int32_t fake_graph_instantiate(oc_cu_graph_exec *exec, oc_cu_graph graph,
+                                      unsigned long long flags) {
+    (void)graph;
+    (void)flags;
+    return new_exec(exec);
+}
+
+static int32_t fake_graph_launch(oc_cu_graph_exec exec, oc_cu_stream stream) {
+    (void)exec;
+    (void)stream;
+    CALL("cuGraphLaunch")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_event_create(oc_cu_event *event, uint32_t flags) {
+    (void)flags;
+    return new_event(event);
+}
+
+static int32_t fake_event_record(oc_cu_event event, oc_cu_stream stream) {
+    (void)event;
+    (void)stream;
+    CALL("cuEventRecord")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_event_query(oc_cu_event event) {
+    (void)event;
+    CALL("cuEventQuery")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_event_wait(oc_cu_event event) {
+    (void)event;
+    CALL("cuEventSynchronize")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_event_elapsed(float *milliseconds, oc_cu_event start, oc_cu_event end) {
+    (void)start;
+    (void)end;
+    CALL("cuEventElapsedTime")
+    *milliseconds = 1;
+    return OC_CU_SUCCESS;
+}
+
+/* -- kernels --------------------------------------------------------------------------------- */
+
+static int32_t fake_module_load(oc_cu_module *module, const void *image) {
+    (void)image;
+    return new_module(module);
+}
+
+static int32_t fake_module_function(oc_cu_function *function, oc_cu_module module,
+                                    const char *name) {
+    CALL("cuModuleGetFunction")
+    fake.wrong += name[0] == '\0';
+    *function = (oc_cu_function)(void *)module;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_function_set(oc_cu_function function, int32_t what, int32_t value) {
+    (void)function;
+    (void)what;
+    (void)value;
+    CALL("cuFuncSetAttribute")
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_launch(const oc_cu_launch *launch, oc_cu_function function, void **parameters,
+                           void **extra) {
+    (void)function;
+    (void)extra;
+    CALL("cuLaunchKernelEx")
+    fake.wrong += launch->grid_x == 0 || launch->grid_y == 0 || launch->grid_z == 0 ||
+                  launch->block_x == 0 || launch->block_x > 1024 || parameters == NULL ||
+                  launch->grid_y > 65535 || launch->grid_z > 65535;
+    fake.launches++;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_tensor_map(oc_cu_tensor_map *map, int32_t type, uint32_t rank,
+                               oc_cu_address address, const uint64_t *sizes,
+                               const uint64_t *strides, const uint32_t *box,
+                               const uint32_t *element_strides, int32_t interleave, int32_t swizzle,
+                               int32_t promotion, int32_t fill) {
+    (void)type;
+    (void)sizes;
+    (void)element_strides;
+    (void)interleave;
+    (void)swizzle;
+    (void)promotion;
+    (void)fill;
+    CALL("cuTensorMapEncodeTiled")
+    fake.wrong += rank < 1 || rank > 5 || address % 16 != 0 || strides[0] % 16 != 0 || box[0] == 0;
+    memset(map, 0, sizeof *map);
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_error_name(int32_t result, const char **name) {
+    (void)result;
+    *name = "CUDA_ERROR_OF_PAPER";
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_error_text(int32_t result, const char **text) {
+    (void)result;
+    *text = "it is torn";
+    return OC_CU_SUCCESS;
+}
+
+static octavo_status compile_nothing(const char *name, const char *defines,
+                                     const char *architecture, void **image, size_t *bytes,
+                                     octavo_error *error) {
+    (void)name;
+    (void)defines;
+    (void)architecture;
+    (void)error;
+    *bytes = 1;
+    *image = calloc(1, 1);
+    return OCTAVO_OK;
+}
+
+static const oc_cu_driver driver = {
+#define XX(member, symbol, parameters) .member = fake_##member,
+    OC_CU_MAP(XX)
+#undef XX
+};
+
+oc_fake_driver *oc_fake_driver_begin(void) {
+    memset(&fake, 0, sizeof fake);
+    memset(blocks, 0, sizeof blocks);
+    fake.devices = 2;
+    fake.major = 9;
+    fake.driver_version = 13000;
+    fake.result = 999;
+    fake.memory_left = -1;
+    oc_cu_replace(&driver);
+    oc_cuda_compiler_replace(compile_nothing);
+    return &fake;
+}
+
+void oc_fake_driver_end(void) {
+    oc_cu_replace(NULL);
+    oc_cuda_compiler_replace(NULL);
+}
