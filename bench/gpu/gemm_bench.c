@@ -3,13 +3,16 @@
  *   gemm_bench compile SOURCES CUBINS [FILTER]    needs NVRTC, no card
  *   gemm_bench run CUBINS [FILTER]                needs a card; one JSON line a variant, then a table
  *
+ * VARIANT in the environment: names of the variants to take; WARM_UP: replays before the timed ones;
+ * WITHOUT: a part of the names not to take; ONCE: no timing (for ncu and compute-sanitizer).
+ *
  * FILTER: a part of a case's name; "check" takes the small cases, "time" the large ones.  A result is
  * sampled and compared with sums in float64; all of it is compared with the first variant's bits,
  * and rows past the last must keep their poison.  Times are medians of replays of a graph whose
  * launches rotate over operands larger than the L2.
  *
  * cc -O2 -std=gnu17 -Isrc -I/usr/local/cuda/include -o gemm_bench bench/gpu/gemm_bench.c
- *    src/backends/cuda/kernels/gemm_wgmma.c -L/usr/local/cuda/lib64/stubs -lcuda -lm -ldl */
+ *    src/backends/cuda/kernels/gemm/gemm_wgmma.c -L/usr/local/cuda/lib64/stubs -lcuda -lm -ldl */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <math.h>
@@ -20,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backends/cuda/kernels/gemm_wgmma.h"
+#include "backends/cuda/kernels/gemm/gemm_wgmma.h"
 
 enum {
     VARIANTS_MAX = 16,
@@ -109,8 +112,13 @@ static char *read_file(const char *path, size_t *size) {
 
 /* ---- compile ---- */
 
-static const char *const headers[] = {"cluster.cuh", "e4m3.cuh", "gemm_finish.cuh", "mbarrier.cuh", "tma.cuh",
-                                      "wgmma.cuh"};
+/* In SOURCES, which is src/backends/cuda/kernels; the compiler knows them by their last names. */
+static const char *const headers[] = {"gemm/gemm_finish.cuh", "units/cluster.cuh",
+                                      "units/e4m3.cuh",       "units/mbarrier.cuh",
+                                      "units/tma.cuh",        "units/wgmma.cuh"};
+enum {
+    HEADERS = sizeof headers / sizeof *headers
+};
 
 static int compile(const char *sources, const char *cubins, const char *filter) {
     void *nvrtc = dlopen("libnvrtc.so.13", RTLD_NOW);
@@ -127,13 +135,14 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
     int (*get_log)(void *, char *) = dlsym(nvrtc, "nvrtcGetProgramLog");
     int (*size_of)(void *, size_t *) = dlsym(nvrtc, "nvrtcGetCUBINSize");
     int (*get)(void *, char *) = dlsym(nvrtc, "nvrtcGetCUBIN");
-    const char *texts[sizeof headers / sizeof *headers];
+    const char *texts[HEADERS], *names[HEADERS];
     char path[512];
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+    for (size_t i = 0; i < HEADERS; i++) {
+        names[i] = strchr(headers[i], '/') + 1;
         snprintf(path, sizeof path, "%s/%s", sources, headers[i]);
         texts[i] = read_file(path, NULL);
     }
-    snprintf(path, sizeof path, "%s/gemm_wgmma.cu", sources);
+    snprintf(path, sizeof path, "%s/gemm/gemm_wgmma.cu", sources);
     char *source = read_file(path, NULL);
     int bad = 0, count = 0;
     for (int worker = 0; worker < 2; worker++) {
@@ -165,8 +174,7 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
                 void *program = NULL;
                 const char *options[] = {"--gpu-architecture=sm_90a", "--std=c++17",
                                          "--ptxas-options=-v"};
-                create(&program, text, "gemm_wgmma.cu", sizeof headers / sizeof *headers, texts,
-                       headers);
+                create(&program, text, "gemm_wgmma.cu", HEADERS, texts, names);
                 int result = build(program, 3, options);
                 size_t size = 0;
                 log_size(program, &size);
@@ -450,6 +458,7 @@ static void run_case(const bench_case *c, const char *cubins) {
         variant_name(v, name);
         cubin_path(cubins, c, v, path);
         if (access(path, R_OK) != 0 ||
+            (getenv("WITHOUT") != NULL && strstr(name, getenv("WITHOUT")) != NULL) ||
             (getenv("VARIANT") != NULL && strstr(getenv("VARIANT"), name) == NULL)) {
             continue;
         }
