@@ -42,7 +42,7 @@ static oc_gemm_product product_of(const oc_step_gemm *gemm) {
 /* Why gemm_wgmma cannot do the step, or NULL. */
 static const char *wgmma_refusal(const oc_cuda_device *device, const oc_step_gemm *gemm) {
     const oc_cuda_matrix *weight = oc_cuda_matrix_of(gemm->weight);
-    int32_t out_unit = gemm->out.dtype == OCTAVO_F8_E4M3 ? 16 : 4;
+    int32_t out_unit = gemm->out.dtype == OCTAVO_F8_E4M3 ? 16 : 8;
     if (device->major != 9) {
         return "the card has no wgmma";
     }
@@ -58,7 +58,7 @@ static const char *wgmma_refusal(const oc_cuda_device *device, const oc_step_gem
     if (weight->n % 8 != 0 || weight->n > 8192) {
         return "the columns are no multiple of 8, or more than 8192";
     }
-    if (gemm->a.column != 0 || gemm->out.column % out_unit != 0 || gemm->residual.column % 4 != 0) {
+    if (gemm->a.column != 0 || gemm->out.column % out_unit != 0 || gemm->residual.column % 8 != 0) {
         return "a view does not begin where copies can";
     }
     return NULL;
@@ -199,9 +199,9 @@ static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan
         oc_gemm_choose(&product, limits->rows_max[step->rows], device->multiprocessors, &time);
     step->kernel = product.in_f16 ? "gemm_wgmma_f16 cuda" : "gemm_wgmma cuda";
     snprintf(step->why, sizeof step->why,
-             "tiles of %dx%d, %d stages, clusters of %dx%d for %d rows: about %.1f us",
-             64 * v.warpgroups_m, v.tile_n, v.stages, v.cluster_m, v.cluster_n,
-             limits->rows_max[step->rows], time);
+             "%stiles of %dx%d, %d stages, clusters of %dx%d for %d rows: about %.1f us",
+             v.swap ? "sides changed, " : "", 64 * v.warpgroups_m, v.tile_n, v.stages, v.cluster_m,
+             v.cluster_n, limits->rows_max[step->rows], time);
 done:
     return status;
 }

@@ -5,6 +5,7 @@
  * blocks written), the L2 (bytes that the CTA asks for), and one warpgroup's own chain. */
 #include "backends/cuda/kernels/gemm/gemm_wgmma.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum {
@@ -30,13 +31,15 @@ static int32_t consumers_of(const oc_gemm_variant *variant) {
 
 /* As the kernel's enum lays it out. */
 static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_variant *variant) {
-    int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m;
-    int32_t columns = columns_of(variant) < 128 ? columns_of(variant) : 128;
-    int32_t store = product->out == OC_GEMM_E4M3 ? 16 * (columns + 16) : 0;
-    int32_t vectors = (product->scale != 0) + (product->bias != 0);
-    return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES +
-           4 * consumers_of(variant) * store + 2 * vectors * variant->tile_n * 4 +
-           16 * variant->stages + 32;
+    int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m, warps = 4 * consumers_of(variant);
+    int32_t codes = columns_of(variant) + 16, halves = columns_of(variant) * 2 + 32;
+    bool staged = !variant->swap && product->out != OC_GEMM_F32;
+    bool residual = staged && product->out == OC_GEMM_F16 && product->residual == OC_GEMM_F16;
+    int32_t store = !staged ? 0 : 16 * (product->out == OC_GEMM_F16 ? halves : codes);
+    int32_t vectors = variant->swap ? 0 : (product->scale != 0) + (product->bias != 0);
+    return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES + warps * store +
+           2 * vectors * variant->tile_n * 4 + 16 * variant->stages + 32 +
+           (residual ? 8 * warps : 0);
 }
 
 /* Of a consumer's thread: sums, products under way, `a`, and some 24 for all else. */
@@ -62,8 +65,9 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     if (v->warpgroups_m < 1 || v->warpgroups_n < 1 || consumers_of(v) > 4) {
         return "there are 1 to 4 consumer warpgroups";
     }
-    if (v->tile_n < 16 || v->tile_n > 256 || v->tile_n % (16 * v->warpgroups_n) != 0) {
-        return "a warpgroup's columns are not a multiple of 16, the tile's at most 256";
+    if (v->tile_n < 8 || v->tile_n > 256 ||
+        v->tile_n % ((v->swap ? 8 : 16) * v->warpgroups_n) != 0) {
+        return "a warpgroup's columns are a multiple of 16 (of 8 with swap), the tile's at most 256";
     }
     if (v->piece_n < 8 || v->piece_n % 8 != 0 || columns_of(v) % v->piece_n != 0) {
         return "pieces are multiples of 8 that divide a warpgroup's columns";
@@ -77,10 +81,6 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     }
     if (v->cluster_m < 1 || v->cluster_n < 1 || v->cluster_m * v->cluster_n > 8) {
         return "a cluster has 1 to 8 blocks";
-    }
-    if (v->tile_n % (8 * v->cluster_m) != 0 ||
-        WARPGROUP_ROWS * v->warpgroups_m % (8 * v->cluster_n) != 0) {
-        return "parts of a tile that a cluster shares are not multiples of 8 rows";
     }
     if (shared_bytes_of(product, v) > OC_GEMM_SHARED_MAX) {
         return "too much shared memory";
@@ -99,8 +99,8 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
     } lines[] = {
         {"N", product->n},
         {"K", product->k},
-        {"IN_F16", product->in_f16 != 0},
         {"TERMS", product->terms},
+        {"IN_F16", product->in_f16 != 0},
         {"OUT", (int32_t)product->out},
         {"RESIDUAL", (int32_t)product->residual},
         {"ACT", product->act},
@@ -108,6 +108,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"HAS_BIAS", product->bias != 0},
         {"HAS_ROW_SCALE", product->row_scale != 0},
         {"HAS_TABLE", product->table != 0},
+        {"SWAP", variant->swap != 0},
         {"WARPGROUPS_M", variant->warpgroups_m},
         {"WARPGROUPS_N", variant->warpgroups_n},
         {"TILE_N", variant->tile_n},
@@ -118,6 +119,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"STAGES", variant->stages},
         {"CLUSTER_M", variant->cluster_m},
         {"CLUSTER_N", variant->cluster_n},
+        {"ORDERED", variant->ordered != 0},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -128,14 +130,23 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
 }
 
 static int32_t tiles_of(const oc_gemm_product *product, const oc_gemm_variant *v, int32_t rows) {
-    return divide_up(rows, WARPGROUP_ROWS * v->warpgroups_m * v->cluster_m) *
-           divide_up(product->n, v->tile_n * v->cluster_n);
+    int32_t left = v->swap ? product->n : rows, right = v->swap ? rows : product->n;
+    return divide_up(left, WARPGROUP_ROWS * v->warpgroups_m * v->cluster_m) *
+           divide_up(right, v->tile_n * v->cluster_n);
+}
+
+/* Rows of one load: a cluster's blocks share a tile in parts that are multiples of 8 rows, else each
+ * loads all of it in turn. */
+static int32_t part_of(int32_t rows, int32_t blocks) {
+    return rows % (8 * blocks) == 0 ? rows / blocks : rows;
 }
 
 oc_gemm_launch oc_gemm_launch_of(const oc_gemm_product *product, const oc_gemm_variant *variant,
                                  int32_t rows, int32_t processors) {
     int32_t cluster = variant->cluster_m * variant->cluster_n;
     int32_t tiles = tiles_of(product, variant, rows < 1 ? 1 : rows);
+    int32_t left = part_of(WARPGROUP_ROWS * variant->warpgroups_m, variant->cluster_n);
+    int32_t right = part_of(variant->tile_n, variant->cluster_m);
     int32_t clusters = processors / cluster < tiles ? processors / cluster : tiles;
     return (oc_gemm_launch){
         .grid = clusters * cluster,
@@ -143,8 +154,8 @@ oc_gemm_launch oc_gemm_launch_of(const oc_gemm_product *product, const oc_gemm_v
         .cluster = cluster,
         .shared_bytes = shared_bytes_of(product, variant),
         .box_k = BLOCK_BYTES / (product->in_f16 ? 2 : 1),
-        .a_box_rows = WARPGROUP_ROWS * variant->warpgroups_m / variant->cluster_n,
-        .w_box_rows = variant->tile_n / variant->cluster_m,
+        .a_box_rows = variant->swap ? right : left,
+        .w_box_rows = variant->swap ? left : right,
     };
 }
 
@@ -172,33 +183,47 @@ double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *va
     double blocks = round_up(product->terms * divide_up(product->k, block_k), v->turn);
     double store = tile_m * tile_n / 128 * (product->act != 0 ? 8 : 4); /* of all its values */
     double seen = 300 + store / (groups > 1 ? 3 : 1); /* what the other warpgroups do not cover */
-    double waves =
-        divide_up(tiles_of(product, v, rows), processors / (v->cluster_m * v->cluster_n));
-    double clocks =
-        2500 + 300 * (v->cluster_m * v->cluster_n > 1) + waves * (blocks * block + seen);
+    double waves = divide_up(tiles_of(product, v, rows), processors / (v->cluster_m * v->cluster_n));
+    double clocks = 2500 + 300 * (v->cluster_m * v->cluster_n > 1) + waves * (blocks * block + seen);
     return clocks / 1650;
 }
 
-/* Those that were fastest on an H200 at some shape of ViT-B/32 or ViT-L/14: the model is good
- * enough to choose among them, not among all there are. */
-static const oc_gemm_variant candidates[] = {
-    {3, 1, 128, 128, 1, 1, 0, 4, 2, 1}, {2, 1, 256, 128, 1, 1, 0, 4, 2, 1},
-    {3, 1, 128, 128, 1, 1, 0, 4, 1, 1}, {1, 2, 256, 128, 1, 1, 0, 5, 1, 1},
-    {2, 1, 160, 80, 2, 1, 1, 5, 1, 1},  {1, 2, 160, 80, 2, 2, 0, 6, 1, 1},
-    {2, 1, 96, 96, 2, 2, 0, 6, 1, 1},   {1, 2, 128, 64, 2, 2, 0, 8, 1, 1},
-    {1, 1, 48, 48, 4, 4, 0, 12, 1, 1},
-};
-
 oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
                                double *microseconds) {
-    oc_gemm_variant best = {1, 1, 64, 64, 1, 1, 0, 4, 1, 1};
-    double best_time = oc_gemm_predict(product, &best, rows, processors);
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        const oc_gemm_variant *v = &candidates[i];
-        double time = oc_gemm_predict(product, v, rows, processors);
-        if (oc_gemm_refusal(product, v) == NULL && time < best_time) {
-            best_time = time;
-            best = *v;
+    static const int32_t shapes[][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 1}};
+    static const int32_t clusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {2, 2}};
+    oc_gemm_variant best = {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1, 0};
+    double best_time = 1e30;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (size_t c = 0; c < sizeof clusters / sizeof *clusters; c++) {
+            for (int32_t tile_n = 16; tile_n <= 256; tile_n += 16) {
+                for (int32_t parts = 1; parts <= 4; parts *= 2) {
+                    for (int32_t deep = 0; deep < 2; deep++) {
+                        oc_gemm_variant v = {0, shapes[s][0], shapes[s][1], tile_n, 0, 1, 1, 0, 0,
+                                             clusters[c][0], clusters[c][1], 0};
+                        if (tile_n % (16 * v.warpgroups_n) != 0 || columns_of(&v) % parts != 0) {
+                            continue;
+                        }
+                        v.piece_n = columns_of(&v) / parts;
+                        v.a_registers = parts > 1;
+                        v.turn = deep && columns_of(&v) <= 64 ? 2 : 1;
+                        v.in_flight = deep ? 2 : 1;
+                        for (v.stages = 12; v.stages > 2; v.stages -= v.turn) {
+                            if (shared_bytes_of(product, &v) <= OC_GEMM_SHARED_MAX) {
+                                break;
+                            }
+                        }
+                        if (oc_gemm_refusal(product, &v) != NULL) {
+                            continue;
+                        }
+                        double time = oc_gemm_predict(product, &v, rows, processors);
+                        if (time < best_time) {
+                            best_time = time;
+                            best = v;
+                        }
+                    }
+                }
+            }
         }
     }
     if (microseconds != NULL) {

@@ -12,16 +12,25 @@
  * alone, not on rows, tile, pieces, cluster or schedule.  Blocks past K are zeros; adding them
  * changes no bit, since the sums begin at +0.
  *
- * Who does what.  A persistent CTA: one producer thread, which asks the copy engine for blocks of a
- * and w (STAGES ahead) and the columns' scales and biases (a tile ahead), and WARPGROUPS_M x
- * WARPGROUPS_N consumer warpgroups, each with 64 rows and TILE_N / WARPGROUPS_N columns.  They do
+ * Sides.  The tensor cores take 64 rows of the left side and any multiple of 8 rows of the right one.
+ * SWAP 0: left is a, right is w (N side).  SWAP 1: left is w, right is a: few tokens fit better.
+ *
+ * Who does what.  A persistent CTA: one producer thread, which asks the copy engine for blocks of both
+ * sides (STAGES ahead) and the columns' scales and biases (a tile ahead), and WARPGROUPS_M x
+ * WARPGROUPS_N consumer warpgroups, each with 64 left and TILE_N / WARPGROUPS_N right rows.  They do
  * not wait for each other: one that stores its tile leaves the tensor cores to the other, and they
  * drift apart until the stages bind them.  A warpgroup's columns are PIECES of PIECE_N; of the
  * turn's pieces (TURN blocks of k) IN_FLIGHT are under way, each in sums of its own, which are added
- * when done while the next runs.  With A_REGISTERS a warpgroup reads its rows of `a` once a block
- * into registers, not once a piece: shared memory (128 bytes a clock) is the limit of large tiles.
- * CLUSTER_M CTAs with other rows share w, CLUSTER_N with other columns share a: each loads its
- * part for all.
+ * when done while the next runs.  With A_REGISTERS a warpgroup reads its left rows once a block into
+ * registers, not once a piece.  CLUSTER_M CTAs with other left rows share the right ones, CLUSTER_N
+ * with other right rows the left ones: each loads its part for all, or, where parts would not be
+ * multiples of 8 rows, all of it every other block.
+ *
+ * ORDERED: the warpgroups give their products to the tensor cores in turn, so that they end their
+ * tiles one after the other, and each one's stores run beside the others' products.
+ *
+ * Out as codes or F16 is put together in shared memory and sent by the copy engine, a row of a warp's
+ * at a time; an F16 residual is fetched there while the products run, and added in place.
  *
  * Barriers.  full[s]: the producer's expect and all bytes of the stage.  empty[s]: a warp of a
  * consumer in each CTA that this CTA's loads reach.  vectors_full[b], vectors_empty[b]: the same for
@@ -33,22 +42,22 @@
  * Dependent launch.  Weights, scale, bias, table and *rows are read before grid_wait: kernels of the
  * same chain must not write them; `a`, row_scale, residual and out are used after it.
  *
- * Alignment, in bytes: scale, bias 16; table, out, residual and their rows: four elements; codes out
- * with N a multiple of 16: 16; a's rows 16. */
+ * Alignment, in bytes: 16 for everything and its rows; codes out with N no multiple of 16: 8. */
 #include "cluster.cuh"
 #include "e4m3.cuh"
 #include "mbarrier.cuh"
 #include "tma.cuh"
 #include "wgmma.cuh"
 
-#if !defined(N) || !defined(K) || !defined(IN_F16) || !defined(OUT) || !defined(ACT) ||            \
+#if !defined(N) || !defined(K) || !defined(TERMS) || !defined(IN_F16) || !defined(OUT) || !defined(ACT) ||            \
     !defined(RESIDUAL) || !defined(HAS_SCALE) || !defined(HAS_BIAS) || !defined(HAS_ROW_SCALE) ||  \
     !defined(HAS_TABLE)
 #error "gemm_wgmma: the product is not defined"
 #endif
 #if !defined(WARPGROUPS_M) || !defined(WARPGROUPS_N) || !defined(TILE_N) || !defined(PIECE_N) ||   \
     !defined(IN_FLIGHT) || !defined(TURN) || !defined(A_REGISTERS) || !defined(STAGES) ||          \
-    !defined(CLUSTER_M) || !defined(CLUSTER_N)
+    !defined(CLUSTER_M) || !defined(CLUSTER_N) || !defined(SWAP) || \
+    !defined(ORDERED)
 #error "gemm_wgmma: the variant is not defined"
 #endif
 
@@ -87,28 +96,31 @@ enum {
     TURNS = (TERMS * TERM_BLOCKS + TURN - 1) / TURN,
     BLOCKS = TURNS * TURN,
 
-    A_BYTES = TILE_M * BLOCK_BYTES,
-    W_BYTES = TILE_N * BLOCK_BYTES,
-    STORE_COLUMNS = COLUMNS < 128 ? COLUMNS : 128, /* of codes, at once */
-    STORE_PITCH = STORE_COLUMNS + 16,
-    STORE_BYTES = OUT == TYPE_E4M3 ? 16 * STORE_PITCH : 0, /* of a warp */
-    VECTORS = HAS_SCALE + HAS_BIAS,
+    LEFT_BYTES = TILE_M * BLOCK_BYTES,
+    RIGHT_BYTES = TILE_N * BLOCK_BYTES,
+    /* Out as codes or F16 goes through shared memory; an F16 residual comes to the same place. */
+    STAGED = !SWAP && (OUT == TYPE_E4M3 || OUT == TYPE_F16),
+    RESIDUAL_STAGED = STAGED && OUT == TYPE_F16 && RESIDUAL == TYPE_F16,
+    STORE_PITCH = OUT == TYPE_F16 ? COLUMNS * 2 + 32 : COLUMNS + 16,
+    STORE_BYTES = STAGED ? 16 * STORE_PITCH : 0, /* of a warp */
+    VECTORS = SWAP ? 0 : HAS_SCALE + HAS_BIAS,
     VECTOR_BYTES = TILE_N * 4,
 
-    AT_A = 0,
-    AT_W = AT_A + STAGES * A_BYTES,
-    AT_STORE = AT_W + STAGES * W_BYTES,
+    AT_LEFT = 0,
+    AT_RIGHT = AT_LEFT + STAGES * LEFT_BYTES,
+    AT_STORE = AT_RIGHT + STAGES * RIGHT_BYTES,
     AT_VECTORS = AT_STORE + 4 * CONSUMERS * STORE_BYTES,
     AT_FULL = AT_VECTORS + 2 * VECTORS * VECTOR_BYTES,
     AT_EMPTY = AT_FULL + 8 * STAGES,
     AT_VECTORS_FULL = AT_EMPTY + 8 * STAGES,
     AT_VECTORS_EMPTY = AT_VECTORS_FULL + 16,
-    SHARED_BYTES = AT_VECTORS_EMPTY + 16
+    AT_RESIDUAL = AT_VECTORS_EMPTY + 16,
+    SHARED_BYTES = AT_RESIDUAL + (RESIDUAL_STAGED ? 8 * 4 * CONSUMERS : 0)
 };
 static_assert(N % 8 == 0 && N >= 8 && N <= 8192, "gemm_wgmma: N");
-static_assert(PIECE_N % 8 == 0 && COLUMNS % PIECE_N == 0 && COLUMNS % 16 == 0, "gemm_wgmma: PIECE_N");
-static_assert(TILE_N <= 256 && TILE_N % (8 * CLUSTER_M) == 0, "gemm_wgmma: TILE_N");
-static_assert(TILE_M % (8 * CLUSTER_N) == 0, "gemm_wgmma: CLUSTER_N");
+static_assert(PIECE_N % 8 == 0 && COLUMNS % PIECE_N == 0, "gemm_wgmma: PIECE_N");
+static_assert(SWAP || COLUMNS % 16 == 0, "gemm_wgmma: TILE_N");
+static_assert(TILE_N <= 256 && TILE_M <= 256, "gemm_wgmma: the box of a load");
 static_assert(STAGES % TURN == 0 && STAGES >= 2, "gemm_wgmma: STAGES");
 static_assert(IN_FLIGHT >= 1 && IN_FLIGHT <= 4 && IN_FLIGHT <= PIECES * TURN, "gemm_wgmma: IN_FLIGHT");
 static_assert(SHARED_BYTES <= 232448, "gemm_wgmma: shared memory");
@@ -133,69 +145,82 @@ typedef struct place {
 } place;
 
 typedef struct tile {
-    int row, column; /* the CTA's first */
+    int left, right; /* the CTA's first row of each side */
 } tile;
 
 enum {
-    COLUMN_TILES = (N + CLUSTER_N * TILE_N - 1) / (CLUSTER_N * TILE_N)
+    /* of the side whose rows are w's, all clusters' tiles */
+    W_TILES = SWAP ? (N + CLUSTER_M * TILE_M - 1) / (CLUSTER_M * TILE_M)
+                   : (N + CLUSTER_N * TILE_N - 1) / (CLUSTER_N * TILE_N),
+    A_ROWS = SWAP ? CLUSTER_N * TILE_N : CLUSTER_M * TILE_M /* of a cluster's tile */
 };
 
 /* NOTE: each role asks anew: what both branches share would take the producer's few registers. */
-OC_DEVICE place find_place(const void *shared, const arguments &p) {
+OC_DEVICE place find_place(const void *shared, int rows) {
     place here;
     int cluster, clusters;
     here.shared = shared_address(shared);
     here.rank = CLUSTER == 1 ? 0 : cluster_rank();
     here.rank_m = here.rank % CLUSTER_M;
     here.rank_n = here.rank / CLUSTER_M;
-    asm volatile("ld.global.s32 %0, [%1];" : "=r"(here.rows) : "l"(p.rows));
+    here.rows = rows;
     asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(cluster));
     asm volatile("mov.u32 %0, %%nctaid.x;" : "=r"(clusters));
     here.first = cluster / CLUSTER;
     here.step = clusters / CLUSTER;
-    here.count = (here.rows + CLUSTER_M * TILE_M - 1) / (CLUSTER_M * TILE_M) * COLUMN_TILES;
+    here.count = (here.rows + A_ROWS - 1) / A_ROWS * W_TILES;
     return here;
 }
 
+/* Tiles of one part of a follow each other. */
 OC_DEVICE tile tile_at(const place &here, int index) {
+    int of_a = index / W_TILES, of_w = index % W_TILES;
     tile at;
-    at.row = ((index / COLUMN_TILES) * CLUSTER_M + here.rank_m) * TILE_M;
-    at.column = ((index % COLUMN_TILES) * CLUSTER_N + here.rank_n) * TILE_N;
+    at.left = ((SWAP ? of_w : of_a) * CLUSTER_M + here.rank_m) * TILE_M;
+    at.right = ((SWAP ? of_a : of_w) * CLUSTER_N + here.rank_n) * TILE_N;
     return at;
 }
 
 /* ---- producer ---- */
 
-OC_DEVICE void load_w(const place &here, const oc_tensor_map *map, tile at, int block, int stage) {
+OC_DEVICE void load_left(const place &here, const oc_tensor_map *map, tile at, int block,
+                         int stage) {
     enum {
-        PART = TILE_N / CLUSTER_M
+        SPLIT = TILE_M % (8 * CLUSTER_N) == 0,
+        PART = SPLIT ? TILE_M / CLUSTER_N : TILE_M
     };
-    unsigned to = here.shared + AT_W + stage * W_BYTES + here.rank_m * (PART * BLOCK_BYTES);
+    int part = SPLIT ? here.rank_n * PART : 0;
+    unsigned to = here.shared + AT_LEFT + stage * LEFT_BYTES + part * BLOCK_BYTES;
     unsigned full = here.shared + AT_FULL + 8 * stage;
-    int row = at.column + here.rank_m * PART;
-    if (CLUSTER_M == 1) {
-        tma_load(to, map, block * BLOCK_K, row, full);
-    } else {
-        unsigned short ctas = ((1 << CLUSTER_M) - 1) << (here.rank_n * CLUSTER_M);
-        tma_load_multicast(to, map, block * BLOCK_K, row, full, ctas);
-    }
-}
-
-OC_DEVICE void load_a(const place &here, const oc_tensor_map *map, tile at, int block, int stage) {
-    enum {
-        PART = TILE_M / CLUSTER_N
-    };
-    unsigned to = here.shared + AT_A + stage * A_BYTES + here.rank_n * (PART * BLOCK_BYTES);
-    unsigned full = here.shared + AT_FULL + 8 * stage;
-    int row = at.row + here.rank_n * PART;
+    int k = (SWAP ? block : block % TERM_BLOCKS) * BLOCK_K; /* a has one term */
+    int row = at.left + part;
     if (CLUSTER_N == 1) {
-        tma_load(to, map, block % TERM_BLOCKS * BLOCK_K, row, full);
-    } else {
+        tma_load(to, map, k, row, full);
+    } else if (SPLIT || block % CLUSTER_N == here.rank_n) {
         unsigned short ctas = 0;
         for (int n = 0; n < CLUSTER_N; n++) {
             ctas |= 1 << (n * CLUSTER_M + here.rank_m);
         }
-        tma_load_multicast(to, map, block % TERM_BLOCKS * BLOCK_K, row, full, ctas);
+        tma_load_multicast(to, map, k, row, full, ctas);
+    }
+}
+
+OC_DEVICE void load_right(const place &here, const oc_tensor_map *map, tile at, int block,
+                          int stage) {
+    enum {
+        SPLIT = TILE_N % (8 * CLUSTER_M) == 0,
+        PART = SPLIT ? TILE_N / CLUSTER_M : TILE_N
+    };
+    int part = SPLIT ? here.rank_m * PART : 0;
+    unsigned to = here.shared + AT_RIGHT + stage * RIGHT_BYTES + part * BLOCK_BYTES;
+    unsigned full = here.shared + AT_FULL + 8 * stage;
+    int k = (!SWAP ? block : block % TERM_BLOCKS) * BLOCK_K; /* a has one term */
+    int row = at.right + part;
+    if (CLUSTER_M == 1) {
+        tma_load(to, map, k, row, full);
+    } else if (SPLIT || block % CLUSTER_M == here.rank_m) {
+        unsigned short ctas = ((1 << CLUSTER_M) - 1) << (here.rank_n * CLUSTER_M);
+        tma_load_multicast(to, map, k, row, full, ctas);
     }
 }
 
@@ -203,21 +228,21 @@ OC_DEVICE void load_vectors(const place &here, const arguments &p, tile at, int 
     int buffer = count & 1;
     unsigned full = here.shared + AT_VECTORS_FULL + 8 * buffer;
     unsigned to = here.shared + AT_VECTORS + buffer * (VECTORS * VECTOR_BYTES);
-    int columns = N - at.column < TILE_N ? N - at.column : TILE_N;
+    int columns = N - at.right < TILE_N ? N - at.right : TILE_N;
     unsigned bytes = columns > 0 ? columns * 4 : 0;
     mbarrier_wait(here.shared + AT_VECTORS_EMPTY + 8 * buffer, (count >> 1 & 1) ^ 1);
     mbarrier_arrive_expect(full, VECTORS * bytes);
     if (bytes != 0) {
         if (HAS_SCALE) {
-            bulk_load(to, p.scale + at.column, bytes, full);
+            bulk_load(to, p.scale + at.right, bytes, full);
         }
         if (HAS_BIAS) {
-            bulk_load(to + HAS_SCALE * VECTOR_BYTES, p.bias + at.column, bytes, full);
+            bulk_load(to + HAS_SCALE * VECTOR_BYTES, p.bias + at.right, bytes, full);
         }
     }
 }
 
-OC_DEVICE void produce(const place &here, const oc_tensor_map *map_a, const oc_tensor_map *map_w,
+OC_DEVICE void produce(const place &here, const oc_tensor_map *left, const oc_tensor_map *right,
                        const arguments &p) {
     enum {
         EARLY = STAGES < BLOCKS ? STAGES : BLOCKS
@@ -230,8 +255,12 @@ OC_DEVICE void produce(const place &here, const oc_tensor_map *map_a, const oc_t
         if (count == 0) { /* weights do not wait for the kernels before this one */
 #pragma unroll 1
             for (int early = 0; early < EARLY; early++) {
-                mbarrier_arrive_expect(here.shared + AT_FULL + 8 * early, A_BYTES + W_BYTES);
-                load_w(here, map_w, at, early, early);
+                mbarrier_arrive_expect(here.shared + AT_FULL + 8 * early, LEFT_BYTES + RIGHT_BYTES);
+                if (SWAP) {
+                    load_left(here, left, at, early, early);
+                } else {
+                    load_right(here, right, at, early, early);
+                }
             }
             if (VECTORS != 0) {
                 load_vectors(here, p, at, count);
@@ -239,7 +268,11 @@ OC_DEVICE void produce(const place &here, const oc_tensor_map *map_a, const oc_t
             grid_wait();
 #pragma unroll 1
             for (; block < EARLY; block++) {
-                load_a(here, map_a, at, block, block);
+                if (SWAP) {
+                    load_right(here, right, at, block, block);
+                } else {
+                    load_left(here, left, at, block, block);
+                }
             }
             stage = EARLY % STAGES;
             parity = EARLY == STAGES ? 0 : 1;
@@ -247,9 +280,9 @@ OC_DEVICE void produce(const place &here, const oc_tensor_map *map_a, const oc_t
 #pragma unroll 1
         for (; block < BLOCKS; block++) {
             mbarrier_wait(here.shared + AT_EMPTY + 8 * stage, parity);
-            mbarrier_arrive_expect(here.shared + AT_FULL + 8 * stage, A_BYTES + W_BYTES);
-            load_w(here, map_w, at, block, stage);
-            load_a(here, map_a, at, block, stage);
+            mbarrier_arrive_expect(here.shared + AT_FULL + 8 * stage, LEFT_BYTES + RIGHT_BYTES);
+            load_right(here, right, at, block, stage);
+            load_left(here, left, at, block, stage);
             if (VECTORS != 0 && count != 0 && block == 0) {
                 load_vectors(here, p, at, count);
             }
@@ -261,278 +294,7 @@ OC_DEVICE void produce(const place &here, const oc_tensor_map *map_a, const oc_t
     }
 }
 
-/* ---- what follows the sum ---- */
-
-/* x / (1 + 2^(-x2)) */
-OC_DEVICE float times_sigmoid(float x, float x2) {
-    float power, quotient;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(-x2));
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(quotient) : "f"(1.0f + power));
-    return x * quotient;
-}
-
-/* x / (1 + e^(-2 half)) = x/2 + x/2 tanh(half): one special operation a value; within 2^-11 of tanh,
- * for codes. */
-OC_DEVICE float times_sigmoid_by_tanh(float x, float half) {
-    float t, x2 = 0.5f * x;
-    asm("tanh.approx.f32 %0, %1;" : "=f"(t) : "f"(half));
-    return fmaf(x2, t, x2);
-}
-
-OC_DEVICE float activate(float x) {
-    if (ACT == ACT_GELU_ERF) {
-        return 0.5f * x * (1.0f + erff(x * 0.70710678f));
-    }
-    if (ACT == ACT_GELU_SIGMOID) {
-        return OUT == TYPE_E4M3 ? times_sigmoid_by_tanh(x, 0.851f * x)
-                                : times_sigmoid(x, (1.702f * 1.44269504f) * x);
-    }
-    if (ACT == ACT_GELU_TANH) {
-        float u = 0.79788456f * fmaf(0.044715f * x * x, x, x);
-        return OUT == TYPE_E4M3 ? times_sigmoid_by_tanh(x, u)
-                                : times_sigmoid(x, 2.0f * 1.44269504f * u);
-    }
-    return x;
-}
-
-typedef struct four {
-    float x[4];
-} four;
-
-OC_DEVICE four load_four(unsigned address) {
-    four to;
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(to.x[0]), "=f"(to.x[1]), "=f"(to.x[2]), "=f"(to.x[3])
-                 : "r"(address));
-    return to;
-}
-
-/* A warp's part of the tile: what each thread needs to place its sums. */
-typedef struct part {
-    unsigned vectors;    /* shared: scale, then bias, at this thread's first four columns */
-    int row, column;     /* this thread's first: its others are row + 8, column + 16 i */
-    int rows;            /* of the product */
-    float row_scale[2];
-} part;
-
-/* Columns column + 16 group .. + 3 of row + 8 * half, before residual and table. */
-OC_DEVICE four finish(const float *sum, int half, const part &here, const four &scale,
-                      const four &bias) {
-    four y = {{sum[2 * half], sum[2 * half + 1], sum[2 * half + 4], sum[2 * half + 5]}};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        float x = HAS_ROW_SCALE ? y.x[i] * here.row_scale[half] : y.x[i];
-        x = HAS_SCALE ? HAS_BIAS ? fmaf(x, scale.x[i], bias.x[i]) : x * scale.x[i]
-                      : HAS_BIAS ? x + bias.x[i] : x;
-        y.x[i] = activate(x);
-    }
-    return y;
-}
-
-OC_DEVICE four floats_at(const void *from, int type) {
-    four to;
-    if (type == TYPE_F16) {
-        unsigned low, high;
-        asm volatile("ld.global.v2.u32 {%0, %1}, [%2];" : "=r"(low), "=r"(high) : "l"(from));
-        to.x[0] = f16_low(low), to.x[1] = f16_high(low);
-        to.x[2] = f16_low(high), to.x[3] = f16_high(high);
-    } else {
-        asm volatile("ld.global.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(to.x[0]), "=f"(to.x[1]), "=f"(to.x[2]), "=f"(to.x[3])
-                     : "l"(from));
-    }
-    return to;
-}
-
-OC_DEVICE const void *residual_at(const arguments &p, long long row, int column) {
-    return (const char *)p.residual +
-           (row * p.residual_stride + column) * (RESIDUAL == TYPE_F32 ? 4 : 2);
-}
-
-/* A lane a row: on its way to the L2 while the products run. */
-OC_DEVICE void prefetch_residual(int row, int rows, int column, const arguments &p) {
-    int columns = N - column < COLUMNS ? N - column : COLUMNS;
-    if (threadIdx.x % 32 < 16 && row < rows && columns > 0) {
-        unsigned long long from = (unsigned long long)residual_at(p, row, column);
-        bulk_prefetch((const void *)(from & ~15ull),
-                      columns * (RESIDUAL == TYPE_F32 ? 4 : 2) / 16 * 16);
-    }
-}
-
-/* Groups of 16 columns first .. first + GROUPS - 1 of a warp's tile, their residual and table. */
-#define GROUPS_AT_ONCE 4
-#define ADDENDS        (RESIDUAL != TYPE_NONE || HAS_TABLE)
-
-OC_DEVICE void load_addends(four (&addend)[GROUPS_AT_ONCE][2], int first, int groups,
-                            const part &here, const arguments &p) {
-#pragma unroll
-    for (int i = 0; i < GROUPS_AT_ONCE; i++) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            int row = here.row + 8 * half, column = here.column + 16 * (first + i);
-            addend[i][half] = four{{0, 0, 0, 0}};
-            if (i < groups && row < here.rows && column < N) {
-                if (RESIDUAL != TYPE_NONE) {
-                    addend[i][half] = floats_at(residual_at(p, row, column), RESIDUAL);
-                }
-                if (HAS_TABLE) {
-                    four more = floats_at(p.table + (row % p.period) * N + column, TYPE_F32);
-#pragma unroll
-                    for (int j = 0; j < 4; j++) {
-                        addend[i][half].x[j] =
-                            RESIDUAL == TYPE_NONE ? more.x[j] : addend[i][half].x[j] + more.x[j];
-                    }
-                }
-            }
-        }
-    }
-}
-
-OC_DEVICE void add(four &y, const four &addend) {
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        y.x[i] += addend.x[i];
-    }
-}
-
-/* 16- or 32-bit floats go straight to memory: four of a row from a thread, 32 or 64 bytes of a row
- * from four threads. */
-OC_DEVICE void store_floats(const float (&sum)[COLUMNS / 2], const part &here, const arguments &p) {
-#pragma unroll
-    for (int first = 0; first < COLUMNS / 16; first += GROUPS_AT_ONCE) {
-        four addend[GROUPS_AT_ONCE][2];
-        if (ADDENDS) {
-            load_addends(addend, first, COLUMNS / 16 - first, here, p);
-        }
-#pragma unroll
-        for (int i = 0; i < GROUPS_AT_ONCE; i++) {
-            int group = first + i, column = here.column + 16 * group;
-            if (group < COLUMNS / 16) {
-                four scale, bias;
-                if (HAS_SCALE) {
-                    scale = load_four(here.vectors + 64 * group);
-                }
-                if (HAS_BIAS) {
-                    bias = load_four(here.vectors + HAS_SCALE * VECTOR_BYTES + 64 * group);
-                }
-#pragma unroll
-                for (int half = 0; half < 2; half++) {
-                    four y = finish(sum + 8 * group, half, here, scale, bias);
-                    long long at = (here.row + 8 * half) * p.out_stride + column;
-                    if (ADDENDS) {
-                        add(y, addend[i][half]);
-                    }
-                    if (here.row + 8 * half < here.rows && column < N) {
-                        if (OUT == TYPE_F16) {
-                            asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(
-                                             (unsigned short *)p.out + at),
-                                         "r"(f16x2(y.x[0], y.x[1])), "r"(f16x2(y.x[2], y.x[3]))
-                                         : "memory");
-                        } else {
-                            asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(
-                                             (float *)p.out + at),
-                                         "f"(y.x[0]), "f"(y.x[1]), "f"(y.x[2]), "f"(y.x[3])
-                                         : "memory");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-OC_DEVICE unsigned codes_of(const float *sum, int half, const part &here, const arguments &p,
-                            const four &scale, const four &bias, const four &addend) {
-    four y = finish(sum, half, here, scale, bias);
-    if (ADDENDS) {
-        add(y, addend);
-    }
-    return e4m3x4(y.x[0] * p.inverse, y.x[1] * p.inverse, y.x[2] * p.inverse, y.x[3] * p.inverse);
-}
-
-/* Rows of codes in shared memory, then to memory: a lane a row, by the copy engine. */
-OC_DEVICE void send_codes(unsigned store, int first_row, int column, int width, const part &here,
-                          const arguments &p) {
-    int lane = threadIdx.x % 32;
-    char *out = (char *)p.out;
-    width = N - column < width ? N - column : width;
-    if (N % 16 == 0) {
-        if (lane < 16 && first_row + lane < here.rows && width > 0) {
-            bulk_store(out + (first_row + lane) * p.out_stride + column, store + lane * STORE_PITCH,
-                       width);
-        }
-        bulk_commit();
-    } else {
-        for (int i = lane; i < 16 * (STORE_COLUMNS / 8); i += 32) {
-            int row = i / (STORE_COLUMNS / 8), x = i % (STORE_COLUMNS / 8) * 8;
-            if (first_row + row < here.rows && x < width) {
-                unsigned low, high;
-                asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
-                             : "=r"(low), "=r"(high)
-                             : "r"(store + row * STORE_PITCH + x));
-                asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(
-                                 out + (first_row + row) * p.out_stride + column + x),
-                             "r"(low), "r"(high)
-                             : "memory");
-            }
-        }
-        __syncwarp();
-    }
-}
-
-OC_DEVICE void store_codes(const float (&sum)[COLUMNS / 2], const part &here, const arguments &p,
-                           unsigned store) {
-    int lane = threadIdx.x % 32;
-    /* stmatrix: lanes 8i .. 8i+7 give the rows of matrix i: rows, rows + 8, the same 16 on */
-    unsigned at = store + (lane & 15) * STORE_PITCH + (lane >> 4) * 16;
-#pragma unroll
-    for (int pass = 0; pass < COLUMNS / 16; pass += STORE_COLUMNS / 16) {
-        int groups = COLUMNS / 16 - pass < STORE_COLUMNS / 16 ? COLUMNS / 16 - pass
-                                                              : STORE_COLUMNS / 16;
-        unsigned codes[STORE_COLUMNS / 16][2];
-#pragma unroll
-        for (int first = 0; first < groups; first += GROUPS_AT_ONCE) {
-            four addend[GROUPS_AT_ONCE][2];
-            if (ADDENDS) {
-                load_addends(addend, pass + first, groups - first, here, p);
-            }
-#pragma unroll
-            for (int i = 0; i < GROUPS_AT_ONCE; i++) {
-                if (first + i < groups) {
-                    four scale, bias;
-                    int group = pass + first + i;
-                    if (HAS_SCALE) {
-                        scale = load_four(here.vectors + 64 * group);
-                    }
-                    if (HAS_BIAS) {
-                        bias = load_four(here.vectors + HAS_SCALE * VECTOR_BYTES + 64 * group);
-                    }
-                    codes[first + i][0] =
-                        codes_of(sum + 8 * group, 0, here, p, scale, bias, addend[i][0]);
-                    codes[first + i][1] =
-                        codes_of(sum + 8 * group, 1, here, p, scale, bias, addend[i][1]);
-                }
-            }
-        }
-        bulk_wait_read();
-        __syncwarp();
-#pragma unroll
-        for (int i = 0; i < groups; i += 2) {
-            if (i + 1 < groups) {
-                store_matrices(at + 16 * i, codes[i][0], codes[i][1], codes[i + 1][0],
-                               codes[i + 1][1]);
-            } else {
-                store_two_matrices(at + 16 * i, codes[i][0], codes[i][1]);
-            }
-        }
-        if (N % 16 == 0) {
-            proxy_fence();
-        }
-        __syncwarp();
-        send_codes(store, here.row - lane / 4, here.column - lane % 4 * 4 + 16 * pass, 16 * groups,
-                   here, p);
-    }
-}
+#include "gemm_finish.cuh"
 
 /* ---- consumers ---- */
 
@@ -550,8 +312,8 @@ OC_DEVICE void multiply_turn(float (&sum)[COLUMNS / 2], const place &here, int g
     for (int step = 0; step < GROUPS + IN_FLIGHT - 1; step++) {
         if (step < GROUPS) {
             int block = step / PIECES, piece = step % PIECES;
-            unsigned rows = here.shared + AT_A + (stage + block) * A_BYTES + group_m * 8192;
-            unsigned columns = here.shared + AT_W + (stage + block) * W_BYTES +
+            unsigned rows = here.shared + AT_LEFT + (stage + block) * LEFT_BYTES + group_m * 8192;
+            unsigned columns = here.shared + AT_RIGHT + (stage + block) * RIGHT_BYTES +
                                (group_n * COLUMNS + piece * PIECE_N) * BLOCK_BYTES;
             if (piece == 0) {
                 mbarrier_wait(here.shared + AT_FULL + 8 * (stage + block), parity);
@@ -564,19 +326,25 @@ OC_DEVICE void multiply_turn(float (&sum)[COLUMNS / 2], const place &here, int g
                     }
                 }
             }
-            unsigned long long tile_a = wgmma_tile(rows), tile_w = wgmma_tile(columns);
+            unsigned long long left = wgmma_tile(rows), right = wgmma_tile(columns);
+            if (ORDERED && CONSUMERS > 1) {
+                named_wait(1 + group_m * WARPGROUPS_N + group_n, 256);
+            }
             OC_WGMMA_PIN(products[step % IN_FLIGHT], PIECE_N / 2)
             wgmma_fence();
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 if (A_REGISTERS) {
-                    multiply_rs(products[step % IN_FLIGHT], a[block % A_SETS][i], tile_w + 2 * i,
+                    multiply_rs(products[step % IN_FLIGHT], a[block % A_SETS][i], right + 2 * i,
                                 i > 0);
                 } else {
-                    multiply_ss(products[step % IN_FLIGHT], tile_a + 2 * i, tile_w + 2 * i, i > 0);
+                    multiply_ss(products[step % IN_FLIGHT], left + 2 * i, right + 2 * i, i > 0);
                 }
             }
             wgmma_commit();
+            if (ORDERED && CONSUMERS > 1) {
+                named_arrive(1 + (group_m * WARPGROUPS_N + group_n + 1) % CONSUMERS, 256);
+            }
         }
         int done = step - (IN_FLIGHT - 1);
         if (done >= 0) {
@@ -599,25 +367,45 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
     int group_m = warpgroup / WARPGROUPS_N, group_n = warpgroup % WARPGROUPS_N;
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     int stage = 0, parity = 0, count = 0;
+#if !SWAP
     unsigned store = here.shared + AT_STORE + (warpgroup * 4 + warp) * STORE_BYTES;
+    unsigned fetched = here.shared + AT_RESIDUAL + (warpgroup * 4 + warp) * 8;
+#endif
     float sum[COLUMNS / 2];
     unsigned empty = 0; /* the barriers that this lane arrives at, in the cluster's memory */
     if (lane < CLUSTER && (lane % CLUSTER_M == here.rank_m || lane / CLUSTER_M == here.rank_n)) {
         empty = cluster_address(here.shared + AT_EMPTY, lane);
     }
+    if (ORDERED && CONSUMERS > 1 && warpgroup == CONSUMERS - 1) {
+        named_arrive(1, 256); /* the first turn is the first one's */
+    }
     grid_wait(); /* residual and out belong to the kernels before until now */
     for (int index = here.first; index < here.count; index += here.step, count++) {
         tile at = tile_at(here, index);
-        if (RESIDUAL != TYPE_NONE) {
-            prefetch_residual(at.row + group_m * 64 + warp * 16 + lane, here.rows,
-                              at.column + group_n * COLUMNS, p);
+        part mine;
+        mine.row = at.left + group_m * 64 + warp * 16;
+        mine.column = at.right + group_n * COLUMNS;
+        mine.rows = here.rows;
+        if (RESIDUAL != TYPE_NONE && !SWAP && !RESIDUAL_STAGED) {
+            prefetch_residual(mine.row + lane, here.rows, mine.column, p);
         }
+#if SWAP
+        swapped aside;
+        if (PRELOADED) {
+            load_aside(aside, mine, p);
+        }
+#endif
 #pragma unroll
         for (int i = 0; i < COLUMNS / 2; i++) {
             sum[i] = 0;
         }
 #pragma unroll 1
         for (int turn = 0; turn < TURNS; turn++) {
+#if !SWAP
+            if (RESIDUAL_STAGED && turn == (TURNS > 1)) { /* the last tile has left by now */
+                fetch_residual(mine, store, fetched, p);
+            }
+#endif
             multiply_turn(sum, here, group_m, group_n, stage, parity, empty);
             stage += TURN;
             if (stage == STAGES) {
@@ -626,24 +414,32 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
             }
         }
         int buffer = count & 1;
-        part mine;
-        mine.vectors = here.shared + AT_VECTORS + buffer * (VECTORS * VECTOR_BYTES) +
-                       (group_n * COLUMNS + lane % 4 * 4) * 4;
-        mine.row = at.row + group_m * 64 + warp * 16 + lane / 4;
-        mine.column = at.column + group_n * COLUMNS + lane % 4 * 4;
-        mine.rows = here.rows;
-        for (int half = 0; HAS_ROW_SCALE && half < 2; half++) {
-            mine.row_scale[half] =
-                mine.row + 8 * half < here.rows ? p.row_scale[mine.row + 8 * half] : 0;
-        }
         if (VECTORS != 0) {
             mbarrier_wait(here.shared + AT_VECTORS_FULL + 8 * buffer, count >> 1 & 1);
         }
+#if SWAP
+        if (!PRELOADED) {
+            load_aside(aside, mine, p);
+        }
+        store_swapped(sum, aside, mine, p);
+#else
+        mine.vectors = here.shared + AT_VECTORS + buffer * (VECTORS * VECTOR_BYTES) +
+                       (group_n * COLUMNS + lane % 4 * 4) * 4;
+        for (int half = 0; HAS_ROW_SCALE && half < 2; half++) {
+            int row = mine.row + lane / 4 + 8 * half;
+            mine.row_scale[half] = row < here.rows ? p.row_scale[row] : 0;
+        }
         if (OUT == TYPE_E4M3) {
             store_codes(sum, mine, p, store);
+        } else if (OUT == TYPE_F16) {
+            if (RESIDUAL_STAGED) {
+                mbarrier_wait(fetched, count & 1);
+            }
+            store_halves(sum, mine, p, store);
         } else {
             store_floats(sum, mine, p);
         }
+#endif
         if (VECTORS != 0) {
             __syncwarp();
             if (lane == 0) {
@@ -651,8 +447,11 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
             }
         }
     }
-    if (OUT == TYPE_E4M3) {
-        bulk_wait();
+    if (ORDERED && CONSUMERS > 1 && warpgroup == 0) {
+        named_wait(1, 256);
+    }
+    if (STAGED) {
+        bulk_wait_read();
     }
 }
 
@@ -662,6 +461,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     extern __shared__ __align__(1024) unsigned char shared[];
     int warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
     unsigned barriers = shared_address(shared);
+    int rows; /* on its way while the barriers are made */
+    asm volatile("ld.global.s32 %0, [%1];" : "=r"(rows) : "l"(p.rows));
     if (threadIdx.x == 0) {
         tma_prefetch_map(&map_a);
         tma_prefetch_map(&map_w);
@@ -672,6 +473,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         for (int i = 0; i < 2; i++) {
             mbarrier_init(barriers + AT_VECTORS_FULL + 8 * i, 1);
             mbarrier_init(barriers + AT_VECTORS_EMPTY + 8 * i, 4 * CONSUMERS);
+        }
+        for (int i = 0; RESIDUAL_STAGED && i < 4 * CONSUMERS; i++) {
+            mbarrier_init(barriers + AT_RESIDUAL + 8 * i, 1);
         }
         mbarrier_init_fence();
     }
@@ -686,7 +490,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             OC_REGISTERS_LOWER(PRODUCER_REGISTERS);
 #endif
         if (threadIdx.x == 128 * CONSUMERS) {
-            produce(find_place(shared, p), &map_a, &map_w, p);
+            produce(find_place(shared, rows), SWAP ? &map_w : &map_a, SWAP ? &map_a : &map_w, p);
         }
     } else {
 #if WARPGROUPS_M * WARPGROUPS_N == 2
@@ -696,7 +500,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #elif WARPGROUPS_M * WARPGROUPS_N == 4
         OC_REGISTERS_RAISE(112);
 #endif
-        consume(find_place(shared, p), warpgroup, p);
+        consume(find_place(shared, rows), warpgroup, p);
     }
     if (CLUSTER != 1) {
         cluster_sync(); /* no CTA leaves while others may arrive at its barriers */

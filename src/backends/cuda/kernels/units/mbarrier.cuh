@@ -54,4 +54,13 @@ OC_DEVICE void mbarrier_wait(unsigned barrier, unsigned parity) {
                  : "memory");
 }
 
+/* Named barriers of a CTA: whoever waits and whoever arrives make up `threads`; 0 is __syncthreads. */
+OC_DEVICE void named_wait(int barrier, int threads) {
+    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+OC_DEVICE void named_arrive(int barrier, int threads) {
+    asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
 #endif
