@@ -32,6 +32,12 @@ int32_t oc_session_binding_count(const oc_session *session);
 const octavo_binding *oc_session_binding(const oc_session *session, int32_t i);
 
 /* timeout_us: microseconds from now; 0: none. */
+/* octavo_session_submit and _wait. */
+octavo_status oc_session_submit(oc_session *session, const octavo_argument *inputs,
+                                int32_t input_count, const octavo_argument *outputs,
+                                int32_t output_count, int64_t timeout_us, octavo_error *error);
+octavo_status oc_session_wait(oc_session *session, int64_t timeout_us, octavo_error *error);
+
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
                              int32_t output_count, int64_t timeout_us, octavo_error *error);
