@@ -30,7 +30,7 @@
  * bits depend on its sequence, on KEYS and on BLOCKS; where BLOCKS is 1, not on KEYS.
  * Values' rows behind a sequence's end are zeroed in shared memory: nothing of the neighbour's.
  * Every warpgroup that uses an item zeroes them for itself: where two do, both write the zeros that
- * either may be reading (racecheck tells of it).
+ * either's wgmma may be reading.
  * Limits: tensor cores and exponents alike, 1,056 clocks each for 64 queries and 264 keys; measured
  * 2,300.  Tried without gain: turns at the exponents, a part of them as polynomials, products that
  * wait for all exponents; two or four warpgroups, and shorter blocks, are slower. */
@@ -257,7 +257,10 @@ OC_DEVICE void tail_tile(const oc_attention_args &args, unsigned queries, unsign
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 unsigned b[4];
-                load_matrices_transposed(b, swizzled(values, key + lane % 16, 2 * i + lane / 16));
+                /* Behind the end a power of 0 meets the last row: the rows there may be in the
+                 * making (await_values). */
+                int row = min(key + lane % 16, length - 1);
+                load_matrices_transposed(b, swizzled(values, row, 2 * i + lane / 16));
                 mma_f16(o[2 * i], p, b[0], b[1]);
                 mma_f16(o[2 * i + 1], p, b[2], b[3]);
             }
