@@ -96,6 +96,7 @@ static octavo_status make_tensor(oc_cuda_maker *maker, const oc_step *step,
                   .row = a->row,
                   .scale_log2 = (float)((double)a->scale * LOG2_E),
                   .inv_out_scale = 1.0f / a->out.scale,
+                  .sequences_max = maker->limits->rows_max[sequences_of(step)],
               }};
     char defines[DEFINES], file[64];
     const char *entry = oc_attention_name(variant->kind);

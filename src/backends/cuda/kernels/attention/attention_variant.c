@@ -80,7 +80,8 @@ static bool derive_wgmma(const oc_attention_shape *shape, oc_attention_variant *
     v->tail_own = v->tail > 0 && (queries - shape->longest) * ROW_BYTES < found;
     int32_t stage = (queries + loaded + v_rows) * ROW_BYTES;
     stage += v->tail_own ? up(found, 1024) : 0;
-    v->shared_bytes = (size_t)v->stages * (size_t)(stage + 48) + 8 * AHEAD;
+    v->shared_bytes =
+        (size_t)v->stages * (size_t)(stage + 48) + (v->turns > 0 ? 256 : 0) + 8 * AHEAD;
     v->threads = v->warps * 32;
     v->grid_x = least(shape->sequences * shape->heads * v->groups, shape->processors);
     v->grid_y = 1;
@@ -236,11 +237,11 @@ int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size)
                         "#define KEYS_A %d\n#define KEYS_B %d\n#define BLOCKS %d\n"
                         "#define WARPGROUPS %d\n#define STAGES %d\n#define BOX %d\n"
                         "#define BOXES %d\n#define QUERY_BOXES %d\n#define TILES %d\n"
-                        "#define GROUPS %d\n#define CAUSAL %d\n#define TAIL %d\n"
+                        "#define GROUPS %d\n#define CAUSAL %d\n#define TURNS %d\n#define TAIL %d\n"
                         "#define TAIL_OWN %d\n#define OUT_F16 %d\n",
                         v->keys_a, v->keys_b, v->blocks, v->warps / 4, v->stages, v->box, v->boxes,
-                        v->query_boxes, v->tiles, v->groups, v->causal, v->tail, v->tail_own,
-                        v->out_f16);
+                        v->query_boxes, v->tiles, v->groups, v->causal, v->turns, v->tail,
+                        v->tail_own, v->out_f16);
     case OC_ATTENTION_MMA:
         return snprintf(text, size,
                         "#define HEAD_DIM %d\n#define QUERIES %d\n#define KEYS %d\n"

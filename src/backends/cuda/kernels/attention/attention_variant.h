@@ -60,6 +60,7 @@ typedef struct oc_attention_variant {
     int32_t ctas;    /* MMA: of a multiprocessor */
     int32_t stages;  /* WGMMA */
     int32_t tiles;   /* WGMMA: of an item */
+    int32_t turns;   /* WGMMA: warpgroups that exponentiate at a time; 0: all */
     int32_t tail;    /* WGMMA: rows; -1: as many as the longest sequence's last tile has */
     /* Derived. */
     int32_t keys_a, keys_b, box, boxes, query_boxes, groups, tail_own; /* WGMMA */

@@ -20,6 +20,7 @@
  *   BOXES           of the keys of an item; QUERY_BOXES of its queries
  *   TILES, GROUPS   tiles of an item; items of a head: GROUPS * TILES * 64 >= the longest sequence
  *   CAUSAL          0 or 1
+ *   TURNS           how many warpgroups exponentiate at a time; 0: all that want
  *   TAIL            0 .. 8: a last tile of at most so many rows goes to mma.sync, its keys divided
  *                   among the warps; TAIL_OWN 1: what they find has its own shared memory, 0: it
  *                   lies behind the queries, in rows of their last box
@@ -30,10 +31,10 @@
  * bits depend on its sequence, on KEYS and on BLOCKS; where BLOCKS is 1, not on KEYS.
  * Values' rows behind a sequence's end are zeroed in shared memory: nothing of the neighbour's.
  * Every warpgroup that uses an item zeroes them for itself: where two do, both write the zeros that
- * either may be reading (racecheck tells of it).
+ * either's wgmma may be reading.
  * Limits: tensor cores and exponents alike, 1,056 clocks each for 64 queries and 264 keys; measured
- * 2,300.  Tried without gain: turns at the exponents, a part of them as polynomials, products that
- * wait for all exponents; two or four warpgroups, and shorter blocks, are slower. */
+ * 2,300 with TURNS 0 or 1.  Tried without gain: a part of the exponents as polynomials, products
+ * that wait for all exponents; two or four warpgroups, and shorter blocks, are slower. */
 #include "attention.cuh"
 #include "mma.cuh"
 #include "tma.cuh"
@@ -42,8 +43,8 @@
 #if !defined(KEYS_A) || !defined(KEYS_B) || !defined(BLOCKS) || !defined(WARPGROUPS) ||           \
     !defined(STAGES) || !defined(BOX) || !defined(BOXES) || !defined(QUERY_BOXES) ||              \
     !defined(TILES) || !defined(GROUPS) || !defined(CAUSAL) ||               \
-    !defined(TAIL) || !defined(TAIL_OWN) || !defined(OUT_F16)
-#error "attention_wgmma: KEYS_A, KEYS_B, BLOCKS, WARPGROUPS, STAGES, BOX, BOXES, QUERY_BOXES, TILES, GROUPS, CAUSAL, TAIL, TAIL_OWN, OUT_F16"
+    !defined(TURNS) || !defined(TAIL) || !defined(TAIL_OWN) || !defined(OUT_F16)
+#error "attention_wgmma: KEYS_A, KEYS_B, BLOCKS, WARPGROUPS, STAGES, BOX, BOXES, QUERY_BOXES, TILES, GROUPS, CAUSAL, TURNS, TAIL, TAIL_OWN, OUT_F16"
 #endif
 
 #define KEYS    (KEYS_A + KEYS_B)
@@ -57,12 +58,13 @@
 #define TAIL_BYTES  (TAIL_OWN ? (TAIL * 4 * 66 * 4 + 1023) / 1024 * 1024 : 0)
 #define STAGE_BYTES (Q_BYTES + K_BYTES + V_ROWS * 128 + TAIL_BYTES)
 #define TAIL_STEPS  ((BLOCKS * KEYS + 63) / 64) /* of 16 keys, of a warp */
+#define TURN_BYTES  (TURNS > 0 ? 256 : 0)
 #define AHEAD       64 /* items of a CTA whose rows are looked up at its start */
 
 static_assert(KEYS_A % 16 == 0 && KEYS_B % 8 == 0 && BOX % 8 == 0 && BOX <= 256, "alignment");
 static_assert(BOXES * BOX + 8 > (BLOCKS - 1) * KEYS, "an empty block");
 static_assert(TILES * 64 * 128 <= STAGE_BYTES, "a tile's rows lie in its stage");
-static_assert(STAGES * (STAGE_BYTES + 48) + 8 * AHEAD <= 232448, "shared memory");
+static_assert(STAGES * (STAGE_BYTES + 48) + TURN_BYTES + 8 * AHEAD <= 232448, "shared memory");
 
 #define OC_WGMMA_TYPES_F16_ROWS    "k16.f32.f16.f16" /* b's rows are the summed index */
 #define OC_WGMMA_MAJOR_SS_F16_ROWS ", 0, 1"
@@ -84,6 +86,7 @@ typedef struct stages {
     unsigned data;      /* shared addresses */
     unsigned keys_full; /* with the queries */
     unsigned values_full;
+    unsigned turns;   /* [2][WARPGROUPS][4]: the even and the odd turns of a warp */
     stage_item *item; /* [STAGES] */
     int2 *rows;       /* [AHEAD]: start and length of the CTA's items */
     int *left;        /* [STAGES]: warps that left it */
@@ -257,7 +260,10 @@ OC_DEVICE void tail_tile(const oc_attention_args &args, unsigned queries, unsign
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 unsigned b[4];
-                load_matrices_transposed(b, swizzled(values, key + lane % 16, 2 * i + lane / 16));
+                /* Behind the end a power of 0 meets the last row: the rows there may be in the
+                 * making (await_values). */
+                int row = min(key + lane % 16, length - 1);
+                load_matrices_transposed(b, swizzled(values, row, 2 * i + lane / 16));
                 mma_f16(o[2 * i], p, b[0], b[1]);
                 mma_f16(o[2 * i + 1], p, b[2], b[3]);
             }
@@ -303,6 +309,29 @@ OC_DEVICE void tail_tile(const oc_attention_args &args, unsigned queries, unsign
 }
 #endif
 
+#if TURNS > 0
+/* Warps of different warpgroups that share an exponential unit use it in the order of their tiles,
+ * TURNS at a time.  Left to themselves all come to do the same thing at the same time, and tensor
+ * cores and exponential units idle in turn.  A warp's turn number n + TURNS of all comes with the
+ * end of number n; at most one turn is granted before it is taken, so two barriers do. */
+#define TAKE_TURN                                                                                  \
+    mbarrier_wait(st.turns + 8 * (threadIdx.x / 32 + 4 * WARPGROUPS * (uses & 1)), uses >> 1 & 1);
+#define PASS_TURN                                                                                  \
+    {                                                                                              \
+        int to = group + TURNS, over = to >= WARPGROUPS;                                           \
+        to -= over ? WARPGROUPS : 0;                                                               \
+        if (lane == 0) {                                                                           \
+            mbarrier_arrive(st.turns + 8 * (threadIdx.x / 32 % 4 + 4 * to +                        \
+                                            4 * WARPGROUPS * (uses + over & 1)));                  \
+        }                                                                                          \
+        uses++;                                                                                    \
+    }
+static_assert(TURNS < WARPGROUPS && 2 * WARPGROUPS % TURNS == 0, "two barriers a warp must do");
+#else
+#define TAKE_TURN
+#define PASS_TURN
+#endif
+
 extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
     attention_wgmma(const __grid_constant__ oc_tensor_map map,
                     const __grid_constant__ oc_attention_args args) {
@@ -311,7 +340,8 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
     st.data = shared_address(shared);
     st.keys_full = st.data + STAGES * STAGE_BYTES;
     st.values_full = st.keys_full + 8 * STAGES;
-    st.item = (stage_item *)(shared + STAGES * (STAGE_BYTES + 16));
+    st.turns = st.values_full + 8 * STAGES;
+    st.item = (stage_item *)(shared + STAGES * (STAGE_BYTES + 16) + TURN_BYTES);
     st.rows = (int2 *)(st.item + STAGES);
     st.left = (int *)(st.rows + AHEAD);
     grid_launch_dependents();
@@ -333,7 +363,17 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
             mbarrier_init(st.values_full + 8 * s, 1);
             st.left[s] = 0;
         }
+#if TURNS > 0
+        for (int i = 0; i < 8 * WARPGROUPS; i++) {
+            mbarrier_init(st.turns + 8 * i, 1);
+        }
+#endif
         mbarrier_init_fence();
+#if TURNS > 0
+        for (int i = 0; i < 4 * TURNS; i++) {
+            mbarrier_arrive(st.turns + 8 * i); /* the first turn of the first warpgroups */
+        }
+#endif
         tma_prefetch_map(&map);
     }
     __syncthreads();
@@ -350,6 +390,9 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
 
     int stage = 0, parity = 0;
     int begin = group; /* this group's first tile of the item */
+#if TURNS > 0
+    int uses = 0; /* turns of this warp so far */
+#endif
     int next = blockIdx.x + STAGES * gridDim.x, ahead = STAGES; /* the item to be loaded */
     for (int item = blockIdx.x; item < total; item += gridDim.x, next += gridDim.x, ahead++) {
         mbarrier_wait(st.keys_full + 8 * stage, parity);
@@ -358,8 +401,22 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
         int tiles = min((length - what->first + 63) / 64, TILES);
         unsigned queries = st.data + stage * STAGE_BYTES;
         bool values_ready = false;
+#if BLOCKS > 1 && TURNS > 0
+        int slots = max(tiles + WARPGROUPS - 1, 0) / WARPGROUPS * WARPGROUPS;
+#else
+        int slots = tiles;
+#endif
 #pragma unroll 1
-        for (int tile = begin; tile < tiles; tile += WARPGROUPS) {
+        for (int tile = begin; tile < slots; tile += WARPGROUPS) {
+#if BLOCKS > 1 && TURNS > 0
+            if (tile >= tiles) { /* turns come one a block to every warpgroup */
+                for (int keys = length; keys > 0; keys -= KEYS) {
+                    TAKE_TURN
+                    PASS_TURN
+                }
+                continue;
+            }
+#endif
 #if TAIL > 0
             int rows = length - what->first - tile * 64;
             if (what->first + tile > 0 && rows <= TAIL) {
@@ -370,6 +427,10 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
                 }
                 int found = TAIL_OWN ? Q_BYTES + K_BYTES + V_ROWS * 128
                                      : Q_BYTES - TAIL * 4 * 66 * 4;
+                for (int keys = length; keys > 0; keys -= BLOCKS > 1 ? KEYS : length) {
+                    TAKE_TURN
+                    PASS_TURN
+                }
                 tail_tile(args, queries + tile * 8192, queries + Q_BYTES, values,
                           (float *)(shared + stage * STAGE_BYTES + found), rows,
                           what->first + tile * 64, length,
@@ -443,6 +504,7 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
 #endif
                 highest[0] = high[0], highest[1] = high[1];
                 unsigned pa[STEPS_A][4], pb[STEPS_B][4];
+                TAKE_TURN
 #pragma unroll
                 for (int i = 0; i < STEPS_A; i++) {
                     POWERS(pa[i], sa, i, 0)
@@ -462,6 +524,9 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
                 wgmma_commit();
 #pragma unroll
                 for (int i = 0; i < STEPS_B; i++) {
+                    if (i == STEPS_B - 1) {
+                        PASS_TURN /* it takes as long to arrive */
+                    }
                     POWERS(pb[i], sb, i, (KEYS_B % 16 != 0 && i == STEPS_B - 1))
                 }
                 wgmma_fence();
@@ -481,7 +546,9 @@ extern "C" __global__ void __launch_bounds__(128 * WARPGROUPS, 1)
                 store_row_64(args.out, at + 8 * h * args.out_stride, o + 2 * h, 4, factor, q, row + 8 * h < length);
             }
         }
+#if BLOCKS == 1 || TURNS == 0
         begin = (begin + WARPGROUPS * TILES - max(tiles, 0)) % WARPGROUPS;
+#endif
 
         __syncwarp();
         if (lane == 0) {
