@@ -34,12 +34,10 @@ static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_var
     int32_t tile_m = WARPGROUP_ROWS * variant->warpgroups_m, warps = 4 * consumers_of(variant);
     int32_t codes = columns_of(variant) + 16, halves = columns_of(variant) * 2 + 32;
     bool staged = !variant->swap && product->out != OC_GEMM_F32;
-    bool residual = staged && product->out == OC_GEMM_F16 && product->residual == OC_GEMM_F16;
     int32_t store = !staged ? 0 : 16 * (product->out == OC_GEMM_F16 ? halves : codes);
     int32_t vectors = variant->swap ? 0 : (product->scale != 0) + (product->bias != 0);
     return variant->stages * (tile_m + variant->tile_n) * BLOCK_BYTES + warps * store +
-           2 * vectors * variant->tile_n * 4 + 16 * variant->stages + 32 +
-           (residual ? 8 * warps : 0);
+           2 * vectors * variant->tile_n * 4 + 16 * variant->stages + 32;
 }
 
 /* Of a consumer's thread: sums, products under way, `a`, and some 24 for all else. */
