@@ -179,7 +179,7 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
                 char *log = calloc(1, size + 1);
                 get_log(program, log);
                 const char *spill = strstr(log, "bytes stack frame"), *used = strstr(log, "Used ");
-                while (spill != NULL && spill > log && spill[-1] != '\n') {
+                while (spill != NULL && spill > log && strchr("0123456789 ", spill[-1]) != NULL) {
                     spill--;
                 }
                 int stack = spill == NULL ? -1 : atoi(spill);

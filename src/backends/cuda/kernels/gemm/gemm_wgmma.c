@@ -44,11 +44,13 @@ static int32_t shared_bytes_of(const oc_gemm_product *product, const oc_gemm_var
            2 * vectors * variant->tile_n * 4 + 16 * variant->stages + 32;
 }
 
-/* Of a consumer's thread: sums, products under way, `a`, and some 24 for all else. */
-static int32_t registers_of(const oc_gemm_variant *variant) {
+/* Of a consumer's thread: sums, products under way, left rows, and some 24 for all else; more where
+ * float32 sums meet a table on their way out. */
+static int32_t registers_of(const oc_gemm_product *product, const oc_gemm_variant *variant) {
     int32_t sets = variant->turn > 1 && variant->in_flight > 1 ? 2 : 1;
     return columns_of(variant) / 2 + variant->in_flight * variant->piece_n / 2 +
-           (variant->a_registers ? 16 * sets : 0) + 24;
+           (variant->a_registers ? 16 * sets : 0) + 24 +
+           (product->table != 0 && product->out == OC_GEMM_F32 ? 24 : 0);
 }
 
 static int32_t registers_limit(int32_t consumers) {
@@ -88,7 +90,7 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     if (shared_bytes_of(product, v) > OC_GEMM_SHARED_MAX) {
         return "too much shared memory";
     }
-    if (registers_of(v) > registers_limit(consumers_of(v))) {
+    if (registers_of(product, v) > registers_limit(consumers_of(v))) {
         return "too many registers";
     }
     return NULL;
