@@ -384,6 +384,26 @@ octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32
                    const octavo_argument *outputs, int32_t output_count,
                    const octavo_run_options *options, octavo_error *error);
 
+/* Begins a run, as octavo_session_run does, and returns; octavo_session_wait ends it.  A device
+ * with threads of its own works meanwhile: two sessions of one model keep it busy, one uploading
+ * while the other computes.  The CPU has done the work when this returns, and so has a call that
+ * asks for several towers.  Tensors and the arrays of arguments are borrowed until the wait is
+ * over; one run of a session at a time. BAD_STATE  this session is running, or has a run that was
+ * not waited for
+ *   ...        octavo_session_run's */
+OCTAVO_API OCTAVO_CHECK octavo_status
+octavo_session_submit(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
+                      const octavo_argument *outputs, int32_t output_count,
+                      const octavo_run_options *options, octavo_error *error);
+
+/* Returns when that run is done and its outputs are written, at the latest after timeout_us
+ * microseconds (0: as long as it takes).  Any thread, one at a time.
+ *   DEADLINE_EXCEEDED  not done; it goes on, and may be waited for again
+ *   BAD_STATE          nothing was submitted
+ *   ...                octavo_session_run's */
+OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_wait(octavo_session *session,
+                                                          int64_t timeout_us, octavo_error *error);
+
 /* Runs the canaries of the session's towers once more, on this session's threads and memory, but
  * for those of many rows: whether the device still computes what the engine was built for.  A
  * server's readiness asks this.  Allocates nothing.  Sessions of one model take turns.

@@ -83,6 +83,33 @@ done:
     return status;
 }
 
+octavo_status octavo_session_submit(octavo_session *session, const octavo_argument *inputs,
+                                    int32_t input_count, const octavo_argument *outputs,
+                                    int32_t output_count, const octavo_run_options *options,
+                                    octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    octavo_run_options given = {.struct_size = sizeof given};
+    oc_error_clear(error);
+    OC_REQUIRE(error, session);
+    OC_TRY(oc_options_copy(&given, sizeof given, options,
+                           OC_OPTIONS_LEAST(octavo_run_options, timeout_us), "octavo_run_options",
+                           error));
+    OC_TRY(oc_session_submit(session->session, inputs, input_count, outputs, output_count,
+                             given.timeout_us, error));
+done:
+    return status;
+}
+
+octavo_status octavo_session_wait(octavo_session *session, int64_t timeout_us,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_error_clear(error);
+    OC_REQUIRE(error, session);
+    OC_TRY(oc_session_wait(session->session, timeout_us, error));
+done:
+    return status;
+}
+
 octavo_status octavo_session_check(octavo_session *session, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_error_clear(error);

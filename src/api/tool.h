@@ -235,6 +235,13 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
  * -1 where its threads are the host's. */
 double octavo_tool_worked(const octavo_session *session);
 
+/* Cards that cuda:0, cuda:1 ... name; 0 without a driver. */
+int32_t octavo_tool_cards(void);
+
+/* Whether a device of this name can be there; opens none.
+ *   UNAVAILABLE  a card that is not, or no driver */
+OCTAVO_CHECK octavo_status octavo_tool_device(const char *device, octavo_error *error);
+
 /* FP32 multiply-add peak of the session's tier and threads in GFLOP/s, measured now (about 0.1 s);
  * 0 where the device has no such measurement. */
 double octavo_tool_peak_gflops(octavo_session *session);

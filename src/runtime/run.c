@@ -5,17 +5,20 @@
 #include "runtime/canary/set.h"
 #include "runtime/check.h"
 
-/* Runs a bucket's program and waits; shows its outputs to whoever observes. */
-static octavo_status run_bucket(oc_session *session, const oc_bucket *bucket, const oc_run *run,
-                                octavo_error *error) {
+static octavo_status submit_bucket(oc_session *session, const oc_bucket *bucket, const oc_run *run,
+                                   oc_ticket *ticket, octavo_error *error) {
+    return session->queue->backend->submit(session->queue, bucket->program, run, session->report,
+                                           session->step_reports, ticket, error);
+}
+
+/* Waits, at the latest until deadline_ns; shows the outputs to whoever observes. */
+static octavo_status finish_bucket(oc_session *session, const oc_bucket *bucket, const oc_run *run,
+                                   oc_ticket ticket, uint64_t deadline_ns, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_backend *backend = session->queue->backend;
     const oc_plan *plan = &bucket->plan;
     oc_step_report *sums = bucket->reports, *reports = session->step_reports;
-    oc_ticket ticket;
-    OC_TRY(backend->submit(session->queue, bucket->program, run, session->report, reports, &ticket,
-                           error));
-    OC_TRY(backend->wait(session->queue, ticket, run->deadline_ns, error));
+    OC_TRY(backend->wait(session->queue, ticket, deadline_ns, error));
     for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
         sums[i].seconds += reports[i].seconds;
         sums[i].codes += reports[i].codes;
@@ -81,8 +84,9 @@ done:
     return status;
 }
 
-static octavo_status run_tower(oc_session *session, const oc_tower *tower, const oc_call *call,
-                               uint64_t deadline, octavo_error *error) {
+/* Starts a tower's program; *out says which, with what run. */
+static octavo_status start_tower(oc_session *session, const oc_tower *tower, const oc_call *call,
+                                 uint64_t deadline, oc_pending *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t t = oc_tower_index(tower);
     const oc_call_input *input = &call->inputs[t];
@@ -97,9 +101,19 @@ static octavo_status run_tower(oc_session *session, const oc_tower *tower, const
         run.rows[tower->tokens] = session->starts[t][input->count];
         run.starts[tower->tokens] = session->starts[t];
     }
-    const oc_bucket *bucket = oc_buckets_find(&session->programs[input->entry->program], &run);
-    OC_TRY(run_bucket(session, bucket, &run, error));
-    OC_TRY(copy_outputs(session, tower, &bucket->plan, call, &run, error));
+    out->tower = tower;
+    out->run = run;
+    out->bucket = oc_buckets_find(&session->programs[input->entry->program], &run);
+    OC_TRY(submit_bucket(session, out->bucket, &out->run, &out->ticket, error));
+done:
+    return status;
+}
+
+static octavo_status finish_tower(oc_session *session, const oc_pending *of, const oc_call *call,
+                                  uint64_t deadline, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    OC_TRY(finish_bucket(session, of->bucket, &of->run, of->ticket, deadline, error));
+    OC_TRY(copy_outputs(session, of->tower, &of->bucket->plan, call, &of->run, error));
 done:
     return status;
 }
@@ -116,13 +130,15 @@ static octavo_status run_logits(oc_session *session, const oc_call *call, uint64
     const oc_bucket *bucket = oc_buckets_find(&session->programs[oc_logits.program], &run);
     const oc_plan *plan = &bucket->plan;
     oc_view logits = plan->outputs[0].view;
+    oc_ticket ticket;
     for (int32_t i = 0; i < plan->input_count; i++) {
         const oc_plan_port *port = &plan->inputs[i];
         int32_t t = oc_tower_index(oc_tower_of_rows(port->rows));
         OC_TRY(backend->write(session->queue, plan, &port->view, 0, call->inputs[t].count,
                               session->embeds[t], error));
     }
-    OC_TRY(run_bucket(session, bucket, &run, error));
+    OC_TRY(submit_bucket(session, bucket, &run, &ticket, error));
+    OC_TRY(finish_bucket(session, bucket, &run, ticket, deadline, error));
     /* of as many columns as the plan has room for */
     logits.columns = call->inputs[oc_logits.columns].count;
     OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->inputs[oc_logits.rows].count,
@@ -145,6 +161,38 @@ done:
     return status;
 }
 
+/* When the time is over, by oc_clock_ns; 0: never. */
+static octavo_status read_timeout(int64_t timeout_us, uint64_t *deadline, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    *deadline = 0;
+    if (timeout_us < 0) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "timeout_us is %lld, it must be 0 or more", (long long)timeout_us);
+    }
+    if (timeout_us > 0 && (uint64_t)timeout_us < UINT64_MAX / 2000) {
+        *deadline = oc_clock_ns() + (uint64_t)timeout_us * 1000;
+    }
+done:
+    return status;
+}
+
+static octavo_status run_all(oc_session *session, const oc_call *call, uint64_t deadline,
+                             octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_pending work;
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if (call->inputs[t].entry != NULL) {
+            OC_TRY(start_tower(session, &oc_towers[t], call, deadline, &work, error));
+            OC_TRY(finish_tower(session, &work, call, deadline, error));
+        }
+    }
+    if (call->logits != NULL) {
+        OC_TRY(run_logits(session, call, deadline, error));
+    }
+done:
+    return status;
+}
+
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
                              int32_t output_count, int64_t timeout_us, octavo_error *error) {
@@ -152,28 +200,81 @@ octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
     uint64_t deadline = 0;
     bool entered = false;
     oc_call call;
-    if (timeout_us < 0) {
-        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "timeout_us is %lld, it must be 0 or more", (long long)timeout_us);
-    }
-    if (timeout_us > 0 && (uint64_t)timeout_us < UINT64_MAX / 2000) {
-        deadline = oc_clock_ns() + (uint64_t)timeout_us * 1000;
-    }
+    OC_TRY(read_timeout(timeout_us, &deadline, error));
     OC_TRY(enter(session, error));
     entered = true;
     OC_TRY(oc_call_read(session, inputs, input_count, outputs, output_count, &call, error));
-    for (int32_t t = 0; t < OC_TOWERS; t++) {
-        if (call.inputs[t].entry != NULL) {
-            OC_TRY(run_tower(session, &oc_towers[t], &call, deadline, error));
-        }
-    }
-    if (call.logits != NULL) {
-        OC_TRY(run_logits(session, &call, deadline, error));
-    }
+    OC_TRY(run_all(session, &call, deadline, error));
 done:
     if (entered) {
         atomic_store(&session->running, false);
     }
+    return status;
+}
+
+/* -- begun now, waited for later ----------------------------------------------------------------
+ */
+
+/* The one tower that a call is for; NULL: it needs several programs. */
+static const oc_tower *only_tower(const oc_call *call) {
+    const oc_tower *only = NULL;
+    for (int32_t t = 0; t < OC_TOWERS; t++) {
+        if (call->inputs[t].entry != NULL && (only != NULL || call->logits != NULL)) {
+            return NULL;
+        }
+        only = call->inputs[t].entry != NULL ? &oc_towers[t] : only;
+    }
+    return only;
+}
+
+octavo_status oc_session_submit(oc_session *session, const octavo_argument *inputs,
+                                int32_t input_count, const octavo_argument *outputs,
+                                int32_t output_count, int64_t timeout_us, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_pending *pending = &session->pending;
+    uint64_t deadline = 0;
+    bool entered = false;
+    OC_TRY(read_timeout(timeout_us, &deadline, error));
+    OC_TRY(enter(session, error));
+    entered = true;
+    *pending = (oc_pending){.status = OCTAVO_OK};
+    OC_TRY(
+        oc_call_read(session, inputs, input_count, outputs, output_count, &pending->call, error));
+    const oc_tower *tower = only_tower(&pending->call);
+    if (tower != NULL) {
+        OC_TRY(start_tower(session, tower, &pending->call, deadline, pending, error));
+    } else { /* one program needs what another gives: it is all done here */
+        pending->status = run_all(session, &pending->call, deadline, &pending->error);
+    }
+    pending->is_there = true;
+done:
+    if (status != OCTAVO_OK && entered) {
+        atomic_store(&session->running, false);
+    }
+    return status;
+}
+
+octavo_status oc_session_wait(oc_session *session, int64_t timeout_us, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_pending *pending = &session->pending;
+    uint64_t deadline = 0;
+    OC_TRY(read_timeout(timeout_us, &deadline, error));
+    if (!pending->is_there) {
+        OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
+                "there is nothing to wait for: nothing was submitted to this session");
+    }
+    if (pending->tower != NULL) {
+        status = finish_tower(session, pending, &pending->call, deadline, error);
+        if (status == OCTAVO_DEADLINE_EXCEEDED) {
+            goto done; /* it may be waited for again */
+        }
+    } else if (pending->status != OCTAVO_OK) {
+        status = oc_fail(error, pending->status, pending->error.offset, __FILE__, __LINE__, "%s",
+                         pending->error.message);
+    }
+    pending->is_there = false;
+    atomic_store(&session->running, false);
+done:
     return status;
 }
 

@@ -32,6 +32,12 @@ int32_t oc_session_binding_count(const oc_session *session);
 const octavo_binding *oc_session_binding(const oc_session *session, int32_t i);
 
 /* timeout_us: microseconds from now; 0: none. */
+/* octavo_session_submit and _wait. */
+octavo_status oc_session_submit(oc_session *session, const octavo_argument *inputs,
+                                int32_t input_count, const octavo_argument *outputs,
+                                int32_t output_count, int64_t timeout_us, octavo_error *error);
+octavo_status oc_session_wait(oc_session *session, int64_t timeout_us, octavo_error *error);
+
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
                              int32_t output_count, int64_t timeout_us, octavo_error *error);
@@ -53,10 +59,10 @@ octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_er
 const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
                                             int32_t i);
 
-/* Bytes held: activations and scratch. */
 /* Seconds that the device itself worked on the last program that ran; -1 where its threads are the
  * host's. */
 double oc_session_worked(const oc_session *session);
+/* Bytes held: activations and scratch. */
 size_t oc_session_bytes(const oc_session *session);
 oc_model *oc_session_model(const oc_session *session);
 int32_t oc_session_towers(const oc_session *session);

@@ -8,11 +8,40 @@
 #include "runtime/session.h"
 #include "runtime/texts.h"
 
+/* What one run gives a tower. */
+typedef struct oc_call_input {
+    const oc_entry *entry;                  /* NULL: nothing */
+    const octavo_argument *argument, *mask; /* mask NULL: none */
+    int32_t count;                          /* sequences */
+} oc_call_input;
+
+/* What one run is given and asked for. */
+typedef struct oc_call {
+    oc_call_input inputs[OC_TOWERS];
+    const octavo_argument *logits; /* an output; NULL: not asked for */
+    const octavo_argument *outputs;
+    int32_t output_count;
+    int32_t tokens; /* of a row of ids */
+} oc_call;
+
+/* A run that was submitted and not yet waited for. */
+typedef struct oc_pending {
+    bool is_there;
+    oc_call call;          /* of the caller's arrays, which are borrowed */
+    const oc_tower *tower; /* that works; NULL: all is done, with this status */
+    const oc_bucket *bucket;
+    oc_run run;
+    oc_ticket ticket;
+    octavo_status status;
+    octavo_error error;
+} oc_pending;
+
 struct oc_session {
     oc_model *model; /* held */
     oc_queue *queue;
     struct oc_canary_programs *canaries; /* what oc_session_check runs */
-    atomic_bool running;
+    atomic_bool running;                 /* from submit to wait, too */
+    oc_pending pending;
     int32_t towers, batch_max;
     oc_plan_limits limits;
     oc_buckets programs[OC_PROGRAM_COUNT];

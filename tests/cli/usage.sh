@@ -34,10 +34,11 @@ try 64
 err 'no command is given'
 no_file e.octavo
 
-for device in cuda cuda:3; do
-    fails 69 UNAVAILABLE bench e.octavo --device $device
-    err 'no NVIDIA driver'
-done
+# No driver, or no such card: said before anything is opened or made.
+fails 69 UNAVAILABLE bench e.octavo --device cuda:97
+err 'there is no'
+fails 64 INVALID_ARGUMENT embed e.octavo a.png -o a.npy --device cuda:all
+err "all of them are for bench"
 fails 64 INVALID_ARGUMENT bench
 fails 64 INVALID_ARGUMENT bench e.octavo --preset ViT-B-32
 fails 64 INVALID_ARGUMENT bench --preset ViT-B-33

@@ -90,6 +90,8 @@ static float draw(oc_rng *random, oc_values values, int32_t column) {
         return normal + 8;
     case OC_VALUES_OUTLIER:
         return column == 3 ? 100 * normal : normal;
+    case OC_VALUES_HUGE:
+        return column == 3 ? 1000 * normal : normal;
     case OC_VALUES_SPREAD: {
         int32_t exponent = 3 - oc_random_below(random, 30);
         float size = ldexpf(oc_random_between(random, 1, 2), exponent);

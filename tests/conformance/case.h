@@ -72,6 +72,7 @@ typedef enum oc_values {
     OC_VALUES_SPREAD,   /* from 2^-26 to 16, either sign */
     OC_VALUES_EQUAL,    /* all of one value */
     OC_VALUES_ANY_CODE, /* of codes: every value with equal chance */
+    OC_VALUES_HUGE,     /* column 3, if there is one, 1,000 times the others */
     OC_VALUES_NAN,      /* as NORMAL, but for one NaN in the second row */
 } oc_values;
 

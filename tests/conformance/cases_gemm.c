@@ -37,6 +37,13 @@ static const int32_t shapes[][3] = {
  * codes (510 each) and more for floats (252), 48 panels and more, in groups of 4. */
 static const int32_t large[][3] = {{1561, 24, 300}, {1033, 1040, 9}, {1561, 808, 130}};
 
+/* One channel a thousand times the rest: tensor cores cut every product at so many bits of a step's
+ * largest, and what is small beside it is lost unless sums are promoted often. */
+static const int32_t outlier_depths[] = {64, 128, 256, 512, 1024, 2048, 4096};
+
+/* Tiles of tensor-core kernels: whole ones, and rows and columns over. */
+static const int32_t tiles[][3] = {{257, 384, 592}, {130, 264, 1040}, {64, 512, 128}};
+
 static const struct {
     octavo_dtype weight;
     float a_scale;
@@ -96,6 +103,8 @@ enum {
     STORAGES = (int)OC_COUNT(storages) * (int)OC_COUNT(storage_shapes),
     EPILOGUES = (int)OC_COUNT(epilogues) * (int)OC_COUNT(epilogue_shapes) * 2,
     CONTENTS = OC_COUNT(contents),
+    OUTLIERS = (int)OC_COUNT(outlier_depths) * 2,
+    TILES = (int)OC_COUNT(tiles) * 2,
     /* `ref` takes minutes over them under ThreadSanitizer, to which rows are rows */
     LARGE = OC_UNDER_TSAN ? 0 : (int)OC_COUNT(large) * 2,
 };
@@ -107,7 +116,7 @@ static const char *dtype_name(octavo_dtype dtype) {
 static void make(oc_case *c, const gemm *g, uint64_t seed) {
     static const char *const acts[] = {"", " gelu_erf", " gelu_sigmoid", " gelu_tanh"};
     static const char *const kinds[] = {" normal", " offset", " outlier", " spread",
-                                        " equal",  " any",    " nan"};
+                                        " equal",  " any",    " huge",    " nan"};
     oc_case_begin(c, OC_STEP_GEMM, seed);
     oc_step_gemm *step = &c->step.u.gemm;
     oc_case_say(c, "gemm.%s_%s %dx%dx%d", dtype_name(g->weight),
@@ -154,7 +163,7 @@ static void make(oc_case *c, const gemm *g, uint64_t seed) {
 }
 
 static int32_t count(void) {
-    return SHAPES + STORAGES + EPILOGUES + CONTENTS + LARGE;
+    return SHAPES + STORAGES + EPILOGUES + CONTENTS + OUTLIERS + TILES + LARGE;
 }
 
 static void make_listed(oc_case *c, int32_t index) {
@@ -175,13 +184,26 @@ static void make_listed(oc_case *c, int32_t index) {
         g.m = shape[0], g.n = shape[1], g.k = shape[2];
         g.weight = i % 2 == 0 ? F8 : F16;
         g.a_scale = i % 2 == 0 ? 0.01f : 0;
-    } else if ((i -= EPILOGUES) >= CONTENTS) {
-        i -= CONTENTS;
+    } else if ((i -= EPILOGUES) >= CONTENTS + OUTLIERS + TILES) {
+        i -= CONTENTS + OUTLIERS + TILES;
         g.m = large[i / 2][0], g.n = large[i / 2][1], g.k = large[i / 2][2];
         g.weight = i % 2 == 0 ? F8 : F16;
         g.a_scale = i % 2 == 0 ? 0.01f : 0;
         g.biased = 1;
         g.residual = IN_PLACE;
+    } else if (i >= CONTENTS + OUTLIERS) {
+        i -= CONTENTS + OUTLIERS;
+        g.m = tiles[i / 2][0], g.n = tiles[i / 2][1], g.k = tiles[i / 2][2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 0.01f : 0;
+        g.biased = 1;
+        g.act = OC_ACT_GELU_SIGMOID;
+    } else if (i >= CONTENTS) {
+        i -= CONTENTS;
+        g.m = 33, g.n = 40, g.k = outlier_depths[i / 2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 2.5f : 0; /* the outlier is 400 of 448 */
+        g.values = OC_VALUES_HUGE;
     } else {
         g.m = 19, g.n = 35, g.k = 300;
         g.weight = contents[i].weight;

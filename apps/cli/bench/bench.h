@@ -10,7 +10,9 @@ typedef struct oc_cli_result {
     int32_t tower; /* OCTAVO_IMAGE or OCTAVO_TEXT */
     int32_t batch, tokens;
     oc_cli_timing timing;
-    char *steps; /* explain's report after `profiled` runs; NULL without --profile */
+    int32_t cards, streams; /* of the measurement with several sessions; 0: none */
+    double rows_per_s;      /* of all of them together */
+    char *steps;            /* explain's report after `profiled` runs; NULL without --profile */
     int32_t profiled;
 } oc_cli_result;
 

@@ -143,6 +143,16 @@ static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *
         oc_json_write_end(json);
     }
     oc_cli_json_fixed(json, "throughput_per_s", from->batch / timing->median_s, 3);
+    if (from->streams) {
+        oc_json_write_key(json, "concurrent");
+        oc_json_write_object(json);
+        oc_json_write_key(json, "cards");
+        oc_json_write_int(json, from->cards);
+        oc_json_write_key(json, "streams_a_card");
+        oc_json_write_int(json, from->streams);
+        oc_cli_json_fixed(json, "throughput_per_s", from->rows_per_s, 3);
+        oc_json_write_end(json);
+    }
     oc_cli_json_fixed(json, "tflops", 1e-12 * flops, 6);
     oc_cli_json_fixed(json, "peak_tflops", 1e-12 * peak, 6);
     oc_cli_json_fixed(json, "share_of_peak", flops / peak, 4);
@@ -247,6 +257,15 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
     }
     OC_TRY(oc_cli_table_print(&table, 0, error));
     say_busy(of);
+    for (int32_t i = 0; i < of->result_count; i++) {
+        const oc_cli_result *from = &of->results[i];
+        if (from->streams) {
+            oc_cli_say("%s%s, batch %d: %d session%s on each of %d card%s: %.1f rows/s together\n",
+                       i == 0 ? "\n" : "", oc_cli_tower_name(from->tower), from->batch,
+                       from->streams, OC_PLURAL(from->streams), from->cards, OC_PLURAL(from->cards),
+                       from->rows_per_s);
+        }
+    }
     for (int32_t i = 0; i < of->result_count; i++) {
         if (of->results[i].steps) {
             OC_TRY(print_profile(&of->results[i], error));

@@ -138,6 +138,9 @@ static const oc_cli_flag bench_flags[] = {
     COUNT("tokens", tokens, 2, OC_LIMIT_TOKENS, "of each text; default: the longest it takes"),
     NUMBER("duration", duration, "S", 0.01, 3600, "seconds a measurement; default: 3"),
     NUMBER("warmup", warmup, "S", 0, 3600, "seconds of running before it; default: 0.5"),
+    COUNT("streams", streams, 1, 64,
+          "measure so many sessions at once too, each by a thread of its own, on each card of "
+          "--device cuda:all"),
     NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
     SWITCH("profile", profile, "show where the time goes, step by step"),

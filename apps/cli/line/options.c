@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/tool.h"
 #include "base/json/number.h"
 #include "base/limits.h"
 #include "base/slice.h"
@@ -164,10 +165,21 @@ static octavo_status check_device(const oc_cli_options *options, octavo_error *e
     octavo_status status = OCTAVO_OK;
     const char *device = options->device;
     int64_t number;
-    if (!device || is_choice("auto|cpu|cuda|ref", device) ||
+    if (!device || is_choice("auto|cpu|ref", device)) {
+        goto done;
+    }
+    if (strcmp(device, "cuda") == 0 ||
         (strncmp(device, "cuda:", 5) == 0 &&
          oc_parse_int64(device + 5, strlen(device + 5), &number) && number >= 0)) {
+        OC_TRY(octavo_tool_device(device, error)); /* before anything is opened or made */
         goto done;
+    }
+    if (strcmp(device, "cuda:all") == 0) {
+        if (strcmp(options->command->name, "bench") == 0) {
+            goto done;
+        }
+        USAGE("%s works on one card: cuda:N names it; all of them are for bench",
+              options->command->name);
     }
     USAGE("--device takes auto, cpu, cuda, cuda:N or ref, not \"%s\"", device);
 done:

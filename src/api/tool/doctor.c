@@ -1,5 +1,6 @@
 /* doctor.c - what this machine offers and what octavo will use of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <webp/decode.h>
 #include <xxhash.h>
 
+#include "api/backends.h"
 #include "api/require.h"
 #include "api/tool.h"
 #include "backends/cpu/cpu.h"
@@ -159,6 +161,32 @@ static void write_libraries(oc_json_writer *json) {
              XXH_versionNumber() / 100 % 100, XXH_versionNumber() % 100);
     text_member(json, "xxhash", text);
     oc_json_write_end(json);
+}
+
+int32_t octavo_tool_cards(void) {
+    char why[256];
+    return oc_cuda_device_count(why, sizeof why);
+}
+
+octavo_status octavo_tool_device(const char *device, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    char why[256];
+    const char *card = oc_backend_card(device);
+    oc_error_clear(error);
+    if (device == NULL || strncmp(device, "cuda", 4) != 0) {
+        goto done;
+    }
+    int32_t count = oc_cuda_device_count(why, sizeof why);
+    if (count == 0) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "device %s: %s", device, why);
+    }
+    if (card != NULL && strtol(card, NULL, 10) >= count) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                "device %s: there is no card %s; this machine has %d, the first is cuda:0", device,
+                card, count);
+    }
+done:
+    return status;
 }
 
 octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,

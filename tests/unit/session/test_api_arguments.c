@@ -87,6 +87,30 @@ CALL(session_run) {
     return octavo_session_run(P(0, session), P(1, &in), 1, P(2, &out), 1, NULL, error);
 }
 
+CALL(session_submit) {
+    octavo_argument in = input(), out = output();
+    octavo_status status =
+        octavo_session_submit(P(0, session), P(1, &in), 1, P(2, &out), 1, NULL, error);
+    if (status == OCTAVO_OK) {
+        octavo_error ignored;
+        status = octavo_session_wait(session, 0, &ignored);
+    }
+    return status;
+}
+
+CALL(session_wait) {
+    octavo_argument in = input(), out = output();
+    octavo_status status = octavo_session_submit(session, &in, 1, &out, 1, NULL, error);
+    octavo_error ignored;
+    if (status == OCTAVO_OK) {
+        status = octavo_session_wait(P(0, session), 0, error);
+        if (status != OCTAVO_OK) {
+            (void)!octavo_session_wait(session, 0, &ignored);
+        }
+    }
+    return status;
+}
+
 CALL(session_check) {
     return octavo_session_check(P(0, session), error);
 }
@@ -202,6 +226,8 @@ static const struct {
     {"octavo_model_load", call_model_load, {"engine", "out"}},
     {"octavo_session_create", call_session_create, {"model", "out"}},
     {"octavo_session_run", call_session_run, {"session", "inputs", "outputs"}},
+    {"octavo_session_submit", call_session_submit, {"session", "inputs", "outputs"}},
+    {"octavo_session_wait", call_session_wait, {"session"}},
     {"octavo_session_check", call_session_check, {"session"}},
     {"octavo_tool_inspect", call_inspect, {"path", "out"}},
     {"octavo_tool_explain", call_explain, {"session", "out"}},

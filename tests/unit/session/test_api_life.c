@@ -278,6 +278,51 @@ static void runs_keep_their_time(void **state) {
     }
 }
 
+/* What is begun and waited for gives the bits of a run; until then the session is taken. */
+static void begins_and_waits(void **state) {
+    octavo_engine *engine = open_engine();
+    octavo_model *model = NULL;
+    octavo_session *session = NULL;
+    octavo_session_options options = {.struct_size = sizeof options, .batch_max = BATCH};
+    octavo_error error;
+    answer whole, other;
+    static uint8_t pixels[BATCH * SIZE * SIZE * 3];
+    static float image[BATCH * DIM];
+    (void)state;
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(i * 41 >> 4);
+    }
+    const octavo_argument input = {
+        .name = "pixels",
+        .tensor = {
+            .dtype = OCTAVO_U8, .rank = 4, .shape = {BATCH, SIZE, SIZE, 3}, .const_data = pixels}};
+    const octavo_argument output = {
+        .name = "image_embeds",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {BATCH, DIM}, .data = image}};
+    assert_int_equal(octavo_model_load(engine, NULL, &model, &error), OCTAVO_OK);
+    assert_int_equal(octavo_session_create(model, &options, &session, &error), OCTAVO_OK);
+    assert_int_equal(run(session, &whole, 0, &error), OCTAVO_OK);
+    assert_int_equal(octavo_session_wait(session, 0, &error), OCTAVO_BAD_STATE);
+    assert_int_equal(octavo_session_submit(session, &input, 1, &output, 1, NULL, &error),
+                     OCTAVO_OK);
+    assert_int_equal(octavo_session_submit(session, &input, 1, &output, 1, NULL, &error),
+                     OCTAVO_BAD_STATE);
+    assert_int_equal(run(session, &other, 0, &error), OCTAVO_BAD_STATE);
+    assert_int_equal(octavo_session_wait(session, 0, &error), OCTAVO_OK);
+    assert_memory_equal(image, whole.image, sizeof image);
+    assert_int_equal(octavo_session_wait(session, 0, &error), OCTAVO_BAD_STATE);
+    /* one that is refused leaves the session free; one that is never waited for can be freed */
+    assert_int_equal(octavo_session_submit(session, &output, 1, &output, 1, NULL, &error),
+                     OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(run(session, &other, 0, &error), OCTAVO_OK);
+    assert_memory_equal(&other, &whole, sizeof whole);
+    assert_int_equal(octavo_session_submit(session, &input, 1, &output, 1, NULL, &error),
+                     OCTAVO_OK);
+    octavo_session_free(session);
+    octavo_model_free(model);
+    octavo_engine_free(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(freed_in_any_order),
@@ -285,6 +330,7 @@ int main(void) {
         cmocka_unit_test(one_session_takes_one_thread),
         cmocka_unit_test(two_sessions_take_two),
         cmocka_unit_test(runs_keep_their_time),
+        cmocka_unit_test(begins_and_waits),
     };
     return cmocka_run_group_tests(tests, NULL, oc_test_engines_free);
 }

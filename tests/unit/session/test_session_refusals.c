@@ -310,8 +310,8 @@ static void wrong_options(void **state) {
     octavo_engine *engine = oc_test_engine("f32");
     const octavo_status invalid = OCTAVO_INVALID_ARGUMENT;
     expect_refused(engine, OPTIONS(.device = "tpu"), invalid,
-                   "there is no device called 'tpu'; there are auto, cpu and ref");
-    expect_refused(engine, OPTIONS(.device = "cuda:0"), OCTAVO_UNAVAILABLE, "NVIDIA driver");
+                   "there is no device called 'tpu'; there are auto, cpu, cuda, cuda:N and ref");
+    expect_refused(engine, OPTIONS(.device = "cuda:99"), OCTAVO_UNAVAILABLE, "there is no");
     expect_refused(engine, OPTIONS(.tier = "avx9000"), invalid, "no CPU tier \"avx9000\"");
     expect_refused(engine, OPTIONS(.device = "ref", .tier = "f8"), OCTAVO_UNAVAILABLE,
                    "device ref has no tier \"f8\"; it has f32, f16 and bf16");

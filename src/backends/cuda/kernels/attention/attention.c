@@ -96,6 +96,7 @@ static octavo_status make_tensor(oc_cuda_maker *maker, const oc_step *step,
                   .row = a->row,
                   .scale_log2 = (float)((double)a->scale * LOG2_E),
                   .inv_out_scale = 1.0f / a->out.scale,
+                  .sequences_max = maker->limits->rows_max[sequences_of(step)],
               }};
     char defines[DEFINES], file[64];
     const char *entry = oc_attention_name(variant->kind);
@@ -112,7 +113,6 @@ static octavo_status make_tensor(oc_cuda_maker *maker, const oc_step *step,
     launch->grid[1] = (uint32_t)variant->grid_y;
     launch->threads = (uint32_t)variant->threads;
     launch->shared_bytes = (uint32_t)variant->shared_bytes;
-    launch->overlaps = false; /* they do not wait for their predecessors by themselves */
     launch->parameter_count = has_map ? 2 : 1;
     launch->offsets[has_map ? 1 : 0] = (int32_t)((char *)&args.rest - (char *)&args);
 done:

@@ -2,10 +2,14 @@
  *
  *   out[r] = softmax(scale * q[r] k^T over the keys that r may see) v        as ref_attention.c
  *
+ * Dependent launch: `starts`, `sequences`, `ends` and `mask` are read before grid_wait; no kernel of
+ * the chain may write them.
+ *
  * OUT_F16: 0: out is E4M3 codes of value * inv_out_scale; 1: 16-bit floats of the value. */
 #ifndef OC_ATTENTION_CUH
 #define OC_ATTENTION_CUH
 
+#include "cluster.cuh"
 #include "e4m3.cuh"
 
 /* Mirrored in attention_variant.h. */
@@ -22,7 +26,7 @@ typedef struct oc_attention_args {
     int row;               /* query_rows 1 */
     float scale_log2;      /* scale * log2(e), > 0 */
     float inv_out_scale;   /* codes */
-    int unused;
+    int sequences_max;     /* of the plan; starts has one entry more, whatever `sequences` says */
 } oc_attention_args;
 
 #define OC_INFINITY __int_as_float(0x7f800000)

@@ -213,14 +213,14 @@ OC_DEVICE int first_shown(const unsigned char *mask, int length) {
 extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
     attention_mma(const __grid_constant__ oc_attention_args args) {
     extern __shared__ __align__(128) unsigned char shared[];
+    grid_launch_dependents();
     int groups = args.heads / HEADS;
     int sequence = blockIdx.x / groups, head = blockIdx.x % groups * HEADS;
-    if (sequence >= args.sequences[0]) {
-        return;
-    }
     int start = args.starts[sequence], length = args.starts[sequence + 1] - start;
     int first = blockIdx.y * QUERIES;
-    if (first >= length) {
+    bool idle = sequence >= args.sequences[0] || first >= length;
+    grid_wait();
+    if (idle) {
         return;
     }
     int column = head * HEAD_DIM;

@@ -37,9 +37,13 @@ OC_DEVICE void floats_of(uint4 x, float (&y)[8]) {
 extern "C" __global__ void __launch_bounds__(32 * HEADS * WARPS)
     attention_row(const __grid_constant__ oc_attention_args args) {
     __shared__ float parts[HEADS][WARPS][LANES * 8 + 2];
+    grid_launch_dependents();
     int groups = (args.heads + HEADS - 1) / HEADS;
     int sequence = blockIdx.x / groups;
-    if (sequence >= args.sequences[0]) {
+    int start = args.starts[sequence], length = args.starts[sequence + 1] - start;
+    bool idle = sequence >= args.sequences[0];
+    grid_wait();
+    if (idle) {
         return;
     }
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % WARPS;
@@ -47,7 +51,6 @@ extern "C" __global__ void __launch_bounds__(32 * HEADS * WARPS)
     int part = lane % LANES, which = lane / LANES;
     bool mine = part * 8 < HEAD_DIM && head < args.heads;
     int column = head * HEAD_DIM + part * 8;
-    int start = args.starts[sequence], length = args.starts[sequence + 1] - start;
 #if CAUSAL
     int place = QUERY_ROWS == 2 ? args.ends[sequence] : args.row;
     length = min(place + 1, length);

@@ -1,4 +1,10 @@
-/* attention_variant.c - enumerate, reject, estimate, choose. */
+/* attention_variant.c - which attention kernel: enumerate, reject, estimate, choose.
+ *
+ * What decides the order of additions (the kernel, its keys and blocks, the tail, a row's warps)
+ * comes from the shape's `longest` and from flags; what does not (tiles of an item, stages, warps
+ * of the mma kernel) may come from the plan.
+ *
+ * The estimates are fitted to an H200 (bench/gpu/attention_bench), inputs in device memory. */
 #include "backends/cuda/kernels/attention/attention_variant.h"
 
 #include <stdio.h>
@@ -8,6 +14,10 @@ enum {
     SHARED_SM = 233472,  /* of a multiprocessor; 1 KB of it goes to each CTA */
     TILE = 64,           /* query rows of a warpgroup's tile */
     ROW_BYTES = 128,     /* of 64 columns */
+    TAIL_MAX = 8,        /* as attention_wgmma.cu */
+    AHEAD = 64,          /* as attention_wgmma.cu */
+    BLOCK_KEYS = 200,    /* of a block, with sums of the output beside the scores */
+    SINGLE_MMA = 96,     /* keys of a sequence that one block of the mma kernel takes */
     SINGLE_KEYS = 264,   /* scores of a row in registers, with three warpgroups */
 };
 
@@ -41,8 +51,8 @@ static void cut_boxes(int32_t rows, oc_attention_variant *v) {
 }
 
 static bool derive_wgmma(const oc_attention_shape *shape, oc_attention_variant *v) {
-    if (shape->head_dim != 64 || shape->causal || shape->masked || !shape->one_buffer ||
-        shape->query_rows != 0 || shape->longest > 5 * 256) {
+    if (shape->head_dim != 64 || shape->masked || !shape->one_buffer || shape->query_rows != 0 ||
+        shape->longest > 5 * 256) {
         return false;
     }
     int32_t keys = up(divide_up(shape->longest, v->blocks), 8);
@@ -61,8 +71,17 @@ static bool derive_wgmma(const oc_attention_shape *shape, oc_attention_variant *
     int32_t reach = (v->blocks - 1) * keys + v->keys_a + up(v->keys_b, 16);
     int32_t loaded = v->boxes * v->box;
     int32_t v_rows = reach > loaded ? up(reach, 8) : loaded;
-    int32_t stage = (v->query_boxes * v->box + loaded + v_rows) * ROW_BYTES;
-    v->shared_bytes = (size_t)v->stages * (size_t)(stage + 48);
+    if (v->tail < 0) {
+        v->tail =
+            shape->longest > TILE && shape->longest % TILE <= TAIL_MAX ? shape->longest % TILE : 0;
+    }
+    /* Behind the last query there may be room for what the tail's warps find. */
+    int32_t queries = v->query_boxes * v->box, found = v->tail * 4 * 66 * 4;
+    v->tail_own = v->tail > 0 && (queries - shape->longest) * ROW_BYTES < found;
+    int32_t stage = (queries + loaded + v_rows) * ROW_BYTES;
+    stage += v->tail_own ? up(found, 1024) : 0;
+    v->shared_bytes =
+        (size_t)v->stages * (size_t)(stage + 48) + (v->turns > 0 ? 256 : 0) + 8 * AHEAD;
     v->threads = v->warps * 32;
     v->grid_x = least(shape->sequences * shape->heads * v->groups, shape->processors);
     v->grid_y = 1;
@@ -107,6 +126,110 @@ bool oc_attention_derive(const oc_attention_shape *shape, oc_attention_variant *
     return fits && v->shared_bytes <= SHARED_MAX && v->threads <= 1024;
 }
 
+/* Of a kernel in a graph that finds little to do. */
+#define LAUNCH_US   3.2
+#define CLOCKS_US   1755.0 /* of a multiprocessor */
+#define TILE_CLOCKS 2300.0 /* 64 queries and 264 keys, beside two others */
+#define TAIL_CLOCKS 2000.0
+#define LOAD_US     4.2e6 /* bytes; of the card */
+#define STREAM_US   3.0e6 /* bytes; of the card, as small CTAs that come and go read them */
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+static double wgmma_us(const oc_attention_shape *shape, const oc_attention_variant *v) {
+    int32_t tail =
+        shape->length > TILE && shape->length % TILE != 0 && shape->length % TILE <= v->tail;
+    int32_t main_tiles =
+        least(shape->length / TILE + (shape->length % TILE != 0 && !tail), v->tiles);
+    double step = TILE_CLOCKS * (v->keys_a + v->keys_b) / 264 *
+                  divide_up(shape->length, v->keys_a + v->keys_b);
+    /* A tile alone takes as long as a third of three at once. */
+    double clocks = main_tiles * step + (tail ? TAIL_CLOCKS / v->groups : 0);
+    double items = (double)shape->sequences * shape->heads * v->groups;
+    double rounds = divide_up((int32_t)items, v->grid_x);
+    double bytes = (double)(shape->length * 2 + least(shape->length, v->tiles * TILE)) * ROW_BYTES;
+    double load = bytes * v->grid_x / (v->stages > 2 ? STREAM_US : LOAD_US);
+    clocks /= CLOCKS_US;
+    return LAUNCH_US + load +
+           (v->stages > 1 ? rounds * larger(clocks, load) : rounds * clocks + (rounds - 1) * load);
+}
+
+static double mma_us(const oc_attention_shape *shape) {
+    double rows = (double)shape->sequences * shape->length;
+    double width = (double)shape->heads * shape->head_dim;
+    /* Each CTA of a long sequence reads all keys anew. */
+    double reads = 2.0 * divide_up(shape->length, TILE) * (shape->causal ? 0.5 : 1);
+    double bytes = rows * width * (2 + 2 * larger(reads, 2) + (shape->out_f16 ? 2 : 1));
+    return LAUNCH_US + bytes / STREAM_US;
+}
+
+/* Of the plans' variants with the same arithmetic, the one that is expected to be fastest. */
+static bool choose_wgmma(const oc_attention_shape *shape, oc_attention_variant *best) {
+    bool found = false;
+    int32_t all = divide_up(shape->longest, TILE);
+    oc_attention_variant v = {.kind = OC_ATTENTION_WGMMA, .heads = 1, .tail = -1};
+    v.warps = shape->longest <= TILE ? 16 : 12;
+    v.blocks = shape->longest <= SINGLE_KEYS ? 1 : divide_up(shape->longest, BLOCK_KEYS);
+    for (v.tiles = all; v.tiles > 0; v.tiles--) {
+        int32_t deep = shape->longest <= TILE ? 8 : 2; /* of items that are this small, all */
+        for (v.stages = deep; v.stages > (deep > 2 ? deep - 1 : 0); v.stages--) {
+            oc_attention_variant fits = v;
+            if (!oc_attention_derive(shape, &fits)) {
+                continue;
+            }
+            fits.predicted_us = wgmma_us(shape, &fits);
+            if (!found || fits.predicted_us < best->predicted_us) {
+                *best = fits, found = true;
+            }
+        }
+    }
+    return found;
+}
+
+/* Registers are 65,536; a thread of this kernel wants about so many. */
+static int32_t mma_registers(const oc_attention_shape *shape) {
+    int32_t registers = shape->longest <= 32 ? 84 : shape->longest <= 64 ? 100 : 112;
+    registers = shape->longest > SINGLE_MMA ? 144 : registers;
+    return registers + (shape->masked ? 24 : 0) + (shape->head_dim > 64 ? 56 : 0);
+}
+
+static bool choose_mma(const oc_attention_shape *shape, oc_attention_variant *v) {
+    bool single = shape->longest <= SINGLE_MMA;
+    *v = (oc_attention_variant){.kind = OC_ATTENTION_MMA, .heads = 1, .blocks = single};
+    v->keys = v->queries = single ? up(shape->longest, 16) : TILE;
+    v->warps = v->queries / 16;
+    if (single && shape->length <= 32) { /* of a model whose sequences may be longer */
+        v->warps = least(v->warps, divide_up(shape->length, 16));
+    }
+    int32_t shared = (v->queries + 2 * v->keys) * (shape->head_dim * 2 + 16) + 1024;
+    v->ctas = least(65536 / (v->warps * 32 * mma_registers(shape)), SHARED_SM / shared);
+    v->ctas = v->ctas < 1 ? 1 : least(v->ctas, 16);
+    if (single && v->warps == 5 && !shape->masked && shape->head_dim <= 64) {
+        v->ctas = 4; /* measured: 20.5 us for 23.4 with 3, though a register is spilled */
+    }
+    v->predicted_us = mma_us(shape);
+    return oc_attention_derive(shape, v);
+}
+
+static bool choose_row(const oc_attention_shape *shape, oc_attention_variant *v) {
+    *v = (oc_attention_variant){.kind = OC_ATTENTION_ROW, .heads = 1};
+    v->warps = shape->longest > TILE ? 4 : 2;
+    double rows = (double)shape->sequences * shape->length;
+    v->predicted_us = LAUNCH_US + rows * shape->heads * shape->head_dim * 4 / STREAM_US;
+    return oc_attention_derive(shape, v);
+}
+
+bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *variant) {
+    if (shape->query_rows != 0) {
+        return choose_row(shape, variant);
+    }
+    /* Measured: causal texts of 77 are faster with the mma kernel; long ones fill the tiles. */
+    bool tiles = !shape->causal || shape->longest > 2 * TILE;
+    return (tiles && choose_wgmma(shape, variant)) || choose_mma(shape, variant);
+}
+
 int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size) {
     switch (v->kind) {
     case OC_ATTENTION_WGMMA:
@@ -114,9 +237,11 @@ int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size)
                         "#define KEYS_A %d\n#define KEYS_B %d\n#define BLOCKS %d\n"
                         "#define WARPGROUPS %d\n#define STAGES %d\n#define BOX %d\n"
                         "#define BOXES %d\n#define QUERY_BOXES %d\n#define TILES %d\n"
-                        "#define GROUPS %d\n#define OUT_F16 %d\n",
+                        "#define GROUPS %d\n#define CAUSAL %d\n#define TURNS %d\n#define TAIL %d\n"
+                        "#define TAIL_OWN %d\n#define OUT_F16 %d\n",
                         v->keys_a, v->keys_b, v->blocks, v->warps / 4, v->stages, v->box, v->boxes,
-                        v->query_boxes, v->tiles, v->groups, v->out_f16);
+                        v->query_boxes, v->tiles, v->groups, v->causal, v->turns, v->tail,
+                        v->tail_own, v->out_f16);
     case OC_ATTENTION_MMA:
         return snprintf(text, size,
                         "#define HEAD_DIM %d\n#define QUERIES %d\n#define KEYS %d\n"
@@ -134,54 +259,4 @@ int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size)
                     "#define OUT_F16 %d\n",
                     v->head_dim, v->lanes, v->heads, v->warps, v->query_rows, v->causal, v->masked,
                     v->out_f16);
-}
-
-/* In the order of measurements on an H200: the first that fits is taken. */
-bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *variant) {
-    int32_t items = shape->sequences * shape->heads;
-    bool is_short = shape->longest <= TILE, few = items * 2 <= shape->processors;
-    int32_t tiles = divide_up(shape->length, TILE), blocks = divide_up(shape->longest, 128);
-    int32_t up_to_16 = up(shape->longest, 16);
-    const oc_attention_variant candidates[] = {
-        {.kind = OC_ATTENTION_ROW, .heads = 1, .warps = 4},
-        {.kind = OC_ATTENTION_MMA,
-         .queries = up_to_16,
-         .keys = up_to_16,
-         .blocks = 1,
-         .heads = 1,
-         .warps = up_to_16 / 16 < 8 ? up_to_16 / 16 : 8,
-         .ctas = 4},
-        {.kind = OC_ATTENTION_WGMMA,
-         .warps = 12,
-         .heads = 1,
-         .blocks = 1,
-         .stages = few ? 1 : 2,
-         .tiles = few ? 1 : tiles},
-        {.kind = OC_ATTENTION_WGMMA,
-         .warps = 16,
-         .heads = 1,
-         .blocks = blocks,
-         .stages = 1,
-         .tiles = few ? 1 : tiles},
-        {.kind = OC_ATTENTION_MMA,
-         .queries = 64,
-         .keys = 64,
-         .blocks = 0,
-         .heads = 1,
-         .warps = 4,
-         .ctas = 2},
-    };
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        *variant = candidates[i];
-        bool is_mma = variant->kind == OC_ATTENTION_MMA && variant->blocks == 1;
-        bool is_single = variant->kind == OC_ATTENTION_WGMMA && variant->blocks == 1;
-        if ((is_mma && up_to_16 > 128) || (is_mma && !is_short && !shape->causal) ||
-            (is_single && shape->longest > SINGLE_KEYS)) {
-            continue;
-        }
-        if (oc_attention_derive(shape, variant)) {
-            return true;
-        }
-    }
-    return false;
 }

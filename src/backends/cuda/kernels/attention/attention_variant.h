@@ -25,10 +25,10 @@ typedef struct oc_attention_args {
     int32_t q_stride, k_stride, v_stride, out_stride; /* elements from row to row */
     int32_t q_column, k_column, v_column;             /* in the buffer of the tensor map */
     int32_t heads;
-    int32_t row;         /* with query_rows 1 */
-    float scale_log2;    /* scale * log2(e), > 0 */
-    float inv_out_scale; /* of codes */
-    int32_t unused;
+    int32_t row;           /* with query_rows 1 */
+    float scale_log2;      /* scale * log2(e), > 0 */
+    float inv_out_scale;   /* of codes */
+    int32_t sequences_max; /* of the plan; starts has one entry more, all readable */
 } oc_attention_args;
 
 /* What is to be computed, at most. */
@@ -60,9 +60,11 @@ typedef struct oc_attention_variant {
     int32_t ctas;    /* MMA: of a multiprocessor */
     int32_t stages;  /* WGMMA */
     int32_t tiles;   /* WGMMA: of an item */
+    int32_t turns;   /* WGMMA: warpgroups that exponentiate at a time; 0: all */
+    int32_t tail;    /* WGMMA: rows; -1: as many as the longest sequence's last tile has */
     /* Derived. */
-    int32_t keys_a, keys_b, box, boxes, query_boxes, groups; /* WGMMA */
-    int32_t lanes;                                           /* ROW */
+    int32_t keys_a, keys_b, box, boxes, query_boxes, groups, tail_own; /* WGMMA */
+    int32_t lanes;                                                     /* ROW */
     bool causal, masked, out_f16;
     int32_t head_dim, query_rows;
     int32_t grid_x, grid_y, threads;

@@ -1,9 +1,10 @@
-/* norm.cu - layer norm, quantizers, rows of unit length: a warp a row.
+/* norm.cu - layer norm, quantizers, rows of unit length: a warp takes ROWS rows at once.
  *
  * A lane has every 32nd group of VEC columns, in registers up to KEEP columns of a row; mean and
- * variance are taken in two passes, in float32.  The order of sums depends on COLUMNS alone.
+ * variance are taken in two passes, in float32.  The order of sums depends on COLUMNS alone.  Gamma
+ * and beta are read once for the warp's rows: they are four times the bytes of a row.
  *
- * COLUMNS, VEC (8: 16 bytes of 16-bit values at once, or 1), X_TYPE, OUT_TYPE;
+ * ROWS; COLUMNS, VEC (8: 16 bytes of 16-bit values at once, or 1), X_TYPE, OUT_TYPE;
  * NORM (1: layer norm, 0: quantizer or copy, 2: unit length); DYNAMIC (1: a quantizer that finds its
  * scales, for each BLOCK columns; 0: the row) */
 #include "args.h"
@@ -41,6 +42,28 @@ static __device__ __forceinline__ void load_group(const void *x, long long row, 
     }
 }
 
+/* value / scale; what a layer norm gives is no exact number, and a product costs less. */
+static __device__ __forceinline__ float scaled(float value, float scale) {
+    return NORM == 1 ? value * (1.0f / scale) : value / scale;
+}
+
+/* VEC floats of gamma or beta. */
+static __device__ __forceinline__ void load_floats(const float *from, int at, float values[VEC]) {
+    if (VEC == 8) {
+        const float4 low = *(const float4 *)(from + at), high = *(const float4 *)(from + at + 4);
+        const float all[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+        for (int i = 0; i < VEC; i++) {
+            values[i] = all[i % 8];
+        }
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < VEC; i++) {
+        values[i] = from[at + i];
+    }
+}
+
 static __device__ __forceinline__ void store_group(void *out, long long row, int at,
                                                    const float values[VEC], float scale) {
     if (at >= COLUMNS) {
@@ -50,7 +73,7 @@ static __device__ __forceinline__ void store_group(void *out, long long row, int
         u32 words[2] = {0, 0};
 #pragma unroll
         for (int i = 0; i < VEC; i++) {
-            words[i / 4 % 2] |= (u32)e4m3_code(values[i] / scale) << 8 * (i % 4);
+            words[i / 4 % 2] |= (u32)e4m3_code(scaled(values[i], scale)) << 8 * (i % 4);
         }
         *(uint2 *)((u8 *)out + row + at) = make_uint2(words[0], words[1]);
         return;
@@ -100,68 +123,90 @@ static __device__ void quantize_row(const oc_norm_args &p, int row, int lane) {
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     norm_rows(const __grid_constant__ oc_norm_args p) {
     begin();
-    const int lane = threadIdx.x % 32, row = blockIdx.x * WARPS + threadIdx.x / 32;
-    if (row >= *p.rows) {
+    const int lane = threadIdx.x % 32, first = (blockIdx.x * WARPS + threadIdx.x / 32) * ROWS;
+    const int rows = *p.rows;
+    if (first >= rows) {
         return;
     }
     if (DYNAMIC) {
-        quantize_row(p, row, lane);
+        for (int row = first; row < first + ROWS && row < rows; row++) {
+            quantize_row(p, row, lane);
+        }
         return;
     }
-    float kept[KEPT];
-    float sum = 0, squares = 0;
-#pragma unroll UNROLL
-    for (int g = 0; g < GROUPS; g++) {
-        float values[VEC];
-        load_group(p.x, row * p.x_stride, (g * 32 + lane) * VEC, values);
+    float kept[ROWS][KEPT], mean[ROWS], factor[ROWS];
 #pragma unroll
-        for (int i = 0; i < VEC; i++) {
-            if (COLUMNS <= KEEP) {
-                kept[(g * VEC + i) % KEPT] = values[i];
-            }
-            sum += values[i];
-            squares = fmaf(values[i], values[i], squares);
-        }
-    }
-    float mean = 0, factor = 1;
-    if (NORM == 1) {
-        float variance = 0;
-        mean = warp_sum(sum) / COLUMNS;
+    for (int r = 0; r < ROWS; r++) { /* behind the last row: the last row again */
+        const long long row = min(first + r, rows - 1) * p.x_stride;
+        float sum = 0, squares = 0;
 #pragma unroll UNROLL
         for (int g = 0; g < GROUPS; g++) {
-            const int at = (g * 32 + lane) * VEC;
             float values[VEC];
-            if (COLUMNS > KEEP) {
-                load_group(p.x, row * p.x_stride, at, values);
-            }
+            load_group(p.x, row, (g * 32 + lane) * VEC, values);
 #pragma unroll
             for (int i = 0; i < VEC; i++) {
-                const float value = COLUMNS <= KEEP ? kept[(g * VEC + i) % KEPT] : values[i];
-                const float distance = at < COLUMNS ? value - mean : 0;
-                variance = fmaf(distance, distance, variance);
+                if (COLUMNS <= KEEP) {
+                    kept[r][(g * VEC + i) % KEPT] = values[i];
+                }
+                sum += values[i];
+                squares = fmaf(values[i], values[i], squares);
             }
         }
-        factor = 1.0f / sqrtf(warp_sum(variance) / COLUMNS + p.eps);
-    } else if (NORM == 2) {
-        factor = sqrtf(warp_sum(squares));
+        mean[r] = NORM == 1 ? sum : squares;
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        const long long row = min(first + r, rows - 1) * p.x_stride;
+        factor[r] = 1;
+        if (NORM == 1) {
+            float variance = 0;
+            mean[r] = warp_sum(mean[r]) / COLUMNS;
+#pragma unroll UNROLL
+            for (int g = 0; g < GROUPS; g++) {
+                const int at = (g * 32 + lane) * VEC;
+                float values[VEC];
+                if (COLUMNS > KEEP) {
+                    load_group(p.x, row, at, values);
+                }
+#pragma unroll
+                for (int i = 0; i < VEC; i++) {
+                    const float value = COLUMNS <= KEEP ? kept[r][(g * VEC + i) % KEPT] : values[i];
+                    const float distance = at < COLUMNS ? value - mean[r] : 0;
+                    variance = fmaf(distance, distance, variance);
+                }
+            }
+            factor[r] = 1.0f / sqrtf(warp_sum(variance) / COLUMNS + p.eps);
+        } else if (NORM == 2) {
+            factor[r] = sqrtf(warp_sum(mean[r]));
+        }
     }
 #pragma unroll UNROLL
     for (int g = 0; g < GROUPS; g++) {
         const int at = (g * 32 + lane) * VEC;
-        float values[VEC];
-        if (COLUMNS > KEEP) {
-            load_group(p.x, row * p.x_stride, at, values);
+        float gamma[VEC], beta[VEC];
+        if (NORM == 1 && at < COLUMNS) {
+            load_floats(p.gamma, at, gamma);
+            load_floats(p.beta, at, beta);
         }
 #pragma unroll
-        for (int i = 0; i < VEC; i++) {
-            float value = COLUMNS <= KEEP ? kept[(g * VEC + i) % KEPT] : values[i];
-            if (NORM == 1 && at < COLUMNS) {
-                value = fmaf((value - mean) * factor, p.gamma[at + i], p.beta[at + i]);
-            } else if (NORM == 2) {
-                value /= factor;
+        for (int r = 0; r < ROWS; r++) {
+            float values[VEC];
+            if (COLUMNS > KEEP) {
+                load_group(p.x, min(first + r, rows - 1) * p.x_stride, at, values);
             }
-            values[i] = value;
+#pragma unroll
+            for (int i = 0; i < VEC; i++) {
+                float value = COLUMNS <= KEEP ? kept[r][(g * VEC + i) % KEPT] : values[i];
+                if (NORM == 1) {
+                    value = fmaf((value - mean[r]) * factor[r], gamma[i], beta[i]);
+                } else if (NORM == 2) {
+                    value /= factor[r];
+                }
+                values[i] = value;
+            }
+            if (first + r < rows) {
+                store_group(p.out, (first + r) * p.out_stride, at, values, p.out_scale);
+            }
         }
-        store_group(p.out, row * p.out_stride, at, values, p.out_scale);
     }
 }

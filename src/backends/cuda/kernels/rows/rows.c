@@ -16,16 +16,19 @@ static octavo_status make_norm_rows(oc_cuda_maker *maker, const oc_step *step, i
     octavo_status status = OCTAVO_OK;
     oc_cuda_launch *launch;
     char defines[DEFINES];
+    int32_t most = maker->limits->rows_max[step->rows];
+    /* two where the card is full anyhow and a lane has the registers for it */
+    int32_t rows = most >= 32 * maker->device->multiprocessors && x->columns <= 1536 ? 2 : 1;
     bool is_wide =
         x->columns % 8 == 0 && x->column % 8 == 0 && out->column % 8 == 0 && x->dtype == OCTAVO_F16;
     snprintf(defines, sizeof defines,
-             "#define COLUMNS %d\n#define VEC %d\n#define X_TYPE %d\n#define OUT_TYPE %d\n"
-             "#define NORM %d\n#define DYNAMIC %d\n#define BLOCK %d\n",
-             x->columns, is_wide ? 8 : 1, oc_cuda_dtype(x), oc_cuda_dtype(out), kind, is_dynamic,
-             block);
+             "#define ROWS %d\n#define COLUMNS %d\n#define VEC %d\n#define X_TYPE %d\n"
+             "#define OUT_TYPE %d\n#define NORM %d\n#define DYNAMIC %d\n#define BLOCK %d\n",
+             rows, x->columns, is_wide ? 8 : 1, oc_cuda_dtype(x), oc_cuda_dtype(out), kind,
+             is_dynamic, block);
     OC_TRY(oc_cuda_launch_add(maker, "norm.cu", "norm_rows", defines, args, sizeof *args, &launch,
                               error));
-    launch->grid[0] = ((uint32_t)maker->limits->rows_max[step->rows] + NORM_WARPS - 1) / NORM_WARPS;
+    launch->grid[0] = (uint32_t)((most + rows * NORM_WARPS - 1) / (rows * NORM_WARPS));
     launch->threads = NORM_WARPS * 32;
 done:
     return status;
