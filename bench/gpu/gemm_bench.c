@@ -1,15 +1,17 @@
-/* gemm_bench.c - gemm_wgmma.cu on a card: is it right, do all variants give the same bits, how fast?
+/* gemm_bench.c - gemm_wgmma.cu on a card: is it right, do all variants give the same bits, how
+ * fast?
  *
  *   gemm_bench compile SOURCES CUBINS [FILTER]    needs NVRTC, no card
- *   gemm_bench run CUBINS [FILTER]                needs a card; one JSON line a variant, then a table
+ *   gemm_bench run CUBINS [FILTER]                needs a card; one JSON line a variant, then a
+ * table
  *
- * VARIANT in the environment: names of the variants to take; WARM_UP: replays before the timed ones;
- * WITHOUT: a part of the names not to take; ONCE: no timing (for ncu and compute-sanitizer).
+ * VARIANT in the environment: names of the variants to take; WARM_UP: replays before the timed
+ * ones; WITHOUT: a part of the names not to take; ONCE: no timing (for ncu and compute-sanitizer).
  *
- * FILTER: a part of a case's name; "check" takes the small cases, "time" the large ones.  A result is
- * sampled and compared with sums in float64; all of it is compared with the first variant's bits,
- * and rows past the last must keep their poison.  Times are medians of replays of a graph whose
- * launches rotate over operands larger than the L2.
+ * FILTER: a part of a case's name; "check" takes the small cases, "time" the large ones.  A result
+ * is sampled and compared with sums in float64; all of it is compared with the first variant's
+ * bits, and rows past the last must keep their poison.  Times are medians of replays of a graph
+ * whose launches rotate over operands larger than the L2.
  *
  * cc -O2 -std=gnu17 -Isrc -I/usr/local/cuda/include -o gemm_bench bench/gpu/gemm_bench.c
  *    src/backends/cuda/kernels/gemm/gemm_wgmma.c -L/usr/local/cuda/lib64/stubs -lcuda -lm -ldl */
@@ -47,9 +49,7 @@ typedef struct bench_case {
 static const bench_case cases[] = {
 #include "gemm_cases.inc"
 };
-enum {
-    CASES = sizeof cases / sizeof *cases
-};
+enum { CASES = sizeof cases / sizeof *cases };
 
 static void fail(const char *what, const char *detail) {
     printf("{\"error\": \"%s: %s\"}\n", what, detail);
@@ -68,9 +68,9 @@ static void cu(CUresult result, const char *what) {
 
 static void variant_name(const oc_gemm_variant *v, char to[96]) {
     snprintf(to, 96, "%s%dx%d.t%d.p%d.f%d.u%d.%s.s%d.c%dx%d%s", v->swap ? "swap." : "",
-             v->warpgroups_m * 64, v->tile_n,
-             v->warpgroups_n, v->piece_n, v->in_flight, v->turn, v->a_registers ? "rs" : "ss",
-             v->stages, v->cluster_m, v->cluster_n, v->ordered ? ".o" : "");
+             v->warpgroups_m * 64, v->tile_n, v->warpgroups_n, v->piece_n, v->in_flight, v->turn,
+             v->a_registers ? "rs" : "ss", v->stages, v->cluster_m, v->cluster_n,
+             v->ordered ? ".o" : "");
 }
 
 static void cubin_path(const char *folder, const bench_case *c, const oc_gemm_variant *v,
@@ -79,7 +79,7 @@ static void cubin_path(const char *folder, const bench_case *c, const oc_gemm_va
     variant_name(v, name);
     snprintf(to, 512, "%s/%s.%s.cubin", folder, c->name, name);
     for (char *p = to + strlen(folder); *p; p++) {
-        if (*p == ' ') {
+        if (*p == ' ' || (*p == '/' && p > to + strlen(folder))) {
             *p = '_';
         }
     }
@@ -116,9 +116,7 @@ static char *read_file(const char *path, size_t *size) {
 static const char *const headers[] = {"gemm/gemm_finish.cuh", "units/cluster.cuh",
                                       "units/e4m3.cuh",       "units/mbarrier.cuh",
                                       "units/tma.cuh",        "units/wgmma.cuh"};
-enum {
-    HEADERS = sizeof headers / sizeof *headers
-};
+enum { HEADERS = sizeof headers / sizeof *headers };
 
 static int compile(const char *sources, const char *cubins, const char *filter) {
     void *nvrtc = dlopen("libnvrtc.so.13", RTLD_NOW);
@@ -181,7 +179,7 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
                 char *log = calloc(1, size + 1);
                 get_log(program, log);
                 const char *spill = strstr(log, "bytes stack frame"), *used = strstr(log, "Used ");
-                while (spill != NULL && spill > log && spill[-1] != '\n') {
+                while (spill != NULL && spill > log && strchr("0123456789 ", spill[-1]) != NULL) {
                     spill--;
                 }
                 int stack = spill == NULL ? -1 : atoi(spill);
@@ -307,9 +305,7 @@ static void *upload(const void *from, size_t bytes) {
 
 /* Codes or floats of a pool of normals; channel 5 is a thousand times the rest in small cases. */
 static void fill(uint8_t *to, size_t rows, int32_t k, int32_t stride, int32_t f16, bool outlier) {
-    enum {
-        POOL = 1 << 20
-    };
+    enum { POOL = 1 << 20 };
     static uint8_t codes[POOL];
     static uint16_t halves[POOL];
     static bool made;
@@ -369,7 +365,8 @@ static double reference(const bench_case *c, const operands *o, int32_t r, int32
     sum = sum * (p->scale ? (double)o->scale[n] : 1) + (p->bias ? (double)o->bias[n] : 0);
     sum = activate(p->act, sum);
     if (p->residual != OC_GEMM_ABSENT) {
-        sum += (double)value_at(o->residual, (int)p->residual, (size_t)r * (size_t)p->n + (size_t)n);
+        sum +=
+            (double)value_at(o->residual, (int)p->residual, (size_t)r * (size_t)p->n + (size_t)n);
     }
     if (p->table) {
         sum += (double)o->table[(size_t)(r % o->period) * (size_t)p->n + (size_t)n];
@@ -490,13 +487,20 @@ static void run_case(const bench_case *c, const char *cubins) {
             };
         }
         CUlaunchAttribute attributes[2] = {
-            {.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, .value.clusterDim = {(unsigned)l.cluster, 1, 1}},
+            {.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION,
+             .value.clusterDim = {(unsigned)l.cluster, 1, 1}},
             {.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
              .value.programmaticStreamSerializationAllowed = 1}};
-        CUlaunchConfig config = {.gridDimX = (unsigned)l.grid, .gridDimY = 1, .gridDimZ = 1,
-                                 .blockDimX = (unsigned)l.threads, .blockDimY = 1, .blockDimZ = 1,
-                                 .sharedMemBytes = (unsigned)l.shared_bytes, .hStream = stream,
-                                 .attrs = attributes, .numAttrs = 1};
+        CUlaunchConfig config = {.gridDimX = (unsigned)l.grid,
+                                 .gridDimY = 1,
+                                 .gridDimZ = 1,
+                                 .blockDimX = (unsigned)l.threads,
+                                 .blockDimY = 1,
+                                 .blockDimZ = 1,
+                                 .sharedMemBytes = (unsigned)l.shared_bytes,
+                                 .hStream = stream,
+                                 .attrs = attributes,
+                                 .numAttrs = 1};
         int fit = 0;
         config.numAttrs = 1;
         CU(cuOccupancyMaxActiveClusters(&fit, kernel, &config));
@@ -518,10 +522,11 @@ static void run_case(const bench_case *c, const char *cubins) {
         for (int i = 0; i < SAMPLES; i++) {
             double y = sampled[i];
             double x = (double)value_at(got, (int)p->out,
-                                (size_t)places[i][0] * (size_t)p->n + (size_t)places[i][1]);
+                                        (size_t)places[i][0] * (size_t)p->n + (size_t)places[i][1]);
             double clipped = p->out == OC_GEMM_E4M3 ? fmax(-448, fmin(448, y)) : y;
-            double allowed = p->out == OC_GEMM_E4M3 ? 0.064 * fabs(y) + 0.0011 + 3e-3 * rms
-                                                    : 1e-3 * fabs(y) + (p->in_f16 ? 2e-3 : 8e-3) * rms;
+            double allowed = p->out == OC_GEMM_E4M3
+                                 ? 0.064 * fabs(y) + 0.0011 + 3e-3 * rms
+                                 : 1e-3 * fabs(y) + (p->in_f16 ? 2e-3 : 8e-3) * rms;
             error += (x - clipped) * (x - clipped);
             worst = fmax(worst, fabs(x - clipped) / rms);
             bad += !(fabs(x - clipped) <= allowed);
@@ -570,12 +575,13 @@ static void run_case(const bench_case *c, const char *cubins) {
             CU(cuGraphExecDestroy(exec));
             CU(cuGraphDestroy(graph));
         }
-        printf("{\"case\": \"%s\", \"rows\": %d, \"n\": %d, \"k\": %d, \"variant\": \"%s\", "
-               "\"us\": %.2f, \"us_pdl\": %.2f, \"tflops\": %.0f, \"bad\": %d, \"past\": %d, "
-               "\"same\": %d, \"rel_rms\": %.6f, \"worst\": %.5f, \"model_us\": %.1f, \"grid\": %d}\n",
-               c->name, o.rows, p->n, p->k, name, us[0], us[1],
-               us[0] > 0 ? 2e-6 * o.rows * p->n * p->k / us[0] : 0.0, bad, past, same,
-               sqrt(error / norm), worst, oc_gemm_predict(p, v, o.rows, processors), l.grid);
+        printf(
+            "{\"case\": \"%s\", \"rows\": %d, \"n\": %d, \"k\": %d, \"variant\": \"%s\", "
+            "\"us\": %.2f, \"us_pdl\": %.2f, \"tflops\": %.0f, \"bad\": %d, \"past\": %d, "
+            "\"same\": %d, \"rel_rms\": %.6f, \"worst\": %.5f, \"model_us\": %.1f, \"grid\": %d}\n",
+            c->name, o.rows, p->n, p->k, name, us[0], us[1],
+            us[0] > 0 ? 2e-6 * o.rows * p->n * p->k / us[0] : 0.0, bad, past, same,
+            sqrt(error / norm), worst, oc_gemm_predict(p, v, o.rows, processors), l.grid);
         fflush(stdout);
         if (us[0] > 0 && us[0] < best) {
             best = us[0];
@@ -610,7 +616,8 @@ int main(int count, char **words) {
         return compile(words[2], words[3], count > 4 ? words[4] : NULL);
     }
     if (count < 3 || strcmp(words[1], "run") != 0) {
-        fprintf(stderr, "usage: gemm_bench compile SOURCES CUBINS [FILTER] | run CUBINS [FILTER]\n");
+        fprintf(stderr,
+                "usage: gemm_bench compile SOURCES CUBINS [FILTER] | run CUBINS [FILTER]\n");
         return 64;
     }
     CUdevice device;

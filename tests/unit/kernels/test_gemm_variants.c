@@ -95,8 +95,8 @@ static void impossible_variants_are_refused(void **state) {
 
 static void choices_can_be_launched(void **state) {
     (void)state;
-    static const int32_t rows[] = {1, 50, 257, 400, 2056, 6400, 32896}, sides[] = {8, 768, 1000,
-                                                                                    3072, 4096};
+    static const int32_t rows[] = {1, 50, 257, 400, 2056, 6400, 32896},
+                         sides[] = {8, 768, 1000, 3072, 4096};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         for (size_t n = 0; n < sizeof sides / sizeof *sides; n++) {
             for (int32_t type = 0; type < 6; type++) {

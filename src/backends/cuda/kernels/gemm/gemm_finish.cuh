@@ -86,13 +86,18 @@ OC_DEVICE const void *residual_at(const arguments &p, long long row, int column)
            (row * p.residual_stride + column) * (RESIDUAL == TYPE_F32 ? 4 : 2);
 }
 
-/* A lane a row: on its way to the L2 while the products run. */
-OC_DEVICE void prefetch_residual(int row, int rows, int column, const arguments &p) {
-    int columns = N - column < COLUMNS ? N - column : COLUMNS;
-    if (threadIdx.x % 32 < 16 && row < rows && columns > 0) {
-        unsigned long long from = (unsigned long long)residual_at(p, row, column);
-        bulk_prefetch((const void *)(from & ~15ull),
-                      columns * (RESIDUAL == TYPE_F32 ? 4 : 2) / 16 * 16);
+/* The warp's part of a residual: on its way to the L2 while the products run. */
+OC_DEVICE void prefetch_residual(int first_row, int rows, int column, const arguments &p) {
+    enum {
+        STEP = RESIDUAL == TYPE_F32 ? 32 : 64, /* columns of a line of 128 bytes */
+        LINES = (COLUMNS + STEP - 1) / STEP
+    };
+#pragma unroll 1
+    for (int i = threadIdx.x % 32; i < 16 * LINES; i += 32) {
+        int row = first_row + i / LINES, x = column + i % LINES * STEP;
+        if (row < rows && x < N) {
+            asm volatile("prefetch.global.L2 [%0];" ::"l"(residual_at(p, row, x)));
+        }
     }
 }
 
@@ -210,66 +215,88 @@ OC_DEVICE void store_floats(const float (&sum)[COLUMNS / 2], const part &here, c
 }
 
 #if !SWAP
-/* The warp's rows of out from shared memory: a lane a row, by the copy engine. */
+enum {
+    OUT_BYTES = OUT == TYPE_F16 ? 2 : 1,
+    UNIT = N * OUT_BYTES % 16 == 0 ? 16 : 8, /* bytes that a lane copies at once */
+    UNITS = COLUMNS * OUT_BYTES / UNIT,      /* of a row of the warp's tile */
+    UNITS_AT_ONCE = 4
+};
+
+/* The warp's rows of out from shared memory, whole rows by neighbouring lanes.  NOTE: not by the
+ * copy engine: a lane a row makes a loop over 16 lanes, which took a third of the epilogue. */
 OC_DEVICE void send_rows(unsigned store, const part &here, const arguments &p) {
-    enum {
-        BYTES = OUT == TYPE_F16 ? 2 : 1
-    };
     int lane = threadIdx.x % 32;
-    int width = N - here.column < COLUMNS ? N - here.column : COLUMNS;
-    char *out = (char *)p.out + (here.row * p.out_stride + here.column) * BYTES;
-    if (N * BYTES % 16 == 0) {
-        proxy_fence();
-        __syncwarp();
-        if (lane < 16 && here.row + lane < here.rows && width > 0) {
-            bulk_store(out + lane * p.out_stride * BYTES, store + lane * STORE_PITCH,
-                       width * BYTES);
-        }
-        bulk_commit();
-    } else {
-        __syncwarp();
-        for (int i = lane; i < 16 * (COLUMNS / 8); i += 32) {
-            int row = i / (COLUMNS / 8), x = i % (COLUMNS / 8) * 8;
-            if (here.row + row < here.rows && x < width) {
-                unsigned low, high;
-                asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
-                             : "=r"(low), "=r"(high)
-                             : "r"(store + row * STORE_PITCH + x));
-                asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(out + row * p.out_stride + x),
-                             "r"(low), "r"(high)
-                             : "memory");
+    int width = (N - here.column < COLUMNS ? N - here.column : COLUMNS) * OUT_BYTES;
+    char *out = (char *)p.out + (here.row * p.out_stride + here.column) * OUT_BYTES;
+    __syncwarp();
+#pragma unroll
+    for (int first = 0; first < 16 * UNITS; first += 32 * UNITS_AT_ONCE) {
+        unsigned data[UNITS_AT_ONCE][4];
+#pragma unroll
+        for (int i = 0; i < UNITS_AT_ONCE; i++) {
+            int unit = first + 32 * i + lane;
+            unsigned from = store + unit / UNITS * STORE_PITCH + unit % UNITS * UNIT;
+            if (first + 32 * i < 16 * UNITS && unit < 16 * UNITS) {
+                if (UNIT == 16) {
+                    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                                 : "=r"(data[i][0]), "=r"(data[i][1]), "=r"(data[i][2]),
+                                   "=r"(data[i][3])
+                                 : "r"(from));
+                } else {
+                    asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
+                                 : "=r"(data[i][0]), "=r"(data[i][1])
+                                 : "r"(from));
+                }
             }
         }
-        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < UNITS_AT_ONCE; i++) {
+            int unit = first + 32 * i + lane, row = unit / UNITS, x = unit % UNITS * UNIT;
+            char *to = out + row * p.out_stride * OUT_BYTES + x;
+            if (first + 32 * i < 16 * UNITS && row < 16 && here.row + row < here.rows &&
+                x < width) {
+                if (UNIT == 16) {
+                    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to),
+                                 "r"(data[i][0]), "r"(data[i][1]), "r"(data[i][2]),
+                                 "r"(data[i][3])
+                                 : "memory");
+                } else {
+                    asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(to), "r"(data[i][0]),
+                                 "r"(data[i][1])
+                                 : "memory");
+                }
+            }
+        }
+    }
+    __syncwarp();
+}
+
+/* The warp's rows of an F16 residual to where out will be put together; without waiting. */
+OC_DEVICE void fetch_residual(const part &here, unsigned store, const arguments &p) {
+    int lane = threadIdx.x % 32;
+    int width = (N - here.column < COLUMNS ? N - here.column : COLUMNS) * 2;
+    const char *from = (const char *)residual_at(p, here.row, here.column);
+#pragma unroll 1
+    for (int first = 0; first < 16 * UNITS; first += 32) {
+        int unit = first + lane, row = unit / UNITS, x = unit % UNITS * 16;
+        if (row < 16 && here.row + row < here.rows && x < width) {
+            asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(store +
+                                                                          row * STORE_PITCH + x),
+                         "l"(from + row * p.residual_stride * 2 + x)
+                         : "memory");
+        }
     }
 }
 
-/* The warp's rows of an F16 residual to where out will be put together, when that has been sent. */
-OC_DEVICE void fetch_residual(const part &here, unsigned store, unsigned barrier,
-                              const arguments &p) {
-    int lane = threadIdx.x % 32, count = here.rows - here.row;
-    int width = N - here.column < COLUMNS ? N - here.column : COLUMNS;
-    count = width <= 0 || count < 0 ? 0 : count < 16 ? count : 16;
-    bulk_wait_read();
+OC_DEVICE void wait_residual() {
+    asm volatile("cp.async.wait_all;" ::: "memory");
     __syncwarp();
-    if (lane == 0) {
-        mbarrier_arrive_expect(barrier, count * width * 2);
-    }
-    __syncwarp();
-    if (lane < count) {
-        bulk_load(store + lane * STORE_PITCH, residual_at(p, here.row + lane, here.column),
-                  width * 2, barrier);
-    }
 }
 
 OC_DEVICE void store_halves(const float (&sum)[COLUMNS / 2], const part &here, const arguments &p,
                             unsigned store) {
     int lane = threadIdx.x % 32;
     unsigned at = store + lane / 4 * STORE_PITCH + lane % 4 * 8;
-    if (!RESIDUAL_STAGED) {
-        bulk_wait_read();
-        __syncwarp();
-    }
 #pragma unroll
     for (int first = 0; first < COLUMNS / 16; first += GROUPS_KEPT) {
         kept residual[GROUPS_KEPT][2];
@@ -319,8 +346,6 @@ OC_DEVICE void store_codes(const float (&sum)[COLUMNS / 2], const part &here, co
     int lane = threadIdx.x % 32;
     /* stmatrix: lanes 8i .. 8i+7 give the rows of matrix i: rows, rows + 8, the same 16 on */
     unsigned at = store + (lane & 15) * STORE_PITCH + (lane >> 4) * 16;
-    bulk_wait_read();
-    __syncwarp();
 #pragma unroll
     for (int first = 0; first < COLUMNS / 16; first += GROUPS_KEPT) {
         kept residual[GROUPS_KEPT][2];

@@ -29,8 +29,8 @@
  * ORDERED: the warpgroups give their products to the tensor cores in turn, so that they end their
  * tiles one after the other, and each one's stores run beside the others' products.
  *
- * Out as codes or F16 is put together in shared memory and sent by the copy engine, a row of a warp's
- * at a time; an F16 residual is fetched there while the products run, and added in place.
+ * Out as codes or F16 is put together in shared memory, so that whole rows of a warp's part are
+ * stored; an F16 residual is fetched there while the products run, and added in place.
  *
  * Barriers.  full[s]: the producer's expect and all bytes of the stage.  empty[s]: a warp of a
  * consumer in each CTA that this CTA's loads reach.  vectors_full[b], vectors_empty[b]: the same for
@@ -114,8 +114,7 @@ enum {
     AT_EMPTY = AT_FULL + 8 * STAGES,
     AT_VECTORS_FULL = AT_EMPTY + 8 * STAGES,
     AT_VECTORS_EMPTY = AT_VECTORS_FULL + 16,
-    AT_RESIDUAL = AT_VECTORS_EMPTY + 16,
-    SHARED_BYTES = AT_RESIDUAL + (RESIDUAL_STAGED ? 8 * 4 * CONSUMERS : 0)
+    SHARED_BYTES = AT_VECTORS_EMPTY + 16
 };
 static_assert(N % 8 == 0 && N >= 8 && N <= 8192, "gemm_wgmma: N");
 static_assert(PIECE_N % 8 == 0 && COLUMNS % PIECE_N == 0, "gemm_wgmma: PIECE_N");
@@ -369,7 +368,6 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
     int stage = 0, parity = 0, count = 0;
 #if !SWAP
     unsigned store = here.shared + AT_STORE + (warpgroup * 4 + warp) * STORE_BYTES;
-    unsigned fetched = here.shared + AT_RESIDUAL + (warpgroup * 4 + warp) * 8;
 #endif
     float sum[COLUMNS / 2];
     unsigned empty = 0; /* the barriers that this lane arrives at, in the cluster's memory */
@@ -387,7 +385,7 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
         mine.column = at.right + group_n * COLUMNS;
         mine.rows = here.rows;
         if (RESIDUAL != TYPE_NONE && !SWAP && !RESIDUAL_STAGED) {
-            prefetch_residual(mine.row + lane, here.rows, mine.column, p);
+            prefetch_residual(mine.row, here.rows, mine.column, p);
         }
 #if SWAP
         swapped aside;
@@ -402,8 +400,8 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
 #pragma unroll 1
         for (int turn = 0; turn < TURNS; turn++) {
 #if !SWAP
-            if (RESIDUAL_STAGED && turn == (TURNS > 1)) { /* the last tile has left by now */
-                fetch_residual(mine, store, fetched, p);
+            if (RESIDUAL_STAGED && turn == 0) {
+                fetch_residual(mine, store, p);
             }
 #endif
             multiply_turn(sum, here, group_m, group_n, stage, parity, empty);
@@ -433,7 +431,7 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
             store_codes(sum, mine, p, store);
         } else if (OUT == TYPE_F16) {
             if (RESIDUAL_STAGED) {
-                mbarrier_wait(fetched, count & 1);
+                wait_residual();
             }
             store_halves(sum, mine, p, store);
         } else {
@@ -449,9 +447,6 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
     }
     if (ORDERED && CONSUMERS > 1 && warpgroup == 0) {
         named_wait(1, 256);
-    }
-    if (STAGED) {
-        bulk_wait_read();
     }
 }
 
@@ -474,9 +469,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             mbarrier_init(barriers + AT_VECTORS_FULL + 8 * i, 1);
             mbarrier_init(barriers + AT_VECTORS_EMPTY + 8 * i, 4 * CONSUMERS);
         }
-        for (int i = 0; RESIDUAL_STAGED && i < 4 * CONSUMERS; i++) {
-            mbarrier_init(barriers + AT_RESIDUAL + 8 * i, 1);
-        }
         mbarrier_init_fence();
     }
     grid_launch_dependents();
@@ -489,7 +481,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #if WARPGROUPS_M * WARPGROUPS_N > 1
             OC_REGISTERS_LOWER(PRODUCER_REGISTERS);
 #endif
-        if (threadIdx.x == 128 * CONSUMERS) {
+        if (__shfl_sync(~0u, threadIdx.x / 32, 0) == 4 * CONSUMERS && elect_one()) {
             produce(find_place(shared, rows), SWAP ? &map_w : &map_a, SWAP ? &map_a : &map_w, p);
         }
     } else {

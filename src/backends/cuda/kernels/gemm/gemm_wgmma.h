@@ -1,7 +1,7 @@
 /* gemm_wgmma.h - choosing, describing and launching gemm_wgmma.cu, without a GPU.
  *
- * A product is what is computed; a variant is how.  Any variant that oc_gemm_refusal lets pass gives
- * the same bits.  Nothing here allocates or fails; all functions are pure. */
+ * A product is what is computed; a variant is how.  Any variant that oc_gemm_refusal lets pass
+ * gives the same bits.  Nothing here allocates or fails; all functions are pure. */
 #ifndef OC_BACKENDS_CUDA_GEMM_WGMMA_H
 #define OC_BACKENDS_CUDA_GEMM_WGMMA_H
 
@@ -14,25 +14,21 @@ enum {
 };
 
 /* What out and the residual hold; numbers of the kernel's TYPE_ macros. */
-typedef enum oc_gemm_type {
-    OC_GEMM_E4M3,
-    OC_GEMM_F16,
-    OC_GEMM_F32,
-    OC_GEMM_ABSENT
-} oc_gemm_type;
+typedef enum oc_gemm_type { OC_GEMM_E4M3, OC_GEMM_F16, OC_GEMM_F32, OC_GEMM_ABSENT } oc_gemm_type;
 
 typedef struct oc_gemm_product {
     int32_t n, k;
     int32_t terms;  /* of w: 2: its rows hold two matrices, whose products are added */
     int32_t in_f16; /* 1: a and w are F16; 0: E4M3 codes */
     oc_gemm_type out, residual;
-    int32_t act; /* an oc_activation */
+    int32_t act;                           /* an oc_activation */
     int32_t scale, bias, row_scale, table; /* 1: there is one */
 } oc_gemm_product;
 
 typedef struct oc_gemm_variant {
-    int32_t swap;        /* 0: left is a, right is w; 1: left is w, right is a */
-    int32_t warpgroups_m, warpgroups_n; /* consumers: each 64 left, tile_n / warpgroups_n right rows */
+    int32_t swap; /* 0: left is a, right is w; 1: left is w, right is a */
+    int32_t warpgroups_m,
+        warpgroups_n; /* consumers: each 64 left, tile_n / warpgroups_n right rows */
     int32_t tile_n;
     int32_t piece_n;     /* right rows of one product; divides a warpgroup's */
     int32_t in_flight;   /* pieces under way */
@@ -40,7 +36,7 @@ typedef struct oc_gemm_variant {
     int32_t a_registers; /* 1: left rows are read into registers once a block */
     int32_t stages;
     int32_t cluster_m, cluster_n;
-    int32_t ordered;     /* 1: warpgroups take turns at the tensor cores */
+    int32_t ordered; /* 1: warpgroups take turns at the tensor cores */
 } oc_gemm_variant;
 
 /* The kernel's struct of arguments, third parameter after the maps of a and w. */
@@ -56,8 +52,8 @@ typedef struct oc_gemm_arguments {
  * box [box_rows, box_k], 128-byte swizzle, zeros outside.  Rows of `a`: the most that can come (at
  * least 1); of w: n rounded up to 16. */
 typedef struct oc_gemm_launch {
-    /* Blocks, all in x; cluster is an attribute of the launch.  NOTE: a grid of more clusters than fit
-     * at once (cuOccupancyMaxActiveClusters) takes twice as long: lower it to those. */
+    /* Blocks, all in x; cluster is an attribute of the launch.  NOTE: a grid of more clusters than
+     * fit at once (cuOccupancyMaxActiveClusters) takes twice as long: lower it to those. */
     int32_t grid, threads, cluster;
     int32_t shared_bytes;
     int32_t box_k, a_box_rows, w_box_rows;

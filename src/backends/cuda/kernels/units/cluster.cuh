@@ -28,6 +28,15 @@ OC_DEVICE void grid_launch_dependents() {
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 }
 
+/* One lane of a converged warp.  NOTE: ptxas knows that one thread runs what depends on this; under a
+ * comparison of threadIdx it wraps each copy in a loop over the threads that might. */
+OC_DEVICE bool elect_one() {
+    unsigned elected;
+    asm volatile("{ .reg .pred p; elect.sync _|p, 0xffffffff; selp.u32 %0, 1, 0, p; }"
+                 : "=r"(elected));
+    return elected != 0;
+}
+
 #define OC_REGISTERS_RAISE(count)                                                                  \
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(count))
 #define OC_REGISTERS_LOWER(count)                                                                  \

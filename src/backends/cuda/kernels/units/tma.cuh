@@ -1,6 +1,6 @@
-/* tma.cuh - the copy engine: tiles by tensor map, runs of bytes, prefetches.
+/* tma.cuh - the copy engine: tiles by tensor map, runs of bytes.
  *
- * Loads report their bytes to an mbarrier; stores belong to the issuing thread's bulk groups. */
+ * Loads report their bytes to an mbarrier.  One thread asks, by elect_one (cluster.cuh says why). */
 #ifndef OC_TMA_CUH
 #define OC_TMA_CUH
 
@@ -38,30 +38,6 @@ OC_DEVICE void bulk_load(unsigned to, const void *from, unsigned bytes, unsigned
                  "[%0], [%1], %2, [%3];" ::"r"(to),
                  "l"(from), "r"(bytes), "r"(barrier)
                  : "memory");
-}
-
-OC_DEVICE void bulk_store(void *to, unsigned from, unsigned bytes) {
-    asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(to),
-                 "r"(from), "r"(bytes)
-                 : "memory");
-}
-
-OC_DEVICE void bulk_prefetch(const void *from, unsigned bytes) {
-    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
-}
-
-OC_DEVICE void bulk_commit() {
-    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
-}
-
-/* Until the shared memory of this thread's stores has been read. */
-OC_DEVICE void bulk_wait_read() {
-    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
-}
-
-/* Until this thread's stores have been made. */
-OC_DEVICE void bulk_wait() {
-    asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
 }
 
 /* Between a thread's ordinary stores to shared memory and the copy engine or tensor cores that read
