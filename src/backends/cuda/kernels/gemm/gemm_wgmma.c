@@ -195,7 +195,9 @@ double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *va
                           larger(wanted / rate, tensor / groups + (DRAIN + sums) / covered));
     int32_t block_k = product->in_f16 ? 64 : 128;
     double blocks = round_up(product->terms * divide_up(product->k, block_k), v->turn);
-    double a_value = product->out != OC_GEMM_E4M3 ? 26 : product->act != 0 ? 14.2 : 11.4;
+    double a_value = product->out == OC_GEMM_E4M3          ? product->act != 0 ? 14.2 : 11.4
+                     : product->residual == OC_GEMM_ABSENT ? 16
+                                                           : 26;
     double store = tile_m * tile_n / 128 * a_value * (v->swap ? 1.5 : 1);
     double waves = divide_up(tiles_of(product, v, rows), processors / (int32_t)cluster);
     return (START + (cluster > 1 ? CLUSTER : 0) + waves * (blocks * block + store)) / CLOCK;
