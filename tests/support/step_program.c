@@ -102,28 +102,60 @@ octavo_dtype oc_step_stored(const oc_step *step, int32_t index, octavo_dtype dty
     return stays ? dtype : buffers;
 }
 
-/* Each view gets a buffer, but a residual that lies where the output does shares it. */
+/* Where a view lies in a matrix that q, k and v of an attention share on the host: they then share
+ * a buffer on the device, as in plans.  *columns: of that matrix; false: it is alone. */
+static bool is_merged(const oc_step *step, const oc_view *view, int32_t *column, int32_t *columns) {
+    const oc_step_attention *a = &step->u.attention;
+    const oc_view *all[] = {&a->q, &a->k, &a->v};
+    const char *first = view->data;
+    int32_t others = 0;
+    if (step->kind != OC_STEP_ATTENTION || view == &a->out || view->data == NULL) {
+        return false;
+    }
+    int64_t bytes = view->stride * (int64_t)element_bytes(view);
+    for (size_t i = 0; i < OC_COUNT(all); i++) {
+        int64_t apart = (const char *)all[i]->data - (const char *)view->data;
+        if (all[i] != view && all[i]->stride == view->stride && apart > -bytes && apart < bytes) {
+            first = apart < 0 && (const char *)all[i]->data < first ? all[i]->data : first;
+            others++;
+        }
+    }
+    *column = (int32_t)(((const char *)view->data - first) / (int64_t)element_bytes(view));
+    *columns = view->columns * (others + 1);
+    return others > 0;
+}
+
+/* Each view gets a buffer, but q, k and v that are one matrix share it, and so does a residual that
+ * lies where the output does shares it. */
 static void make_buffers(oc_step_program *p, oc_step *step, const oc_run *run) {
     oc_view *views[OC_STEP_VIEWS] = {0};
     int32_t count = oc_step_views(step, views);
+    const oc_step host = *step;
     const void *out = views[0]->data;
+    int32_t shared_by = -1; /* the buffer of q, k and v */
     octavo_dtype buffers = p->device->backend->traits(p->device).buffers;
     size_t at = GAP;
     for (int32_t v = 0; v < count; v++) {
         oc_view *view = views[v];
+        int32_t column = 0, columns = view->columns;
         if (view->columns == 0) {
             continue;
         }
-        bool shared = v > 0 && view == &step->u.gemm.residual && step->kind == OC_STEP_GEMM &&
-                      out != NULL && view->data == out;
+        const oc_view *original =
+            (const oc_view *)((const char *)&host + ((const char *)view - (const char *)step));
+        bool merged = is_merged(&host, original, &column, &columns);
+        bool residual = v > 0 && view == &step->u.gemm.residual && step->kind == OC_STEP_GEMM &&
+                        out != NULL && view->data == out;
+        bool shared = residual || (merged && shared_by >= 0);
         view->dtype = oc_step_stored(step, v, view->dtype, buffers);
-        view->buffer = shared ? views[0]->buffer : p->plan.buffer_count;
-        view->column = 0;
+        view->buffer = residual ? views[0]->buffer : shared ? shared_by : p->plan.buffer_count;
+        view->column = column;
         if (!shared) {
+            shared_by = merged ? view->buffer : shared_by;
             oc_plan_buffer *buffer = &p->buffers[p->plan.buffer_count++];
-            int64_t stride = p->device->backend->stride(p->device, view->columns, view->dtype);
+            int64_t stride = p->device->backend->stride(p->device, columns, view->dtype);
             *buffer = (oc_plan_buffer){
-                .columns = view->columns, .dtype = view->dtype, .stride = stride, .offset = at};
+                .columns = columns, .dtype = view->dtype, .stride = stride, .offset = at};
             buffer->bytes = (size_t)stride * (size_t)rows_of(step, run, v) * element_bytes(view);
             at = (at + buffer->bytes + 2 * GAP) / GAP * GAP;
         }

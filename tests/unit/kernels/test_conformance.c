@@ -256,14 +256,17 @@ static int run_tier(const oc_backend *backend, const char *tier) {
     return failed;
 }
 
-/* The first argument is a backend, "all" for all of them; the second the first seed of the stress.
- */
+/* The first argument is a backend, "all" for all of them; the second the first seed of the stress,
+ * "-" for the usual one; the third which tests, such as "gemm". */
 int main(int argc, char **argv) {
     int failed = 0;
     const char *tier, *only = argc > 1 ? argv[1] : "all";
     bool all = strcmp(only, "all") == 0;
     char why[256];
-    if (argc > 2) {
+    if (argc > 3) {
+        cmocka_set_test_filter(argv[3]);
+    }
+    if (argc > 2 && strcmp(argv[2], "-") != 0) {
         stress_seed = strtoull(argv[2], NULL, 0);
     }
     if (all || strcmp(only, "ref") == 0) {

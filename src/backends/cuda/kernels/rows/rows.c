@@ -78,7 +78,7 @@ static octavo_status choose_unit(oc_cuda_device *device, oc_step *step,
     (void)limits;
     (void)scratch;
     (void)error;
-    step->kernel = "unit cuda";
+    step->kernel = "unit_f32 cuda";
     return OCTAVO_OK;
 }
 
