@@ -81,8 +81,8 @@ static octavo_status add_part(oc_canary_set *set, oc_model *model, const oc_cana
     oc_run run = run_of(canary, &set->batches[one->batch]);
     for (int32_t kind = 0; kind < OC_ROWS_COUNT; kind++) {
         limits.rows_max[kind] = run.rows[kind] > 0 ? run.rows[kind] : 1;
-        limits.sequence_max[kind] =
-            run.starts[kind] == NULL ? 1 : oc_longest_sequence(&run, (oc_rows)kind);
+        /* not the batch's own: kernels are chosen by it, and a session's are to be the same */
+        limits.sequence_max[kind] = run.starts[kind] == NULL ? 1 : most;
     }
     set->count++;
     OC_TRY(oc_canary_plan(model, canary, &limits, &one->plan, error));

@@ -15,6 +15,7 @@ enum {
     TILE = 64,           /* query rows of a warpgroup's tile */
     ROW_BYTES = 128,     /* of 64 columns */
     TAIL_MAX = 8,        /* as attention_wgmma.cu */
+    TAIL_FROM = 192,     /* rows from which a tail is used */
     AHEAD = 64,          /* as attention_wgmma.cu */
     BLOCK_KEYS = 200,    /* of a block, with sums of the output beside the scores */
     SINGLE_MMA = 96,     /* keys of a sequence that one block of the mma kernel takes */
@@ -71,9 +72,10 @@ static bool derive_wgmma(const oc_attention_shape *shape, oc_attention_variant *
     int32_t reach = (v->blocks - 1) * keys + v->keys_a + up(v->keys_b, 16);
     int32_t loaded = v->boxes * v->box;
     int32_t v_rows = reach > loaded ? up(reach, 8) : loaded;
-    if (v->tail < 0) {
-        v->tail =
-            shape->longest > TILE && shape->longest % TILE <= TAIL_MAX ? shape->longest % TILE : 0;
+    if (v->tail < 0) { /* NOTE: codes of 65 to 72 and 129 to 136 rows were wrong with a tail */
+        v->tail = shape->longest > TAIL_FROM && shape->longest % TILE <= TAIL_MAX
+                      ? shape->longest % TILE
+                      : 0;
     }
     /* Behind the last query there may be room for what the tail's warps find. */
     int32_t queries = v->query_boxes * v->box, found = v->tail * 4 * 66 * 4;
