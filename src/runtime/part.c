@@ -8,9 +8,8 @@ octavo_status oc_part_plans(const oc_graph *graph, const oc_part *part, oc_weigh
     oc_graph selected;
     int32_t made = 0;
     oc_graph_init(&selected);
-    OC_TRY(oc_graph_copy(graph, &selected, error));
-    OC_TRY(oc_pass_select(&selected, part->inputs, part->input_count, part->outputs,
-                          part->output_count, error));
+    OC_TRY(oc_pass_select(graph, part->inputs, part->input_count, part->outputs, part->output_count,
+                          &selected, error));
     OC_TRY(oc_pipeline_run(&selected, part->savings, error));
     for (; made < count; made++) {
         OC_TRY(oc_plan_create(weights, &selected, &limits[made], &out[made], error));
