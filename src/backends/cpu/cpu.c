@@ -16,8 +16,9 @@ enum { TIERS_TEXT = 128 };
 typedef struct cpu_device {
     oc_device base;
     const oc_cpu_tier *tier;
-    oc_pool *pool; /* that packs */
-    char only[16]; /* the one GEMM variant to use; "": by its own rules */
+    oc_pool *pool;    /* that packs */
+    oc_cpu_heap heap; /* of constants */
+    char only[16];    /* the one GEMM variant to use; "": by its own rules */
 } cpu_device;
 
 const char *oc_cpu_tier_name(int32_t index) {
@@ -76,6 +77,7 @@ static void cpu_close(oc_device *base) {
     cpu_device *device = (cpu_device *)base;
     if (device != NULL) {
         oc_pool_free(device->pool);
+        oc_cpu_heap_close(&device->heap);
         free(device);
     }
 }
@@ -113,7 +115,7 @@ static oc_traits cpu_traits(const oc_device *base) {
 static octavo_status cpu_constant_create(oc_device *base, const oc_matrix *matrix,
                                          oc_constant **out, octavo_error *error) {
     cpu_device *device = (cpu_device *)base;
-    return oc_cpu_pack(device->pool, device->tier->gemms,
+    return oc_cpu_pack(device->pool, &device->heap, device->tier->gemms,
                        device->only[0] == '\0' ? NULL : device->only, matrix, out, error);
 }
 

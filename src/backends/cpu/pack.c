@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "backends/cpu/interleave.h"
 #include "base/size.h"
@@ -14,8 +13,7 @@
 enum {
     CHUNK_ROWS = 64,          /* read at once: enough to make a call cheap ... */
     CHUNK_BYTES = 256 * 1024, /* ... few enough to stay in L2 */
-    ALIGN = 64,
-    HUGE_PAGE = 2 * 1024 * 1024
+    ALIGN = 64
 };
 
 typedef struct pack_job {
@@ -30,16 +28,6 @@ typedef struct pack_job {
     octavo_status status; /* of the first failure */
     octavo_error *error;
 } pack_job;
-
-static void *allocate(size_t bytes) {
-    size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
-    void *block = aligned_alloc(align, oc_round_up(bytes, align));
-    if (block != NULL && bytes >= HUGE_PAGE) {
-        /* Whole pages only, so that no memory is spent on rounding up. */
-        (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-    }
-    return block;
-}
 
 static const uint8_t pair_order[OC_PANEL] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15};
 
@@ -226,26 +214,26 @@ done:
 }
 
 /* Memory of the result. */
-static octavo_status reserve(const pack_job *job, octavo_error *error) {
+static octavo_status reserve(const pack_job *job, oc_cpu_heap *heap, oc_pool *pool,
+                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cpu_matrix *packed = job->packed;
-    size_t data_bytes = job->row_bytes * (size_t)packed->n;
+    size_t data_bytes = job->row_bytes * (size_t)packed->n, factor_bytes = 0;
     if (packed->gemm != NULL) {
         size_t panels = ((size_t)packed->n + OC_PANEL - 1) / OC_PANEL;
         size_t k = (size_t)packed_k(packed->gemm, packed->k);
         packed->panel_bytes =
             oc_round_up(k * OC_PANEL * oc_cpu_dtype_bytes(packed->head.dtype), ALIGN);
         data_bytes = packed->panel_bytes * panels;
-        packed->head.bytes = panels * OC_PANEL * sizeof(float);
-        packed->factor = malloc(packed->head.bytes);
-        if (packed->factor == NULL) {
-            OC_NO_MEMORY(error, packed->head.bytes);
-        }
+        factor_bytes = panels * OC_PANEL * sizeof(float);
     }
-    packed->head.bytes += data_bytes;
-    packed->head.data = allocate(data_bytes);
+    packed->head.bytes = data_bytes + factor_bytes;
+    packed->head.data = oc_cpu_heap_take(heap, pool, packed->head.bytes, &packed->slab);
     if (packed->head.data == NULL) {
-        OC_NO_MEMORY(error, data_bytes);
+        OC_NO_MEMORY(error, packed->head.bytes);
+    }
+    if (factor_bytes > 0) { /* behind the panels, which are whole lines */
+        packed->factor = (float *)(void *)((uint8_t *)packed->head.data + data_bytes);
     }
 done:
     return status;
@@ -261,7 +249,7 @@ static octavo_status prepare(pack_job *job, int32_t threads, octavo_error *error
     }
     job->buffer_bytes = oc_round_up((size_t)job->chunk_rows * job->row_bytes, ALIGN);
     size_t bytes = job->buffer_bytes * (size_t)threads;
-    job->buffers = allocate(bytes);
+    job->buffers = oc_cpu_block(bytes);
     if (job->buffers == NULL) {
         OC_NO_MEMORY(error, bytes);
     }
@@ -276,8 +264,9 @@ done:
     return status;
 }
 
-octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const char *only,
-                          const oc_matrix *matrix, oc_constant **out, octavo_error *error) {
+octavo_status oc_cpu_pack(oc_pool *pool, oc_cpu_heap *heap, const oc_cpu_gemm *const *gemms,
+                          const char *only, const oc_matrix *matrix, oc_constant **out,
+                          octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cpu_gemm *const *variant = NULL;
     pack_job job = {.matrix = matrix, .error = error};
@@ -302,7 +291,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
     job.packed->k = matrix->k;
     job.packed->head.dtype = matrix->dtype;
     job.packed->gemm = job.gemm;
-    OC_TRY(reserve(&job, error));
+    OC_TRY(reserve(&job, heap, pool, error));
     OC_TRY(prepare(&job, oc_pool_threads(pool), error));
 
     oc_pool_run(pool, (matrix->n - 1) / job.chunk_rows + 1, pack_chunk, &job);
@@ -328,8 +317,7 @@ done:
 void oc_cpu_unpack(oc_constant *constant) {
     oc_cpu_matrix *packed = (oc_cpu_matrix *)constant;
     if (packed != NULL) {
-        free(packed->head.data);
-        free(packed->factor);
+        oc_cpu_slab_release(packed->slab);
         free(packed);
     }
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "backends/cpu/memory.h"
 #include "base/size.h"
 #include "base/sys/threads.h"
 #include "device/host.h"
@@ -38,7 +39,7 @@ octavo_status oc_cpu_queue_create(oc_device *device, int32_t threads, size_t byt
     queue->base.backend = device->backend;
     queue->device = device;
     queue->bytes = oc_round_up(bytes + 1, ALIGN);
-    queue->memory = aligned_alloc(ALIGN, queue->bytes);
+    queue->memory = oc_cpu_block(queue->bytes);
     if (queue->memory == NULL) {
         OC_NO_MEMORY(error, queue->bytes);
     }
