@@ -18,7 +18,7 @@ typedef struct cpu_device {
     const oc_cpu_tier *tier;
     oc_pool *pool;    /* that packs */
     oc_cpu_heap heap; /* of constants */
-    char only[16];    /* the one GEMM variant to use; "": by its own rules */
+    char only[16];    /* the GEMM variant to use; "": by its own rules */
 } cpu_device;
 
 const char *oc_cpu_tier_name(int32_t index) {

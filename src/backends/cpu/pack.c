@@ -126,11 +126,19 @@ bool oc_cpu_gemm_is(const oc_cpu_gemm *gemm, const char *variant) {
     return strncmp(name, variant, length) == 0 && name[length] == ' ';
 }
 
-/* The next variant from `at` on that takes the matrix, or NULL. */
+static int32_t least_side(const oc_matrix *matrix) {
+    return matrix->n < matrix->k ? matrix->n : matrix->k;
+}
+
+/* The next variant from `at` on that takes the matrix, or NULL.  `only` and those behind it are
+ * left; it is taken whatever it gains. */
 static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, const char *only,
                                               const oc_matrix *matrix) {
+    bool reached = only == NULL;
     for (; *at != NULL; at++) {
-        if ((only == NULL ? matrix->k >= (*at)->k_min : oc_cpu_gemm_is(*at, only)) &&
+        bool named = only != NULL && oc_cpu_gemm_is(*at, only);
+        reached = reached || named;
+        if (reached && (named || least_side(matrix) >= (*at)->side_min) &&
             (*at)->takes(matrix->dtype, matrix->acts_are_codes)) {
             return at;
         }
@@ -149,16 +157,17 @@ static void fill_factor(oc_cpu_matrix *packed) {
 /* Why an exact variant has the matrix; `best` is the tier's first. */
 static void explain(oc_cpu_matrix *packed, const oc_matrix *matrix, const char *only,
                     const oc_cpu_gemm *best) {
-    if (only != NULL) {
+    if (only != NULL && oc_cpu_gemm_is(packed->gemm, only)) {
         snprintf(packed->why, sizeof(packed->why), "asked for: %s", only);
     } else if (matrix->dtype != OCTAVO_F8_E4M3) {
         snprintf(packed->why, sizeof(packed->why), "weights are %s", oc_dtype_name(matrix->dtype));
     } else if (!matrix->acts_are_codes) {
         snprintf(packed->why, sizeof(packed->why), "activations are not quantized");
-    } else if (matrix->k < best->k_min) {
+    } else if (least_side(matrix) < best->side_min) {
         snprintf(packed->why, sizeof(packed->why),
-                 "sums of %d products are too short for 16-bit integers, which begin at %d",
-                 matrix->k, best->k_min);
+                 "a side of %d is below %d: 16-bit integers gain %.1fx of little time, and err by "
+                 "%.0e",
+                 least_side(matrix), best->side_min, best->gain, best->error);
     }
 }
 
@@ -183,7 +192,7 @@ done:
 /* Once all columns are measured: the variant keeps the matrix and encodes it, or the next one has
  * it. */
 static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *const *variant,
-                            const char *only, octavo_error *error) {
+                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cpu_matrix *packed = job->packed;
     int32_t panels = (packed->n + OC_PANEL - 1) / OC_PANEL;
@@ -192,23 +201,27 @@ static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *con
         for (int32_t i = 0; i < panels * OC_PANEL; i++) {
             packed->factor[i] = job->columns[i].factor;
         }
-        snprintf(packed->why, sizeof(packed->why),
-                 "codes by codes; weights as 16-bit integers lose %.1e, the limit is %.0e", loss,
-                 limit);
+        snprintf(
+            packed->why, sizeof(packed->why),
+            "codes by codes as 16-bit integers: %.1fx as fast; weights lose %.1e, the limit is "
+            "%.0e",
+            job->gemm->gain, loss, limit);
         oc_pool_run(pool, panels, encode_panel, job);
         goto done;
     }
-    variant = next_variant(variant + 1, only, job->matrix);
+    variant = next_variant(variant + 1, NULL, job->matrix);
     if (variant == NULL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "kernel %s would lose %.1e of these weights, the limit is %.0e", only, loss, limit);
+                "kernel %s would lose %.1e of these weights, the limit is %.0e",
+                job->gemm->kernel.name, loss, limit);
     }
     OC_ASSERT((*variant)->measure == NULL && !(*variant)->pairs);
     oc_pool_run(pool, panels, unpair_panel, job);
     packed->gemm = *variant;
     fill_factor(packed);
     snprintf(packed->why, sizeof(packed->why),
-             "weights as 16-bit integers would lose %.1e, over the limit of %.0e", loss, limit);
+             "16-bit integers, %.1fx as fast, would lose %.1e of the weights; the limit is %.0e",
+             job->gemm->gain, loss, limit);
 done:
     return status;
 }
@@ -300,7 +313,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, oc_cpu_heap *heap, const oc_cpu_gemm *c
         goto done;
     }
     if (job.columns != NULL) {
-        OC_TRY(settle(&job, pool, variant, only, error));
+        OC_TRY(settle(&job, pool, variant, error));
     } else if (job.gemm != NULL) {
         fill_factor(job.packed);
         explain(job.packed, matrix, only, *gemms);

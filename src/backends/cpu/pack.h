@@ -42,10 +42,12 @@ static inline size_t oc_cpu_dtype_bytes(octavo_dtype dtype) {
 bool oc_cpu_gemm_is(const oc_cpu_gemm *gemm, const char *variant);
 
 /* Packs a matrix into memory of the heap, rows read by the threads of the pool.  The first of
- * `gemms` that takes it and, where its arithmetic is not exact, loses no more than its limit by the
- * matrix's own values. `only`, unless NULL, is the one variant allowed, such as "f32".  Free with
- * oc_cpu_unpack. UNSUPPORTED  no variant takes it EXHAUSTED    memory whatever matrix->read returns
- */
+ * `gemms` that takes it, gains enough in a matrix of this size and, where its arithmetic is not
+ * exact, loses no more than its limit by the matrix's own values.  `only`, unless NULL, is the
+ * variant to begin with, such as "f32", whatever it gains.  Free with oc_cpu_unpack.
+ *   UNSUPPORTED  no variant takes it
+ *   EXHAUSTED    memory
+ *   whatever matrix->read returns */
 octavo_status oc_cpu_pack(oc_pool *pool, oc_cpu_heap *heap, const oc_cpu_gemm *const *gemms,
                           const char *only, const oc_matrix *matrix, oc_constant **out,
                           octavo_error *error);

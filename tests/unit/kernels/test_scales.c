@@ -29,7 +29,7 @@ static const struct {
 } devices[] = {{&oc_backend_ref, "f32"},
                {&oc_backend_cpu, "portable"},
                {&oc_backend_cpu, "avx2:f32"},
-               {&oc_backend_cpu, "avx2"}};
+               {&oc_backend_cpu, "avx2:i16"}};
 
 /* NULL where the machine lacks it. */
 static oc_device *open_device(size_t i) {
