@@ -248,6 +248,10 @@ done:
     return status;
 }
 
+const oc_cpu_tier *oc_cpu_tier_of(const oc_device *device) {
+    return ((const cpu_device *)device)->tier;
+}
+
 const oc_cpu_kernel *oc_cpu_kernel_of(const oc_device *device, const oc_step *step) {
     return kernel_of((const cpu_device *)device, step);
 }

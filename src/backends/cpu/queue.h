@@ -5,7 +5,9 @@
 #include "backends/cpu/kernels.h"
 #include "device/device.h"
 
-/* The kernel of a step whose constants the device made (cpu.c); NULL: its tier has none. */
+/* Of the device (cpu.c). */
+const oc_cpu_tier *oc_cpu_tier_of(const oc_device *device);
+/* The kernel of a step whose constants the device made; NULL: its tier has none. */
 const oc_cpu_kernel *oc_cpu_kernel_of(const oc_device *device, const oc_step *step);
 
 octavo_status oc_cpu_queue_create(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,

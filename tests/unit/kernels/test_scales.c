@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/kernels.h"
 #include "backends/ref/ref.h"
 #include "device/host.h"
 #include "num/e4m3.h"
@@ -267,6 +268,13 @@ static void counts_codes(void **state) {
         assert_int_equal(got.zeros, want.zeros);
         assert_int_equal(got.saturated, want.saturated);
         assert_int_equal(got.largest, want.largest);
+        for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
+            got = (oc_step_report){.codes = want.codes};
+            for (int r = 0; r < 2 && (*tier)->available(); r++) {
+                (*tier)->count(codes[r], columns, &got);
+            }
+            assert_true(!(*tier)->available() || memcmp(&got, &want, sizeof got) == 0);
+        }
     }
 }
 
