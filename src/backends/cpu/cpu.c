@@ -82,8 +82,8 @@ static void cpu_close(oc_device *base) {
     }
 }
 
-static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
-                              octavo_error *error) {
+octavo_status oc_cpu_open_tier(const oc_cpu_tier *tier, int32_t threads, oc_device **out,
+                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     *out = NULL;
     cpu_device *device = calloc(1, sizeof(*device));
@@ -91,12 +91,24 @@ static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
         OC_NO_MEMORY(error, sizeof(*device));
     }
     device->base.backend = &oc_backend_cpu;
-    OC_TRY(find_tier(device, options == NULL ? NULL : options->tier, error));
-    OC_TRY(oc_pool_create(options == NULL ? 0 : options->threads, &device->pool, error));
+    device->tier = tier;
+    OC_TRY(oc_pool_create(threads, &device->pool, error));
     *out = &device->base;
     device = NULL;
 done:
     cpu_close((oc_device *)device);
+    return status;
+}
+
+static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
+                              octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cpu_device found = {.tier = NULL};
+    *out = NULL;
+    OC_TRY(find_tier(&found, options == NULL ? NULL : options->tier, error));
+    OC_TRY(oc_cpu_open_tier(found.tier, options == NULL ? 0 : options->threads, out, error));
+    memcpy(((cpu_device *)*out)->only, found.only, sizeof found.only);
+done:
     return status;
 }
 

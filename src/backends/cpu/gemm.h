@@ -52,7 +52,8 @@ typedef struct oc_cpu_gemm {
      */
     const void *(*decode)(octavo_dtype dtype, const void *packed, int32_t k, void *scratch);
 
-    /* c [rows,16] = or += a b */
+    /* c [rows,16] = or += a b; fastest in multiples of tile_rows */
+    int32_t tile_rows;
     void (*multiply)(const oc_gemm_rows *a, const void *b, float *c, bool first);
 
     /* Columns 16 * panel ... of rows row .. row + rows - 1, from their sums c [rows,16]. */

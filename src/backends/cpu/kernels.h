@@ -55,6 +55,10 @@ typedef struct oc_cpu_tier {
     /* Adds what a row of codes has: saturated, zeros and largest. */
     void (*count)(const uint8_t *codes, int32_t columns, oc_step_report *out);
     oc_cpu_peak fma_peak, i16_peak;
+    /* What a thread does before it works for a queue of the tier and once it has, such as setting
+     * the shapes of AMX tiles and giving them back; NULL: nothing.  A queue's helpers call them
+     * once in their lives, the thread that submits around each run. */
+    void (*enter)(void), (*leave)(void);
 } oc_cpu_tier;
 
 /* Floats from row to row: columns rounded up to whole cache lines, plus one where rows would lie a

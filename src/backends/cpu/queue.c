@@ -16,6 +16,7 @@ enum { ALIGN = 64 };
 typedef struct cpu_queue {
     oc_queue base;
     oc_device *device; /* borrowed */
+    const oc_cpu_tier *tier;
     oc_pool *pool;
     uint8_t *memory;
     size_t bytes;
@@ -46,7 +47,9 @@ octavo_status oc_cpu_queue_create(oc_device *device, int32_t threads, size_t byt
     if (queue->memory == NULL) {
         OC_NO_MEMORY(error, queue->bytes);
     }
-    OC_TRY(oc_pool_create(threads, &queue->pool, error));
+    queue->tier = oc_cpu_tier_of(device);
+    OC_TRY(oc_pool_create_hooked(threads, (oc_pool_hooks){queue->tier->enter, queue->tier->leave},
+                                 &queue->pool, error));
     queue->counts = calloc((size_t)oc_pool_threads(queue->pool), sizeof *queue->counts);
     if (queue->counts == NULL) {
         OC_NO_MEMORY(error, (size_t)oc_pool_threads(queue->pool) * sizeof *queue->counts);
@@ -144,7 +147,7 @@ static void count_task(void *context, int32_t index, int32_t thread) {
 
 /* The codes of a step that has just been made, while they are near. */
 static void count_codes(cpu_queue *queue, const oc_step *step, int32_t rows, oc_step_report *out) {
-    count_job job = {oc_cpu_tier_of(queue->device), oc_host_result(step), rows, queue->counts};
+    count_job job = {queue->tier, oc_host_result(step), rows, queue->counts};
     int32_t threads = oc_pool_threads(queue->pool);
     out->codes = out->saturated = out->zeros = 0;
     out->largest = 0;
@@ -167,6 +170,9 @@ octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *r
     octavo_status status = OCTAVO_OK;
     cpu_queue *queue = (cpu_queue *)base;
     *ticket = ++queue->submitted;
+    if (queue->tier->enter != NULL) {
+        queue->tier->enter();
+    }
     for (int32_t i = 0; i < program->count; i++) {
         const oc_step *step = &program->steps[i];
         const oc_cpu_kernel *kernel = program->kernels[i];
@@ -195,6 +201,9 @@ octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *r
         }
     }
 done:
+    if (queue->tier->leave != NULL) {
+        queue->tier->leave();
+    }
     return status;
 }
 

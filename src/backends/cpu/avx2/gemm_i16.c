@@ -170,6 +170,7 @@ const oc_cpu_gemm oc_avx2_gemm_i16 = {
     .a_bytes = 2,
     .prepare = prepare,
     .decode = decode,
+    .tile_rows = OC_TILE_ROWS,
     .multiply = multiply,
     .finish = oc_avx2_gemm_finish,
     .pairs = true,
