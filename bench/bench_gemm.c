@@ -1,7 +1,8 @@
-/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights: GFLOP/s (two a multiply-add), share of the
- * measured FMA peak, and error against float64, for every variant of a tier.
+/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights, every variant of a tier in turns: GFLOP/s (two
+ * a multiply-add), share of the measured FMA peak, error against float64, and how many times as
+ * fast as the last variant, which is exact, each is.
  *
- *     bench_gemm [TIER [THREADS]]        the best tier, one thread
+ *     bench_gemm [TIER [THREADS [K N [ROWS]]]]        the best tier, one thread, a list of shapes
  *
  * Weights are cycled through more than the last-level cache.  Time is the best of several rounds:
  * with one thread its CPU time, since other programs may run, else the wall clock.  The peak is one
@@ -17,7 +18,14 @@
 #include "backends/cpu/gemm.h"
 #include "num/e4m3.h"
 
-enum { CYCLE_BYTES = 80 << 20, COPIES_MAX = 256, ROUNDS = 5, ROWS_MAX = 400, PEAK_ROUNDS = 400000 };
+enum {
+    CYCLE_BYTES = 80 << 20,
+    COPIES_MAX = 1024,
+    ROUNDS = 7,
+    ROWS_MAX = 400,
+    PEAK_ROUNDS = 400000,
+    VARIANTS_MAX = 4
+};
 
 static int32_t threads = 1;
 
@@ -97,70 +105,162 @@ static double error_of(const uint8_t *a, const uint8_t *w, const float *out, int
     return sqrt(wrong / all);
 }
 
-/* One step a weight, in turns, so that weights come from memory as they do in a model. */
-static void bench(const char *tier, int32_t m, int32_t k, int32_t n, double fma_peak,
-                  const uint8_t *a, const uint8_t *w, oc_constant **packed, int32_t copies,
-                  oc_device *device) {
-    const oc_backend *backend = device->backend;
+/* A variant with its weights packed as often as fills CYCLE_BYTES, and the plan at hand. */
+typedef struct variant {
+    char option[32];
+    oc_device *device;
+    oc_constant *packed[COPIES_MAX];
+    oc_step steps[COPIES_MAX];
+    oc_plan_buffer buffers[2];
+    oc_plan plans[2];
+    oc_queue *queue;
+    oc_program *programs[2];
+    double best;
+} variant;
+
+static variant variants[VARIANTS_MAX];
+
+static void pack(variant *one, const char *tier, const oc_cpu_gemm *gemm, const uint8_t *w,
+                 int32_t n, int32_t k, int32_t copies) {
     octavo_error error = {0};
-    static oc_step steps[COPIES_MAX];
-    int64_t a_stride = backend->stride(device, k, true), stride = backend->stride(device, n, false);
-    size_t a_bytes = (size_t)(m * a_stride + 63) / 64 * 64;
-    oc_plan_buffer buffers[] = {
-        {.columns = k, .dtype = OCTAVO_F8_E4M3, .stride = a_stride},
-        {.columns = n, .stride = stride, .offset = a_bytes},
-    };
-    oc_plan plan = {.limits = {.rows_max = {m, m, m, m}, .sequence_max = {m, m, m, m}},
-                    .buffers = buffers,
-                    .buffer_count = 2,
-                    .steps = steps,
-                    .arena_bytes = a_bytes + (size_t)(m * stride) * sizeof(float) + 64};
-    oc_run run = {.rows = {[OC_ROWS_IMAGE_TOKENS] = m}};
-    oc_queue *queue = NULL;
-    oc_program *programs[2] = {NULL, NULL};
-    oc_ticket ticket;
-    int32_t used = m >= 50 ? copies / 4 + 1 : copies;
-    plan.arena_bytes = plan.arena_bytes / 64 * 64;
+    codes_source source = {w, k};
+    oc_matrix matrix = {.n = n,
+                        .k = k,
+                        .dtype = OCTAVO_F8_E4M3,
+                        .use = OC_USE_FACTOR,
+                        .acts_are_codes = 1,
+                        .read = read_rows,
+                        .source = &source};
+    snprintf(one->option, sizeof one->option, "%s:%.3s", tier, gemm->kernel.name + strlen("gemm_"));
+    oc_device_options options = {.tier = one->option, .threads = threads};
+    if (oc_backend_cpu.open(&options, &one->device, &error) != OCTAVO_OK) {
+        die(&error);
+    }
+    double start = seconds_now();
     for (int32_t i = 0; i < copies; i++) {
-        steps[i] = (oc_step){.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGE_TOKENS, .name = "bench"};
-        steps[i].u.gemm =
+        if (oc_backend_cpu.constant_create(one->device, &matrix, &one->packed[i], &error) !=
+            OCTAVO_OK) {
+            die(&error);
+        }
+    }
+    double seconds = seconds_now() - start;
+    printf("%-9s %4d x %4d packing %.2f GB/s\n", one->option, k, n,
+           1e-9 * copies * (double)n * k / seconds);
+}
+
+/* One step a weight, so that weights come from memory as they do in a model; two programs, of
+ * unlike weights where there are enough. */
+static void prepare(variant *one, int32_t m, int32_t n, int32_t k, const uint8_t *a,
+                    int32_t copies) {
+    octavo_error error = {0};
+    const oc_backend *backend = one->device->backend;
+    int32_t used = m >= 50 ? copies / 4 + 1 : copies;
+    int64_t a_stride = backend->stride(one->device, k, OCTAVO_F8_E4M3);
+    int64_t stride = backend->stride(one->device, n, OCTAVO_F32);
+    size_t a_bytes = (size_t)(m * a_stride + 63) / 64 * 64;
+    size_t bytes = (a_bytes + (size_t)(m * stride) * sizeof(float) + 63) / 64 * 64;
+    one->buffers[0] = (oc_plan_buffer){.columns = k, .dtype = OCTAVO_F8_E4M3, .stride = a_stride};
+    one->buffers[1] = (oc_plan_buffer){.columns = n, .stride = stride, .offset = a_bytes};
+    oc_plan plan = {.limits = {.rows_max = {m, m, m, m}, .sequence_max = {m, m, m, m}},
+                    .buffers = one->buffers,
+                    .buffer_count = 2,
+                    .steps = one->steps,
+                    .step_count = used,
+                    .arena_bytes = bytes};
+    for (int32_t i = 0; i < copies; i++) {
+        oc_step *step = &one->steps[i];
+        *step = (oc_step){.kind = OC_STEP_GEMM, .rows = OC_ROWS_IMAGE_TOKENS, .name = "bench"};
+        step->u.gemm =
             (oc_step_gemm){.a = {.buffer = 0, .columns = k, .dtype = OCTAVO_F8_E4M3, .scale = 1},
-                           .weight = packed[i],
+                           .weight = one->packed[i],
                            .out = {.buffer = 1, .columns = n}};
-        if (backend->choose(device, &steps[i], &plan.limits, &plan.scratch, &error) != OCTAVO_OK) {
+        if (backend->choose(one->device, step, &plan.limits, &plan.scratch, &error) != OCTAVO_OK) {
             die(&error);
         }
     }
-    plan.step_count = used;
-    if (backend->queue_create(device, threads, oc_plan_bytes(&plan, threads), &queue, &error) !=
+    if (backend->queue_create(one->device, threads, oc_plan_bytes(&plan, threads), &one->queue,
+                              &error) != OCTAVO_OK) {
+        die(&error);
+    }
+    for (int32_t i = 0; i < 2; i++) {
+        one->plans[i] = plan;
+        one->plans[i].steps += i == 1 && 2 * used <= copies ? used : 0;
+        if (backend->compile(one->queue, &one->plans[i], &one->programs[i], &error) != OCTAVO_OK) {
+            die(&error);
+        }
+    }
+    if (backend->write(one->queue, &plan, &one->steps[0].u.gemm.a, 0, m, a, &error) != OCTAVO_OK) {
+        die(&error);
+    }
+    one->best = INFINITY;
+}
+
+static void run(variant *one, int32_t m, int32_t round) {
+    octavo_error error = {0};
+    const oc_backend *backend = one->device->backend;
+    oc_run run = {.rows = {[OC_ROWS_IMAGE_TOKENS] = m}};
+    oc_ticket ticket;
+    double start = seconds_now();
+    if (backend->submit(one->queue, one->programs[round % 2], &run, 0, NULL, &ticket, &error) !=
             OCTAVO_OK ||
-        backend->compile(queue, &plan, &programs[0], &error) != OCTAVO_OK) {
+        backend->wait(one->queue, ticket, 0, &error) != OCTAVO_OK) {
         die(&error);
     }
-    plan.steps = steps + (2 * used <= copies ? used : 0);
-    if (backend->compile(queue, &plan, &programs[1], &error) != OCTAVO_OK ||
-        backend->write(queue, &plan, &steps[0].u.gemm.a, 0, m, a, &error) != OCTAVO_OK) {
-        die(&error);
+    double seconds = (seconds_now() - start) / one->plans[0].step_count;
+    one->best = seconds < one->best ? seconds : one->best;
+}
+
+static void bench(int32_t count, int32_t m, int32_t n, int32_t k, double fma_peak, const uint8_t *a,
+                  const uint8_t *w, int32_t copies) {
+    for (int32_t v = 0; v < count; v++) {
+        prepare(&variants[v], m, n, k, a, copies);
     }
-    double best = INFINITY;
     for (int32_t round = 0; round < ROUNDS; round++) {
-        double start = seconds_now();
-        if (backend->submit(queue, programs[round % 2], &run, 0, NULL, &ticket, &error) !=
-                OCTAVO_OK ||
-            backend->wait(queue, ticket, 0, &error) != OCTAVO_OK) {
-            die(&error);
+        for (int32_t v = 0; v < count; v++) {
+            run(&variants[v], m, round);
         }
-        double seconds = (seconds_now() - start) / used;
-        best = seconds < best ? seconds : best;
     }
-    double rate = 2.0 * m * n * k / best * 1e-9;
-    const float *out = (const float *)(void *)((char *)backend->memory(queue) + a_bytes);
-    printf("%-9s %-14s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e\n", tier,
-           steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak,
-           error_of(a, w, out, stride, m, n, k));
-    backend->program_free(programs[0]);
-    backend->program_free(programs[1]);
-    backend->queue_free(queue);
+    for (int32_t v = 0; v < count; v++) {
+        variant *one = &variants[v];
+        const oc_backend *backend = one->device->backend;
+        double rate = 2.0 * m * n * k / one->best * 1e-9;
+        const float *out =
+            (const float *)(void *)((char *)backend->memory(one->queue) + one->buffers[1].offset);
+        printf("%-9s %-14s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e  %.2fx\n",
+               one->option, one->steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak,
+               error_of(a, w, out, one->buffers[1].stride, m, n, k),
+               variants[count - 1].best / one->best);
+        backend->program_free(one->programs[0]);
+        backend->program_free(one->programs[1]);
+        backend->queue_free(one->queue);
+    }
+    fflush(stdout);
+}
+
+static void bench_shape(const oc_cpu_tier *tier, int32_t k, int32_t n, const int32_t *rows,
+                        size_t row_count, double fma_peak) {
+    uint8_t *a = random_codes((size_t)ROWS_MAX * (size_t)k);
+    uint8_t *w = random_codes((size_t)n * (size_t)k);
+    if (a == NULL || w == NULL) {
+        exit(EXIT_FAILURE);
+    }
+    int32_t copies = (int32_t)(CYCLE_BYTES / ((size_t)n * (size_t)k)) + 1, count = 0;
+    copies = copies < COPIES_MAX ? copies : COPIES_MAX;
+    while (tier->gemms[count] != NULL) {
+        pack(&variants[count], tier->name, tier->gemms[count], w, n, k, copies);
+        count++;
+    }
+    for (size_t i = 0; i < row_count; i++) {
+        bench(count, rows[i], n, k, fma_peak, a, w, copies);
+    }
+    for (int32_t v = 0; v < count; v++) {
+        for (int32_t i = 0; i < copies; i++) {
+            oc_backend_cpu.constant_free(variants[v].device, variants[v].packed[i]);
+        }
+        oc_backend_cpu.close(variants[v].device);
+    }
+    free(a);
+    free(w);
 }
 
 int main(int argc, char **argv) {
@@ -179,52 +279,14 @@ int main(int argc, char **argv) {
     double fma_peak = threads * peak(&(*tier)->fma_peak);
     printf("%s, threads: %d, FMA peak of them: %.1f GFLOP/s, 16-bit: %.1f\n", name, threads,
            fma_peak, threads * peak(&(*tier)->i16_peak));
+    if (argc > 4) {
+        int32_t only = argc > 5 ? atoi(argv[5]) : 0;
+        bench_shape(*tier, atoi(argv[3]), atoi(argv[4]), only > 0 ? &only : rows,
+                    only > 0 ? 1 : OC_COUNT(rows), fma_peak);
+        return EXIT_SUCCESS;
+    }
     for (size_t s = 0; s < OC_COUNT(shapes); s++) {
-        int32_t k = shapes[s][0], n = shapes[s][1];
-        uint8_t *a = random_codes((size_t)ROWS_MAX * (size_t)k);
-        uint8_t *w = random_codes((size_t)n * (size_t)k);
-        if (a == NULL || w == NULL) {
-            return EXIT_FAILURE;
-        }
-        int32_t copies = (int32_t)(CYCLE_BYTES / ((size_t)n * (size_t)k)) + 1;
-        for (const oc_cpu_gemm *const *gemm = (*tier)->gemms; *gemm != NULL; gemm++) {
-            octavo_error error = {0};
-            char option[32];
-            snprintf(option, sizeof(option), "%s:%.3s", name,
-                     (*gemm)->kernel.name + strlen("gemm_"));
-            oc_device_options options = {.tier = option, .threads = threads};
-            oc_device *device = NULL;
-            static oc_constant *packed[COPIES_MAX];
-            codes_source source = {w, k};
-            oc_matrix matrix = {.n = n,
-                                .k = k,
-                                .dtype = OCTAVO_F8_E4M3,
-                                .use = OC_USE_FACTOR,
-                                .acts_are_codes = 1,
-                                .read = read_rows,
-                                .source = &source};
-            if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
-                die(&error);
-            }
-            double start = seconds_now();
-            for (int32_t i = 0; i < copies; i++) {
-                if (oc_backend_cpu.constant_create(device, &matrix, &packed[i], &error) !=
-                    OCTAVO_OK) {
-                    die(&error);
-                }
-            }
-            double seconds = seconds_now() - start;
-            printf("%-9s packing %.2f GB/s\n", option, 1e-9 * copies * (double)n * k / seconds);
-            for (size_t i = 0; i < OC_COUNT(rows); i++) {
-                bench(option, rows[i], k, n, fma_peak, a, w, packed, copies, device);
-            }
-            for (int32_t i = 0; i < copies; i++) {
-                oc_backend_cpu.constant_free(device, packed[i]);
-            }
-            oc_backend_cpu.close(device);
-        }
-        free(a);
-        free(w);
+        bench_shape(*tier, shapes[s][0], shapes[s][1], rows, OC_COUNT(rows), fma_peak);
     }
     return EXIT_SUCCESS;
 }

@@ -101,9 +101,10 @@ static void select_part(const oc_graph *graph) {
         return;
     }
     oc_graph_init(&copy);
-    check(oc_graph_copy(graph, &copy, NULL) == OCTAVO_OK);
-    if (oc_pass_select(&copy, &names[0], 1, &names[1], 1, NULL) == OCTAVO_OK) {
-        check(oc_verify(&copy, NULL) == OCTAVO_OK);
+    if (oc_pass_select(graph, &names[0], 1, &names[1], 1, &copy, NULL) == OCTAVO_OK) {
+        if (oc_pipeline_run(&copy, OC_SAVINGS_ALL, NULL) == OCTAVO_OK) {
+            check(oc_verify(&copy, NULL) == OCTAVO_OK);
+        }
     }
     oc_graph_free(&copy);
 }

@@ -78,7 +78,7 @@ static void add_counts(const lanes *saturated, const lanes *zeros, oc_step_repor
     }
 }
 
-static void count_row(const uint8_t *codes, int32_t columns, oc_step_report *out) {
+void oc_host_count_row(const uint8_t *codes, int32_t columns, oc_step_report *out) {
     const lanes magnitude = (lanes){0} + 0x7f, limit = (lanes){0} + 0x7e;
     lanes most = {0}, zero = {0};
     int32_t at = 0;
@@ -109,14 +109,11 @@ static void count_row(const uint8_t *codes, int32_t columns, oc_step_report *out
 }
 
 void oc_host_count_codes(const oc_step *step, const oc_run *run, oc_step_report *out) {
-    oc_step copy = *step;
-    oc_view *views[OC_STEP_VIEWS] = {&copy.u.pick.out};
-    oc_step_views(&copy, views);
-    const oc_view *result = views[0];
+    oc_view result = oc_host_result(step);
     out->codes = out->saturated = out->zeros = 0;
     out->largest = 0;
-    for (int32_t r = 0; oc_is_codes(result->dtype) && r < run->rows[step->rows]; r++) {
-        count_row((const uint8_t *)result->data + r * result->stride, result->columns, out);
-        out->codes += (uint64_t)result->columns;
+    for (int32_t r = 0; oc_is_codes(result.dtype) && r < run->rows[step->rows]; r++) {
+        oc_host_count_row((const uint8_t *)result.data + r * result.stride, result.columns, out);
+        out->codes += (uint64_t)result.columns;
     }
 }

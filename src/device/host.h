@@ -17,6 +17,17 @@ void oc_host_write(void *memory, const oc_plan *plan, const oc_view *view, int32
 void oc_host_read(const void *memory, const oc_plan *plan, const oc_view *view, int32_t first,
                   const int32_t *index, int32_t count, void *rows);
 
+/* Adds what a row of codes has: saturated, zeros and largest. */
+void oc_host_count_row(const uint8_t *codes, int32_t columns, oc_step_report *out);
+
+/* The result of a step that has been made ready; its dtype tells whether it is codes. */
+static inline oc_view oc_host_result(const oc_step *step) {
+    oc_step copy = *step;
+    oc_view *views[OC_STEP_VIEWS] = {&copy.u.pick.out};
+    oc_step_views(&copy, views);
+    return *views[0];
+}
+
 /* Counts the codes of a step's result in host memory. */
 void oc_host_count_codes(const oc_step *step, const oc_run *run, oc_step_report *out);
 

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/sys/io.h"
 #include "engine/front.h"
+#include "engine/hash.h"
 #include "engine/table.h"
 
 struct oc_engine_file {
@@ -47,7 +47,7 @@ static octavo_status read_section(oc_engine_file *file, uint32_t i, octavo_error
         OC_NO_MEMORY(error, section->bytes + 1);
     }
     OC_TRY(oc_file_read(&file->file, section->offset, file->sections[i], section->bytes, error));
-    checksum = XXH3_64bits(file->sections[i], section->bytes);
+    checksum = oc_hash(file->sections[i], section->bytes);
     if (checksum != section->checksum) {
         OC_FAIL(error, OCTAVO_CORRUPT, section->offset,
                 "section %s: checksum 0x%016" PRIx64 " wanted, 0x%016" PRIx64
@@ -206,7 +206,7 @@ static octavo_status read_chunk(const oc_engine_file *file, const oc_engine_tens
     uint64_t bytes = (uint64_t)rows * tensor->row_bytes;
     uint64_t wanted = tensor->hashes[first / tensor->chunk_rows], computed;
     OC_TRY(oc_file_read(&file->file, offset, dst, bytes, error));
-    computed = XXH3_64bits(dst, bytes);
+    computed = oc_hash(dst, bytes);
     if (computed != wanted) {
         OC_FAIL(error, OCTAVO_CORRUPT, offset,
                 "tensor %s, rows %" PRId64 " to %" PRId64 ": checksum 0x%016" PRIx64

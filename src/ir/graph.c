@@ -44,14 +44,32 @@ done:
     return status;
 }
 
+/* Room for what a copy of `from` has at most; names are copied all the same. */
+static octavo_status reserve(oc_graph *graph, const oc_graph *from, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    size_t nodes = ((size_t)from->node_count + 1) * sizeof *graph->nodes;
+    size_t tensors = ((size_t)from->tensor_count + 1) * sizeof *graph->tensors;
+    graph->nodes = malloc(nodes);
+    graph->tensors = malloc(tensors);
+    if (graph->nodes == NULL || graph->tensors == NULL) {
+        OC_NO_MEMORY(error, nodes + tensors);
+    }
+    graph->node_capacity = from->node_count + 1;
+    graph->tensor_capacity = from->tensor_count + 1;
+done:
+    return status;
+}
+
 octavo_status oc_graph_add(oc_graph *graph, const oc_node *node, oc_value *out,
                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const char *name = node->name == NULL ? "" : node->name;
-    char *copy = NULL;
+    const char *copy = "";
     OC_TRY(grow((void **)&graph->nodes, graph->node_count, &graph->node_capacity, sizeof *node,
                 OC_LIMIT_NODES, "nodes", error));
-    copy = oc_arena_text(&graph->arena, name, strlen(name));
+    if (name[0] != '\0') {
+        copy = oc_arena_text(&graph->arena, name, strlen(name));
+    }
     if (copy == NULL) {
         OC_NO_MEMORY(error, strlen(name));
     }
@@ -117,6 +135,7 @@ octavo_status oc_graph_copy(const oc_graph *from, oc_graph *to, octavo_error *er
     octavo_status status = OCTAVO_OK;
     int32_t index;
     oc_value value;
+    OC_TRY(reserve(to, from, error));
     for (int32_t i = 0; i < from->tensor_count; i++) {
         OC_TRY(oc_graph_add_tensor(to, &from->tensors[i], &index, error));
     }
@@ -140,6 +159,7 @@ octavo_status oc_graph_compact(const oc_graph *from, oc_graph *to, oc_value *map
     if (values == NULL || tensors == NULL || needed == NULL) {
         OC_NO_MEMORY(error, count * sizeof *values);
     }
+    OC_TRY(reserve(to, from, error));
     for (int32_t i = 0; i < from->output_count; i++) {
         needed[from->outputs[i]] = true;
     }

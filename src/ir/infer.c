@@ -124,8 +124,10 @@ static int64_t image_side(const oc_type *x) {
 /* The answer of an operation that makes rows of another shape than its input's. */
 static octavo_status yield_rows(rule *r, oc_type type) {
     char text[120];
-    oc_type_text(&type, text, sizeof text);
-    REQUIRE(is_rows(&type), "%s is beyond the limits", text);
+    if (!is_rows(&type)) {
+        oc_type_text(&type, text, sizeof text);
+        return complain(r, "%s is beyond the limits", text);
+    }
     r->type = type;
     return OCTAVO_OK;
 }
@@ -161,10 +163,11 @@ static octavo_status infer_input(rule *r) {
     REQUIRE(r->node->name[0] != '\0', "an input needs a name");
     const oc_type *type = &r->node->type;
     char text[120];
-    oc_type_text(type, text, sizeof text);
-    REQUIRE(is_ids(type) || is_places(type) || image_side(type) != 0 ||
-                (is_rows(type) && oc_type_is_float(type)),
-            "%s is not the type of pixels, ids, places or rows", text);
+    if (!is_ids(type) && !is_places(type) && image_side(type) == 0 &&
+        !(is_rows(type) && oc_type_is_float(type))) {
+        oc_type_text(type, text, sizeof text);
+        return complain(r, "%s is not the type of pixels, ids, places or rows", text);
+    }
     r->type = r->node->type;
     return OCTAVO_OK;
 }

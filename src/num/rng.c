@@ -5,20 +5,8 @@
 
 #include "num/mathf.h"
 
-#define STEP 0x9e3779b97f4a7c15u /* 2^64 / golden ratio, odd */
-
-static uint64_t mix(uint64_t z) {
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 void oc_rng_init(oc_rng *rng, uint64_t seed, uint64_t stream) {
-    *rng = (oc_rng){.state = mix(seed + STEP * mix(stream + STEP))};
-}
-
-uint64_t oc_rng_bits(oc_rng *rng) {
-    return mix(rng->state += STEP);
+    *rng = (oc_rng){.state = oc_rng_mix(seed + OC_RNG_STEP * oc_rng_mix(stream + OC_RNG_STEP))};
 }
 
 double oc_rng_uniform(oc_rng *rng) {

@@ -20,7 +20,19 @@ typedef struct oc_rng {
 /* Equal seed and stream: equal numbers.  Different ones start at unrelated places. */
 void oc_rng_init(oc_rng *rng, uint64_t seed, uint64_t stream);
 
-uint64_t oc_rng_bits(oc_rng *rng);
+/* SplitMix64's mixer: bijective. */
+static inline uint64_t oc_rng_mix(uint64_t z) {
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+#define OC_RNG_STEP 0x9e3779b97f4a7c15u /* 2^64 / golden ratio, odd */
+
+static inline uint64_t oc_rng_bits(oc_rng *rng) {
+    return oc_rng_mix(rng->state += OC_RNG_STEP);
+}
+
 double oc_rng_uniform(oc_rng *rng);                 /* a multiple of 2^-53 in [0, 1) */
 uint64_t oc_rng_below(oc_rng *rng, uint64_t bound); /* 0 .. bound-1, unbiased; bound > 0 */
 double oc_rng_normal(oc_rng *rng);                  /* mean 0, variance 1 */

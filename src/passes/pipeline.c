@@ -6,16 +6,17 @@
 
 static const struct {
     uint32_t saving;
+    oc_op needs; /* without one of these the pass would change nothing */
     octavo_status (*pass)(oc_graph *graph, octavo_error *error);
 } pipeline[] = {
     /* first: it splits the last layer's Q from its K and V, which merge-qkv must see */
-    {OC_SAVING(LAST_ROW), oc_pass_last_row},
+    {OC_SAVING(LAST_ROW), OC_OP_ROW_AT, oc_pass_last_row},
     /* before merge-qkv: it looks for Q's own weights */
-    {OC_SAVING(FOLD_SCALE), oc_pass_fold_scale},
-    {OC_SAVING(MERGE_QKV), oc_pass_merge_qkv},
+    {OC_SAVING(FOLD_SCALE), OC_OP_ATTENTION, oc_pass_fold_scale},
+    {OC_SAVING(MERGE_QKV), OC_OP_ATTENTION, oc_pass_merge_qkv},
     /* before preadd: the bias that it makes is one of the things to add beforehand */
-    {OC_SAVING(FOLD_PIXELS), oc_pass_fold_pixels},
-    {OC_SAVING(PREADD), oc_pass_preadd},
+    {OC_SAVING(FOLD_PIXELS), OC_OP_NORMALIZE_PIXELS, oc_pass_fold_pixels},
+    {OC_SAVING(PREADD), OC_OP_PREPEND, oc_pass_preadd},
 };
 
 static const char *const names[] = {
@@ -66,11 +67,20 @@ done:
     return status;
 }
 
+static bool has(const oc_graph *graph, oc_op op) {
+    for (oc_value v = 0; v < graph->node_count; v++) {
+        if (graph->nodes[v].op == op) {
+            return true;
+        }
+    }
+    return false;
+}
+
 octavo_status oc_pipeline_run(oc_graph *graph, oc_savings savings, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     OC_TRY(oc_verify(graph, error));
     for (size_t i = 0; i < OC_COUNT(pipeline); i++) {
-        if ((savings & pipeline[i].saving) != 0) {
+        if ((savings & pipeline[i].saving) != 0 && has(graph, pipeline[i].needs)) {
             OC_TRY(pipeline[i].pass(graph, error));
             OC_TRY(oc_verify(graph, error));
         }

@@ -40,11 +40,13 @@ const char *oc_saving_text(int32_t index);
  *   INVALID_ARGUMENT  a name that does not exist; the sentence lists those that do */
 octavo_status oc_savings_parse(const char *disable, oc_savings *out, octavo_error *error);
 
-/* Keeps what the named outputs need.  A value that is named in `inputs` becomes an input
- * of its type, so that a graph can be entered anywhere: at pixel_values, or at a layer.
+/* Copies what the named outputs need into an empty `out`.  A value that is named in `inputs`
+ * becomes an input of its type, so that a graph can be entered anywhere: at pixel_values, or at a
+ * layer; whether that is a graph is for oc_pipeline_run to say, which verifies it first.
  *   NOT_FOUND  a name that the graph lacks */
-octavo_status oc_pass_select(oc_graph *graph, const char *const *inputs, int32_t input_count,
-                             const char *const *outputs, int32_t output_count, octavo_error *error);
+octavo_status oc_pass_select(const oc_graph *graph, const char *const *inputs, int32_t input_count,
+                             const char *const *outputs, int32_t output_count, oc_graph *out,
+                             octavo_error *error);
 
 octavo_status oc_pass_last_row(oc_graph *graph, octavo_error *error);
 octavo_status oc_pass_fold_scale(oc_graph *graph, octavo_error *error);

@@ -59,9 +59,10 @@ bool oc_model_has(const oc_model *model, oc_program_kind kind, int32_t towers) {
     return tower != NULL && (towers & tower->bit) != 0;
 }
 
-octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
-                             int32_t count, const char *const *observed, int32_t observed_count,
-                             oc_plan *out, octavo_error *error) {
+/* The part of the graph that a program needs, saved as it can be. */
+static octavo_status program_graph(const oc_model *model, oc_program_kind kind,
+                                   const char *const *observed, int32_t observed_count,
+                                   oc_graph *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_tower *tower = oc_tower_of_program(kind);
     const oc_entry *entry = tower == NULL ? NULL : oc_tower_program(tower, kind);
@@ -69,7 +70,6 @@ octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_pla
                                   oc_towers[oc_logits.columns].embeds};
     const char *outputs[PROGRAM_OUTPUTS_MAX];
     oc_part part = {.savings = model->savings};
-    pthread_mutex_lock(&model->lock);
     if (entry == NULL) {
         part.inputs = embeds;
         part.input_count = 2;
@@ -82,20 +82,46 @@ octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_pla
         part.input_count = entry == &tower->entries[0] ? 0 : 1;
         part.outputs = outputs;
     }
-    OC_TRY(oc_part_plans(model->graph, &part, model->weights, limits, count, out, error));
+    OC_TRY(oc_part_graph(model->graph, &part, out, error));
+done:
+    return status;
+}
+
+octavo_status oc_model_plans(oc_model *model, oc_program_kind kind, const oc_plan_limits *limits,
+                             int32_t count, const char *const *observed, int32_t observed_count,
+                             oc_plan *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_tower *tower = oc_tower_of_program(kind);
+    const oc_entry *entry = tower == NULL ? NULL : oc_tower_program(tower, kind);
+    oc_graph *known = observed_count == 0 ? &model->programs[kind] : NULL, graph;
+    int32_t made = 0;
+    oc_graph_init(&graph);
+    pthread_mutex_lock(&model->lock);
+    if (known == NULL || known->node_count == 0) {
+        OC_TRY(program_graph(model, kind, observed, observed_count, &graph, error));
+        if (known != NULL) { /* for the sessions to come */
+            *known = graph;
+            oc_graph_init(&graph);
+        }
+    }
+    for (; made < count; made++) {
+        OC_TRY(oc_plan_create(model->weights, known == NULL ? &graph : known, &limits[made],
+                              &out[made], error));
+    }
     if (out->takes_pixels != (entry != NULL && entry->form == OC_FORM_BYTES) ||
         out->takes_values != (entry != NULL && entry->form == OC_FORM_VALUES) ||
         out->takes_ids != (entry != NULL && entry->form == OC_FORM_IDS) ||
         out->input_count != (entry == NULL ? 2 : 0)) {
-        for (int32_t i = 0; i < count; i++) {
-            oc_plan_free(&out[i]);
-        }
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "the %s outputs of the graph do not depend on what they should",
                 oc_program_name(kind));
     }
 done:
+    while (status != OCTAVO_OK && made > 0) {
+        oc_plan_free(&out[--made]);
+    }
     pthread_mutex_unlock(&model->lock);
+    oc_graph_free(&graph);
     return status;
 }
 
@@ -198,6 +224,9 @@ void oc_model_release(oc_model *model) {
         return;
     }
     oc_canary_set_free(model->canaries);
+    for (int32_t kind = 0; kind < OC_PROGRAM_COUNT; kind++) {
+        oc_graph_free(&model->programs[kind]);
+    }
     oc_weights_free(model->weights);
     if (model->device != NULL) {
         model->device->backend->close(model->device);

@@ -13,7 +13,8 @@ struct oc_model {
     const oc_graph *graph; /* borrowed */
     oc_device *device;
     oc_weights *weights;
-    pthread_mutex_t lock; /* of weights, while a session is made */
+    pthread_mutex_t lock;                /* of weights and programs, while a session is made */
+    oc_graph programs[OC_PROGRAM_COUNT]; /* the part of the graph of each, with the savings */
     oc_savings savings;
     bool keep_hidden;
     int32_t towers, image_size;

@@ -11,12 +11,12 @@ typedef struct oc_part {
     oc_savings savings;
 } oc_part;
 
-/* Selects the part of `graph` between inputs and outputs, runs the savings, and lowers it for the
- * device of `weights`, once for each of `count` limits.  graph is not changed.  out [count]: all
- * plans, or none. */
-octavo_status oc_part_plans(const oc_graph *graph, const oc_part *part, oc_weights *weights,
-                            const oc_plan_limits *limits, int32_t count, oc_plan *out,
+/* Selects the part of `graph` between inputs and outputs and runs the savings, into an empty
+ * `out`.  graph is not changed. */
+octavo_status oc_part_graph(const oc_graph *graph, const oc_part *part, oc_graph *out,
                             octavo_error *error);
+
+/* The same, and lowers it for the device of `weights`. */
 octavo_status oc_part_plan(const oc_graph *graph, const oc_part *part, oc_weights *weights,
                            const oc_plan_limits *limits, oc_plan *out, octavo_error *error);
 

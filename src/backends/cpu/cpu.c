@@ -16,8 +16,9 @@ enum { TIERS_TEXT = 128 };
 typedef struct cpu_device {
     oc_device base;
     const oc_cpu_tier *tier;
-    oc_pool *pool; /* that packs */
-    char only[16]; /* the one GEMM variant to use; "": by its own rules */
+    oc_pool *pool;    /* that packs */
+    oc_cpu_heap heap; /* of constants */
+    char only[16];    /* the GEMM variant to use; "": by its own rules */
 } cpu_device;
 
 const char *oc_cpu_tier_name(int32_t index) {
@@ -76,12 +77,13 @@ static void cpu_close(oc_device *base) {
     cpu_device *device = (cpu_device *)base;
     if (device != NULL) {
         oc_pool_free(device->pool);
+        oc_cpu_heap_close(&device->heap);
         free(device);
     }
 }
 
-static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
-                              octavo_error *error) {
+octavo_status oc_cpu_open_tier(const oc_cpu_tier *tier, int32_t threads, oc_device **out,
+                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     *out = NULL;
     cpu_device *device = calloc(1, sizeof(*device));
@@ -89,12 +91,24 @@ static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
         OC_NO_MEMORY(error, sizeof(*device));
     }
     device->base.backend = &oc_backend_cpu;
-    OC_TRY(find_tier(device, options == NULL ? NULL : options->tier, error));
-    OC_TRY(oc_pool_create(options == NULL ? 0 : options->threads, &device->pool, error));
+    device->tier = tier;
+    OC_TRY(oc_pool_create(threads, &device->pool, error));
     *out = &device->base;
     device = NULL;
 done:
     cpu_close((oc_device *)device);
+    return status;
+}
+
+static octavo_status cpu_open(const oc_device_options *options, oc_device **out,
+                              octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    cpu_device found = {.tier = NULL};
+    *out = NULL;
+    OC_TRY(find_tier(&found, options == NULL ? NULL : options->tier, error));
+    OC_TRY(oc_cpu_open_tier(found.tier, options == NULL ? 0 : options->threads, out, error));
+    memcpy(((cpu_device *)*out)->only, found.only, sizeof found.only);
+done:
     return status;
 }
 
@@ -113,7 +127,7 @@ static oc_traits cpu_traits(const oc_device *base) {
 static octavo_status cpu_constant_create(oc_device *base, const oc_matrix *matrix,
                                          oc_constant **out, octavo_error *error) {
     cpu_device *device = (cpu_device *)base;
-    return oc_cpu_pack(device->pool, device->tier->gemms,
+    return oc_cpu_pack(device->pool, &device->heap, device->tier->gemms,
                        device->only[0] == '\0' ? NULL : device->only, matrix, out, error);
 }
 
@@ -244,6 +258,10 @@ static octavo_status cpu_choose(oc_device *base, oc_step *step, const oc_plan_li
                      kernel->local_bytes == NULL ? 0 : kernel->local_bytes(step, rows, keys));
 done:
     return status;
+}
+
+const oc_cpu_tier *oc_cpu_tier_of(const oc_device *device) {
+    return ((const cpu_device *)device)->tier;
 }
 
 const oc_cpu_kernel *oc_cpu_kernel_of(const oc_device *device, const oc_step *step) {

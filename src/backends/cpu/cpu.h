@@ -1,7 +1,8 @@
 /* cpu.h - the CPU backend: the fast kernels of the best tier that the machine has.
  *
- * Device option `tier`: a tier by name ("avx2", "portable"), and behind a colon, if wanted, the one
- * GEMM variant to use ("avx2:f32": no integer kernel).  Numbers do not depend on `threads`.
+ * Device option `tier`: a tier by name ("avx2", "portable"), and behind a colon, if wanted, the
+ * GEMM variant to use wherever it can be ("avx2:f32": no integer kernel; "avx2:i16": small products
+ * by integers too).  Numbers do not depend on `threads`.
  */
 #ifndef OC_CPU_CPU_H
 #define OC_CPU_CPU_H

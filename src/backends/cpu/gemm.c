@@ -21,7 +21,7 @@ static int32_t blocks_of(int32_t k) {
 
 static int32_t row_block_max(const oc_cpu_gemm *gemm) {
     int32_t rows = A_BYTES / (OC_K_BLOCK * gemm->a_bytes);
-    return rows / OC_TILE_ROWS * OC_TILE_ROWS;
+    return rows / gemm->tile_rows * gemm->tile_rows;
 }
 
 typedef struct gemm_cut {
@@ -35,7 +35,8 @@ static gemm_cut cut_of(const oc_cpu_job *job) {
     gemm_cut cut;
     cut.row_blocks = (rows + row_max - 1) / row_max;
     cut.block_rows = (rows + cut.row_blocks - 1) / cut.row_blocks;
-    cut.block_rows = (cut.block_rows + OC_TILE_ROWS - 1) / OC_TILE_ROWS * OC_TILE_ROWS;
+    int32_t tile = weight->gemm->tile_rows;
+    cut.block_rows = (cut.block_rows + tile - 1) / tile * tile;
     cut.panels = (weight->n + OC_PANEL - 1) / OC_PANEL;
     int64_t parts =
         (int64_t)cut.panels * cut.row_blocks / ((int64_t)job->threads * TASKS_PER_THREAD);

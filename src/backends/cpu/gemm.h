@@ -52,7 +52,8 @@ typedef struct oc_cpu_gemm {
      */
     const void *(*decode)(octavo_dtype dtype, const void *packed, int32_t k, void *scratch);
 
-    /* c [rows,16] = or += a b */
+    /* c [rows,16] = or += a b; fastest in multiples of tile_rows */
+    int32_t tile_rows;
     void (*multiply)(const oc_gemm_rows *a, const void *b, float *c, bool first);
 
     /* Columns 16 * panel ... of rows row .. row + rows - 1, from their sums c [rows,16]. */
@@ -66,7 +67,12 @@ typedef struct oc_cpu_gemm {
     void (*measure)(const uint8_t *codes, int32_t k, oc_gemm_column *column);
     void (*encode)(uint8_t *panel, int32_t k, const oc_gemm_column *columns);
     double loss_limit; /* of sqrt(loss / power) over the matrix; above, the next variant has it */
-    int32_t k_min;     /* shorter sums average the rounding too little: the next variant has them */
+
+    /* Of a variant that is not exact: what it is measured to gain over the next one, its error
+     * there (docs/numerics.md has the table), and the least of n and k from which the first is
+     * worth the second. */
+    double gain, error;
+    int32_t side_min;
 } oc_cpu_gemm;
 
 /* A variant's kernel: the driver with its functions. */

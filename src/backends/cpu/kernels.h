@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
-#include "device/step.h"
+#include "device/device.h"
 
 typedef struct oc_cpu_job {
     const oc_step *step;
@@ -52,7 +52,13 @@ typedef struct oc_cpu_tier {
     bool (*available)(void); /* by cpuid and the operating system's saved state */
     const oc_cpu_kernel *patches, *tokens, *norm, *attention, *pick, *pointwise, *unit, *logits;
     const struct oc_cpu_gemm *gemms[4]; /* variants, best first; NULL ends the list */
+    /* Adds what a row of codes has: saturated, zeros and largest. */
+    void (*count)(const uint8_t *codes, int32_t columns, oc_step_report *out);
     oc_cpu_peak fma_peak, i16_peak;
+    /* What a thread does before it works for a queue of the tier and once it has, such as setting
+     * the shapes of AMX tiles and giving them back; NULL: nothing.  A queue's helpers call them
+     * once in their lives, the thread that submits around each run. */
+    void (*enter)(void), (*leave)(void);
 } oc_cpu_tier;
 
 /* Floats from row to row: columns rounded up to whole cache lines, plus one where rows would lie a

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "backends/cpu/interleave.h"
 #include "base/size.h"
@@ -14,8 +13,7 @@
 enum {
     CHUNK_ROWS = 64,          /* read at once: enough to make a call cheap ... */
     CHUNK_BYTES = 256 * 1024, /* ... few enough to stay in L2 */
-    ALIGN = 64,
-    HUGE_PAGE = 2 * 1024 * 1024
+    ALIGN = 64
 };
 
 typedef struct pack_job {
@@ -30,16 +28,6 @@ typedef struct pack_job {
     octavo_status status; /* of the first failure */
     octavo_error *error;
 } pack_job;
-
-static void *allocate(size_t bytes) {
-    size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
-    void *block = aligned_alloc(align, oc_round_up(bytes, align));
-    if (block != NULL && bytes >= HUGE_PAGE) {
-        /* Whole pages only, so that no memory is spent on rounding up. */
-        (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-    }
-    return block;
-}
 
 static const uint8_t pair_order[OC_PANEL] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15};
 
@@ -138,11 +126,19 @@ bool oc_cpu_gemm_is(const oc_cpu_gemm *gemm, const char *variant) {
     return strncmp(name, variant, length) == 0 && name[length] == ' ';
 }
 
-/* The next variant from `at` on that takes the matrix, or NULL. */
+static int32_t least_side(const oc_matrix *matrix) {
+    return matrix->n < matrix->k ? matrix->n : matrix->k;
+}
+
+/* The next variant from `at` on that takes the matrix, or NULL.  `only` and those behind it are
+ * left; it is taken whatever it gains. */
 static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, const char *only,
                                               const oc_matrix *matrix) {
+    bool reached = only == NULL;
     for (; *at != NULL; at++) {
-        if ((only == NULL ? matrix->k >= (*at)->k_min : oc_cpu_gemm_is(*at, only)) &&
+        bool named = only != NULL && oc_cpu_gemm_is(*at, only);
+        reached = reached || named;
+        if (reached && (named || least_side(matrix) >= (*at)->side_min) &&
             (*at)->takes(matrix->dtype, matrix->acts_are_codes)) {
             return at;
         }
@@ -161,16 +157,17 @@ static void fill_factor(oc_cpu_matrix *packed) {
 /* Why an exact variant has the matrix; `best` is the tier's first. */
 static void explain(oc_cpu_matrix *packed, const oc_matrix *matrix, const char *only,
                     const oc_cpu_gemm *best) {
-    if (only != NULL) {
+    if (only != NULL && oc_cpu_gemm_is(packed->gemm, only)) {
         snprintf(packed->why, sizeof(packed->why), "asked for: %s", only);
     } else if (matrix->dtype != OCTAVO_F8_E4M3) {
         snprintf(packed->why, sizeof(packed->why), "weights are %s", oc_dtype_name(matrix->dtype));
     } else if (!matrix->acts_are_codes) {
         snprintf(packed->why, sizeof(packed->why), "activations are not quantized");
-    } else if (matrix->k < best->k_min) {
+    } else if (least_side(matrix) < best->side_min) {
         snprintf(packed->why, sizeof(packed->why),
-                 "sums of %d products are too short for 16-bit integers, which begin at %d",
-                 matrix->k, best->k_min);
+                 "a side of %d is below %d: 16-bit integers gain %.1fx of little time, and err by "
+                 "%.0e",
+                 least_side(matrix), best->side_min, best->gain, best->error);
     }
 }
 
@@ -195,7 +192,7 @@ done:
 /* Once all columns are measured: the variant keeps the matrix and encodes it, or the next one has
  * it. */
 static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *const *variant,
-                            const char *only, octavo_error *error) {
+                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cpu_matrix *packed = job->packed;
     int32_t panels = (packed->n + OC_PANEL - 1) / OC_PANEL;
@@ -204,48 +201,52 @@ static octavo_status settle(pack_job *job, oc_pool *pool, const oc_cpu_gemm *con
         for (int32_t i = 0; i < panels * OC_PANEL; i++) {
             packed->factor[i] = job->columns[i].factor;
         }
-        snprintf(packed->why, sizeof(packed->why),
-                 "codes by codes; weights as 16-bit integers lose %.1e, the limit is %.0e", loss,
-                 limit);
+        snprintf(
+            packed->why, sizeof(packed->why),
+            "codes by codes as 16-bit integers: %.1fx as fast; weights lose %.1e, the limit is "
+            "%.0e",
+            job->gemm->gain, loss, limit);
         oc_pool_run(pool, panels, encode_panel, job);
         goto done;
     }
-    variant = next_variant(variant + 1, only, job->matrix);
+    variant = next_variant(variant + 1, NULL, job->matrix);
     if (variant == NULL) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "kernel %s would lose %.1e of these weights, the limit is %.0e", only, loss, limit);
+                "kernel %s would lose %.1e of these weights, the limit is %.0e",
+                job->gemm->kernel.name, loss, limit);
     }
     OC_ASSERT((*variant)->measure == NULL && !(*variant)->pairs);
     oc_pool_run(pool, panels, unpair_panel, job);
     packed->gemm = *variant;
     fill_factor(packed);
     snprintf(packed->why, sizeof(packed->why),
-             "weights as 16-bit integers would lose %.1e, over the limit of %.0e", loss, limit);
+             "16-bit integers, %.1fx as fast, would lose %.1e of the weights; the limit is %.0e",
+             job->gemm->gain, loss, limit);
 done:
     return status;
 }
 
 /* Memory of the result. */
-static octavo_status reserve(const pack_job *job, octavo_error *error) {
+static octavo_status reserve(const pack_job *job, oc_cpu_heap *heap, oc_pool *pool,
+                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cpu_matrix *packed = job->packed;
-    size_t data_bytes = job->row_bytes * (size_t)packed->n;
+    size_t data_bytes = job->row_bytes * (size_t)packed->n, factor_bytes = 0;
     if (packed->gemm != NULL) {
         size_t panels = ((size_t)packed->n + OC_PANEL - 1) / OC_PANEL;
         size_t k = (size_t)packed_k(packed->gemm, packed->k);
         packed->panel_bytes =
             oc_round_up(k * OC_PANEL * oc_cpu_dtype_bytes(packed->head.dtype), ALIGN);
         data_bytes = packed->panel_bytes * panels;
-        packed->head.bytes = panels * OC_PANEL * sizeof(float);
-        packed->factor = malloc(packed->head.bytes);
-        if (packed->factor == NULL) {
-            OC_NO_MEMORY(error, packed->head.bytes);
-        }
+        factor_bytes = panels * OC_PANEL * sizeof(float);
     }
-    packed->head.bytes += data_bytes;
-    packed->head.data = allocate(data_bytes);
+    packed->head.bytes = data_bytes + factor_bytes;
+    packed->head.data = oc_cpu_heap_take(heap, pool, packed->head.bytes, &packed->slab);
     if (packed->head.data == NULL) {
-        OC_NO_MEMORY(error, data_bytes);
+        OC_NO_MEMORY(error, packed->head.bytes);
+    }
+    if (factor_bytes > 0) { /* behind the panels, which are whole lines */
+        packed->factor = (float *)(void *)((uint8_t *)packed->head.data + data_bytes);
     }
 done:
     return status;
@@ -261,7 +262,7 @@ static octavo_status prepare(pack_job *job, int32_t threads, octavo_error *error
     }
     job->buffer_bytes = oc_round_up((size_t)job->chunk_rows * job->row_bytes, ALIGN);
     size_t bytes = job->buffer_bytes * (size_t)threads;
-    job->buffers = allocate(bytes);
+    job->buffers = oc_cpu_block(bytes);
     if (job->buffers == NULL) {
         OC_NO_MEMORY(error, bytes);
     }
@@ -276,8 +277,9 @@ done:
     return status;
 }
 
-octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const char *only,
-                          const oc_matrix *matrix, oc_constant **out, octavo_error *error) {
+octavo_status oc_cpu_pack(oc_pool *pool, oc_cpu_heap *heap, const oc_cpu_gemm *const *gemms,
+                          const char *only, const oc_matrix *matrix, oc_constant **out,
+                          octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cpu_gemm *const *variant = NULL;
     pack_job job = {.matrix = matrix, .error = error};
@@ -302,7 +304,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
     job.packed->k = matrix->k;
     job.packed->head.dtype = matrix->dtype;
     job.packed->gemm = job.gemm;
-    OC_TRY(reserve(&job, error));
+    OC_TRY(reserve(&job, heap, pool, error));
     OC_TRY(prepare(&job, oc_pool_threads(pool), error));
 
     oc_pool_run(pool, (matrix->n - 1) / job.chunk_rows + 1, pack_chunk, &job);
@@ -311,7 +313,7 @@ octavo_status oc_cpu_pack(oc_pool *pool, const oc_cpu_gemm *const *gemms, const 
         goto done;
     }
     if (job.columns != NULL) {
-        OC_TRY(settle(&job, pool, variant, only, error));
+        OC_TRY(settle(&job, pool, variant, error));
     } else if (job.gemm != NULL) {
         fill_factor(job.packed);
         explain(job.packed, matrix, only, *gemms);
@@ -328,8 +330,7 @@ done:
 void oc_cpu_unpack(oc_constant *constant) {
     oc_cpu_matrix *packed = (oc_cpu_matrix *)constant;
     if (packed != NULL) {
-        free(packed->head.data);
-        free(packed->factor);
+        oc_cpu_slab_release(packed->slab);
         free(packed);
     }
 }

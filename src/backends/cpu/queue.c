@@ -3,7 +3,10 @@
 #include "backends/cpu/queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "backends/cpu/cut.h"
+#include "backends/cpu/memory.h"
 #include "base/size.h"
 #include "base/sys/threads.h"
 #include "device/host.h"
@@ -13,9 +16,11 @@ enum { ALIGN = 64 };
 typedef struct cpu_queue {
     oc_queue base;
     oc_device *device; /* borrowed */
+    const oc_cpu_tier *tier;
     oc_pool *pool;
     uint8_t *memory;
     size_t bytes;
+    oc_step_report *counts; /* of each thread */
     oc_ticket submitted;
 } cpu_queue;
 
@@ -38,11 +43,17 @@ octavo_status oc_cpu_queue_create(oc_device *device, int32_t threads, size_t byt
     queue->base.backend = device->backend;
     queue->device = device;
     queue->bytes = oc_round_up(bytes + 1, ALIGN);
-    queue->memory = aligned_alloc(ALIGN, queue->bytes);
+    queue->memory = oc_cpu_block(queue->bytes);
     if (queue->memory == NULL) {
         OC_NO_MEMORY(error, queue->bytes);
     }
-    OC_TRY(oc_pool_create(threads, &queue->pool, error));
+    queue->tier = oc_cpu_tier_of(device);
+    OC_TRY(oc_pool_create_hooked(threads, (oc_pool_hooks){queue->tier->enter, queue->tier->leave},
+                                 &queue->pool, error));
+    queue->counts = calloc((size_t)oc_pool_threads(queue->pool), sizeof *queue->counts);
+    if (queue->counts == NULL) {
+        OC_NO_MEMORY(error, (size_t)oc_pool_threads(queue->pool) * sizeof *queue->counts);
+    }
     *out = &queue->base;
     queue = NULL;
 done:
@@ -55,6 +66,7 @@ void oc_cpu_queue_free(oc_queue *base) {
     if (queue != NULL) {
         oc_pool_free(queue->pool);
         free(queue->memory);
+        free(queue->counts);
         free(queue);
     }
 }
@@ -112,11 +124,55 @@ static void run_task(void *context, int32_t index, int32_t thread) {
     phase->task(phase->job, index, program->local + (size_t)thread * program->local_bytes);
 }
 
+/* -- codes --------------------------------------------------------------------------------- */
+
+typedef struct count_job {
+    const oc_cpu_tier *tier;
+    oc_view result;
+    int32_t rows;
+    oc_step_report *counts;
+} count_job;
+
+static void count_task(void *context, int32_t index, int32_t thread) {
+    const count_job *job = context;
+    const oc_view *result = &job->result;
+    oc_cut cut = oc_cut_rows(job->rows, result->columns, index);
+    oc_step_report counted = job->counts[thread];
+    for (int32_t r = cut.first; r < cut.end; r++) {
+        job->tier->count((const uint8_t *)result->data + r * result->stride, result->columns,
+                         &counted);
+    }
+    job->counts[thread] = counted;
+}
+
+/* The codes of a step that has just been made, while they are near. */
+static void count_codes(cpu_queue *queue, const oc_step *step, int32_t rows, oc_step_report *out) {
+    count_job job = {queue->tier, oc_host_result(step), rows, queue->counts};
+    int32_t threads = oc_pool_threads(queue->pool);
+    out->codes = out->saturated = out->zeros = 0;
+    out->largest = 0;
+    if (!oc_is_codes(job.result.dtype)) {
+        return;
+    }
+    memset(queue->counts, 0, (size_t)threads * sizeof *queue->counts);
+    oc_pool_run(queue->pool, oc_cut_count(rows, job.result.columns), count_task, &job);
+    out->codes = (uint64_t)rows * (uint64_t)job.result.columns;
+    for (int32_t t = 0; t < threads; t++) {
+        out->saturated += queue->counts[t].saturated;
+        out->zeros += queue->counts[t].zeros;
+        out->largest =
+            queue->counts[t].largest > out->largest ? queue->counts[t].largest : out->largest;
+    }
+}
+
 octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *run, uint32_t report,
                             oc_step_report *reports, oc_ticket *ticket, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     cpu_queue *queue = (cpu_queue *)base;
     *ticket = ++queue->submitted;
+    if (queue->tier->enter != NULL) {
+        queue->tier->enter();
+    }
     for (int32_t i = 0; i < program->count; i++) {
         const oc_step *step = &program->steps[i];
         const oc_cpu_kernel *kernel = program->kernels[i];
@@ -141,10 +197,13 @@ octavo_status oc_cpu_submit(oc_queue *base, oc_program *program, const oc_run *r
             reports[i].seconds = (double)(oc_clock_ns() - start) * 1e-9;
         }
         if ((report & OC_REPORT_CODES) != 0) {
-            oc_host_count_codes(step, run, &reports[i]);
+            count_codes(queue, step, job.rows, &reports[i]);
         }
     }
 done:
+    if (queue->tier->leave != NULL) {
+        queue->tier->leave();
+    }
     return status;
 }
 

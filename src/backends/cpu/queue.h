@@ -5,7 +5,14 @@
 #include "backends/cpu/kernels.h"
 #include "device/device.h"
 
-/* The kernel of a step whose constants the device made (cpu.c); NULL: its tier has none. */
+/* A device of this tier, whether the machine has it or not (cpu.c).
+ * threads: that pack; 0: one for each usable core. */
+octavo_status oc_cpu_open_tier(const oc_cpu_tier *tier, int32_t threads, oc_device **out,
+                               octavo_error *error);
+
+/* Of the device. */
+const oc_cpu_tier *oc_cpu_tier_of(const oc_device *device);
+/* The kernel of a step whose constants the device made; NULL: its tier has none. */
 const oc_cpu_kernel *oc_cpu_kernel_of(const oc_device *device, const oc_step *step);
 
 octavo_status oc_cpu_queue_create(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,

@@ -2,6 +2,7 @@
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/peak.h"
 #include "backends/cpu/portable/portable.h"
+#include "device/host.h"
 
 static bool always(void) {
     return true;
@@ -19,6 +20,7 @@ static const oc_cpu_tier portable = {
     .unit = &oc_portable_unit,
     .logits = &oc_portable_logits,
     .gemms = {&oc_portable_gemm_f32},
+    .count = oc_host_count_row,
     .fma_peak = {OC_PORTABLE_FMA_ROUND, oc_portable_fma_rounds},
 };
 
@@ -46,6 +48,7 @@ static const oc_cpu_tier avx2 = {
     .unit = &oc_portable_unit,
     .logits = &oc_avx2_logits,
     .gemms = {&oc_avx2_gemm_i16, &oc_avx2_gemm_f32},
+    .count = oc_avx2_count,
     .fma_peak = {OC_AVX2_FMA_ROUND, oc_avx2_fma_rounds},
     .i16_peak = {OC_AVX2_I16_ROUND, oc_avx2_i16_rounds},
 };

@@ -46,6 +46,7 @@ struct oc_pool {
     void *context;
     int32_t count;
     int32_t threads;
+    oc_pool_hooks hooks;
     int32_t spins; /* 0 where threads outnumber cores: spinning would keep the others from work */
     int32_t started;
     helper *helpers;
@@ -89,12 +90,20 @@ static void work(oc_pool *pool, int32_t thread) {
     }
 }
 
+static void call(void (*hook)(void)) {
+    if (hook != NULL) {
+        hook();
+    }
+}
+
 static void *help(void *argument) {
     helper *self = argument;
     oc_pool *pool = self->pool;
+    call(pool->hooks.enter);
     for (;;) {
         uint32_t bell = atomic_load(&pool->bell);
         if (atomic_load_explicit(&pool->closing, memory_order_relaxed)) {
+            call(pool->hooks.leave);
             return NULL;
         }
         work(pool, self->thread);
@@ -165,6 +174,11 @@ static void block_signals(sigset_t *before) {
 }
 
 octavo_status oc_pool_create(int32_t threads, oc_pool **out, octavo_error *error) {
+    return oc_pool_create_hooked(threads, (oc_pool_hooks){NULL, NULL}, out, error);
+}
+
+octavo_status oc_pool_create_hooked(int32_t threads, oc_pool_hooks hooks, oc_pool **out,
+                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     sigset_t before;
     oc_pool *pool = NULL;
@@ -180,6 +194,7 @@ octavo_status oc_pool_create(int32_t threads, oc_pool **out, octavo_error *error
         OC_NO_MEMORY(error, sizeof *pool);
     }
     memset(pool, 0, sizeof *pool);
+    pool->hooks = hooks;
     pool->threads = threads ? threads : cores;
     pool->spins = pool->threads <= cores ? SPINS : 0;
     pool->helpers = calloc((size_t)pool->threads, sizeof *pool->helpers);

@@ -14,6 +14,15 @@ typedef struct oc_pool oc_pool;
 /* threads: the caller's thread counted; 0: one for each core that this process may use
  * (affinity mask and cgroup quota heeded).  1 starts none. */
 octavo_status oc_pool_create(int32_t threads, oc_pool **out, octavo_error *error);
+
+/* What each helper calls when it starts and before it ends; the thread that calls oc_pool_run is
+ * its owner's business.  NULL: nothing. */
+typedef struct oc_pool_hooks {
+    void (*enter)(void), (*leave)(void);
+} oc_pool_hooks;
+
+octavo_status oc_pool_create_hooked(int32_t threads, oc_pool_hooks hooks, oc_pool **out,
+                                    octavo_error *error);
 void oc_pool_free(oc_pool *pool);
 int32_t oc_pool_threads(const oc_pool *pool);
 

@@ -45,7 +45,7 @@ int32_t oc_canary_batch_end(const oc_canary_batch *batch, int32_t sequence);
  * are unlike. */
 typedef struct oc_canary_noise {
     oc_rng rng;
-    uint64_t bits;
+    uint64_t sums;
     float scale;
     uint32_t column, loud; /* loud: the column of 32 that stands out; 32: none */
 } oc_canary_noise;
@@ -55,11 +55,15 @@ oc_canary_noise oc_canary_noise_begin(const oc_canary_batch *batch, int32_t stre
 
 static inline float oc_canary_noise_next(oc_canary_noise *noise) {
     uint32_t column = noise->column++;
-    noise->bits = column % 2 == 0 ? oc_rng_bits(&noise->rng) : noise->bits >> 32;
+    if (column % 2 == 0) { /* in each half, the sum of four bytes */
+        uint64_t bits = oc_rng_bits(&noise->rng);
+        bits = (bits & 0x00ff00ff00ff00ff) + (bits >> 8 & 0x00ff00ff00ff00ff);
+        noise->sums = bits + (bits >> 16);
+    } else {
+        noise->sums >>= 32;
+    }
     /* the sum of four uniform numbers: a bell, without a logarithm */
-    uint64_t bits = noise->bits;
-    int32_t sum = (int32_t)(bits & 255) + (int32_t)(bits >> 8 & 255) + (int32_t)(bits >> 16 & 255) +
-                  (int32_t)(bits >> 24 & 255) - 510;
+    int32_t sum = (int32_t)(noise->sums & 0xffff) - 510;
     float value = (float)sum * 0x1p-7f;
     return (column % 32 == noise->loud ? value * 8 + 0.5f : value + 0.5f) * noise->scale;
 }

@@ -256,6 +256,16 @@ static int run_tier(const oc_backend *backend, const char *tier) {
     return failed;
 }
 
+static bool has_variant(const char *tier) {
+    oc_device_options options = {.tier = tier, .threads = 1};
+    oc_device *device = NULL;
+    octavo_status status = oc_backend_cpu.open(&options, &device, NULL);
+    if (status == OCTAVO_OK) {
+        oc_backend_cpu.close(device);
+    }
+    return status == OCTAVO_OK;
+}
+
 /* The first argument is a backend, "all" for all of them; the second the first seed of the stress,
  * "-" for the usual one; the third which tests, such as "gemm". */
 int main(int argc, char **argv) {
@@ -274,10 +284,12 @@ int main(int argc, char **argv) {
     }
     for (int32_t i = 0; (all || strcmp(only, "cpu") == 0) && (tier = oc_cpu_tier_name(i)) != NULL;
          i++) {
-        char exact[32];
+        /* each GEMM by itself: small products would not be by integers else */
+        char exact[32], integers[32];
         snprintf(exact, sizeof exact, "%s:f32", tier);
-        failed += run_tier(&oc_backend_cpu, tier);
-        failed += run_tier(&oc_backend_cpu, exact); /* the GEMM that stands in for integer ones */
+        snprintf(integers, sizeof integers, "%s:i16", tier);
+        failed += run_tier(&oc_backend_cpu, exact);
+        failed += has_variant(integers) ? run_tier(&oc_backend_cpu, integers) : 0;
     }
     if (oc_cuda_device_count(why, sizeof why) > 0) {
         failed += all || strcmp(only, "cuda") == 0 ? run_tier(&oc_backend_cuda, "0") : 0;

@@ -10,10 +10,12 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/queue.h"
 #include "backends/ref/ref.h"
 #include "device/host.h"
 #include "num/e4m3.h"
@@ -29,7 +31,7 @@ static const struct {
 } devices[] = {{&oc_backend_ref, "f32"},
                {&oc_backend_cpu, "portable"},
                {&oc_backend_cpu, "avx2:f32"},
-               {&oc_backend_cpu, "avx2"}};
+               {&oc_backend_cpu, "avx2:i16"}};
 
 /* NULL where the machine lacks it. */
 static oc_device *open_device(size_t i) {
@@ -267,7 +269,64 @@ static void counts_codes(void **state) {
         assert_int_equal(got.zeros, want.zeros);
         assert_int_equal(got.saturated, want.saturated);
         assert_int_equal(got.largest, want.largest);
+        for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
+            got = (oc_step_report){.codes = want.codes};
+            for (int r = 0; r < 2 && (*tier)->available(); r++) {
+                (*tier)->count(codes[r], columns, &got);
+            }
+            assert_true(!(*tier)->available() || memcmp(&got, &want, sizeof got) == 0);
+        }
     }
+}
+
+/* -- a tier that threads enter and leave ------------------------------------------------- */
+
+static atomic_int entered, left, inside_most;
+
+static void enter(void) {
+    int inside = atomic_fetch_add(&entered, 1) + 1 - atomic_load(&left);
+    int most = atomic_load(&inside_most);
+    while (inside > most && !atomic_compare_exchange_weak(&inside_most, &most, inside)) {
+    }
+}
+
+static void leave(void) {
+    atomic_fetch_add(&left, 1);
+}
+
+/* Helpers enter once and leave once; the thread that submits does both in each run, also in one
+ * whose time is over. */
+static void threads_enter_and_leave(void **state) {
+    (void)state;
+    enum { THREADS = 3, RUNS = 4 };
+    const oc_cpu_tier *const *last = oc_cpu_tiers;
+    while (last[1] != NULL) {
+        last++;
+    }
+    oc_cpu_tier tier = **last;
+    tier.name = "counting";
+    tier.enter = enter;
+    tier.leave = leave;
+    float x[4] = {1, 2, 3, 4}, y[4];
+    oc_device *device = NULL;
+    oc_step_program program;
+    oc_step step = {.kind = OC_STEP_UNIT, .rows = ROWS, .keys = ROWS, .name = "unit"};
+    step.u.unit.x = (oc_view){.data = x, .stride = 4, .columns = 4};
+    step.u.unit.out = (oc_view){.data = y, .stride = 4, .columns = 4};
+    oc_run run = {.rows = {[ROWS] = 1}}, late = run;
+    late.deadline_ns = 1;
+    assert_int_equal(oc_cpu_open_tier(&tier, 1, &device, NULL), OCTAVO_OK);
+    assert_int_equal(oc_step_program_create(device, THREADS, &step, &run, &program, NULL),
+                     OCTAVO_OK);
+    for (int i = 0; i < RUNS; i++) {
+        assert_int_equal(oc_step_program_run(&program, &step, i == 0 ? &late : &run, NULL, NULL),
+                         i == 0 ? OCTAVO_DEADLINE_EXCEEDED : OCTAVO_OK);
+    }
+    oc_step_program_free(&program);
+    oc_backend_cpu.close(device);
+    assert_int_equal(atomic_load(&entered), RUNS + THREADS - 1);
+    assert_int_equal(atomic_load(&left), RUNS + THREADS - 1);
+    assert_in_range(atomic_load(&inside_most), 1, THREADS);
 }
 
 int main(void) {
@@ -276,6 +335,7 @@ int main(void) {
         cmocka_unit_test(scaled_products),
         cmocka_unit_test(odd_blocks),
         cmocka_unit_test(counts_codes),
+        cmocka_unit_test(threads_enter_and_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,4 +14,6 @@ extern const oc_cpu_kernel oc_avx2_attention;
 extern const oc_cpu_kernel oc_avx2_pointwise;
 extern const oc_cpu_kernel oc_avx2_logits;
 
+void oc_avx2_count(const uint8_t *codes, int32_t columns, oc_step_report *out);
+
 #endif

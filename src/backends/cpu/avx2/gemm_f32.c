@@ -150,6 +150,7 @@ const oc_cpu_gemm oc_avx2_gemm_f32 = {
     .a_bytes = 4,
     .prepare = prepare,
     .decode = decode,
+    .tile_rows = OC_TILE_ROWS,
     .multiply = multiply,
     .finish = oc_avx2_gemm_finish,
     .code_factor = OC_E4M3_DECODED,

@@ -108,6 +108,7 @@ const oc_cpu_gemm oc_portable_gemm_f32 = {
     .a_bytes = 4,
     .prepare = prepare,
     .decode = decode,
+    .tile_rows = OC_TILE_ROWS,
     .multiply = multiply,
     .finish = finish,
     .code_factor = 1.0f,
