@@ -34,8 +34,10 @@ static const int32_t shapes[][3] = {
 };
 
 /* As in large models and batches, but for the depth: over 1,024 rows, a fourth block of rows for
- * codes (510 each) and more for floats (252), 48 panels and more, in groups of 4. */
-static const int32_t large[][3] = {{1561, 24, 300}, {1033, 1040, 9}, {1561, 808, 130}};
+ * codes (510 each at most) and more for floats (252), 48 panels and more, in groups of 4; and
+ * blocks behind the first that are as large as any: twice 510 rows, five times 252. */
+static const int32_t large[][3] = {
+    {1561, 24, 300}, {1033, 1040, 9}, {1561, 808, 130}, {1020, 17, 40}, {1260, 17, 40}};
 
 static const struct {
     octavo_dtype weight;
