@@ -502,6 +502,55 @@ static void scales_each_channel(void **state) {
     oc_graph_free(&graph);
 }
 
+/* A weight with another factor, or behind activations of another scale, has other column scales. */
+static void scales_are_not_mixed_up(void **state) {
+    (void)state;
+    static const float expected[] = {200, 300, 600};
+    oc_graph graph;
+    oc_plan plan;
+    octavo_error error;
+    oc_null_device device;
+    oc_weights *weights = NULL;
+    int32_t products = 0;
+    oc_test_graph("octavo graph 1\n"
+                  "tensor \"w\" F8_E4M3[6,6]\n"
+                  "tensor \"w_scale\" F32[]\n"
+                  "tensor \"x_scale\" F32[]\n"
+                  "tensor \"y_scale\" F32[]\n"
+                  "%0 = input : F16[texts,6] \"x\"\n"
+                  "%1 = const tensor=0 : F8_E4M3[6,6]\n"
+                  "%2 = const tensor=1 : F32[]\n"
+                  "%3 = scaled %1 %2 alpha=1 : F8_E4M3[6,6]\n"
+                  "%4 = scaled %1 %2 alpha=2 : F8_E4M3[6,6]\n"
+                  "%5 = const tensor=2 : F32[]\n"
+                  "%6 = const tensor=3 : F32[]\n"
+                  "%7 = quantize %0 %5 : F8_E4M3[texts,6]\n"
+                  "%8 = quantize %0 %6 : F8_E4M3[texts,6]\n"
+                  "%9 = linear %7 %3 : F16[texts,6] \"a\"\n"
+                  "%10 = linear %8 %3 : F16[texts,6] \"b\"\n"
+                  "%11 = linear %8 %4 : F16[texts,6] \"c\"\n"
+                  "output %9\n"
+                  "output %10\n"
+                  "output %11\n",
+                  &graph);
+    oc_weight_source source = {read_numbers, &graph};
+    oc_null_device_init(&device);
+    oc_error_clear(&error);
+    assert_int_equal(oc_weights_create(&device.base, &source, &weights, NULL), OCTAVO_OK);
+    assert_int_equal(oc_plan_create(weights, &graph, &limits, &plan, &error), OCTAVO_OK);
+    for (int32_t i = 0; i < plan.step_count; i++) {
+        if (plan.steps[i].kind == OC_STEP_GEMM) {
+            const float *scales = oc_floats(plan.steps[i].u.gemm.column_scale);
+            assert_true(products < 3 && scales != NULL);
+            assert_float_equal(scales[5], expected[products++], 0);
+        }
+    }
+    assert_int_equal(products, 3);
+    oc_plan_free(&plan);
+    oc_weights_free(weights);
+    oc_graph_free(&graph);
+}
+
 /* -- memory ---------------------------------------------------------------------------------- */
 
 /* Buffers that live at one time never share bytes; all begin at multiples of 64. */
@@ -640,6 +689,7 @@ int main(void) {
         cmocka_unit_test(refuses_bad_scales),
         cmocka_unit_test(packs_a_weight_once),
         cmocka_unit_test(scales_each_channel),
+        cmocka_unit_test(scales_are_not_mixed_up),
         cmocka_unit_test(buffers_do_not_collide),
         cmocka_unit_test(gaps_are_used),
         cmocka_unit_test(large_graphs_are_quick),
