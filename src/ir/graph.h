@@ -86,7 +86,7 @@ int32_t oc_graph_uses(const oc_graph *graph, oc_value value);
 /* Copies `from`, numbers and all, into an empty `to`. */
 octavo_status oc_graph_copy(const oc_graph *from, oc_graph *to, octavo_error *error);
 
-/* Copies `from` without what no output needs, into an empty `to`.  map, unless NULL, has
+/* Copies `from` without what no output needs, behind what `to` has.  map, unless NULL, has
  * from->node_count entries and receives each value's new number or -1. */
 octavo_status oc_graph_compact(const oc_graph *from, oc_graph *to, oc_value *map,
                                octavo_error *error);

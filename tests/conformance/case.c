@@ -209,7 +209,8 @@ static int32_t places_of(oc_step *step, place out[OC_CASE_VIEWS]) {
         out[0] = (place){&step->u.gemm.out, BY_ROW};
         out[1] = (place){&step->u.gemm.a, BY_ROW};
         out[2] = (place){&step->u.gemm.residual, BY_ROW};
-        return 3;
+        out[3] = (place){&step->u.gemm.a_scale, BY_ROW};
+        return 4;
     case OC_STEP_ATTENTION: {
         units query = step->u.attention.query_rows == 0 ? BY_ROW : BY_SEQUENCE;
         out[0] = (place){&step->u.attention.out, query};

@@ -17,6 +17,8 @@ typedef struct gemm {
     int32_t period;  /* 0: no table */
     float out_scale; /* 0: floats */
     int32_t pad_a, pad_out;
+    int32_t a_scales;         /* 0: none, 1: one a row, 2: one for each block of a row */
+    int32_t block_k, block_n; /* of k and of columns that share a scale; 0: none */
 } gemm;
 
 #define F8  OCTAVO_F8_E4M3
@@ -34,8 +36,10 @@ static const int32_t shapes[][3] = {
 };
 
 /* As in large models and batches, but for the depth: over 1,024 rows, a fourth block of rows for
- * codes (510 each) and more for floats (252), 48 panels and more, in groups of 4. */
-static const int32_t large[][3] = {{1561, 24, 300}, {1033, 1040, 9}, {1561, 808, 130}};
+ * codes (510 each at most) and more for floats (252), 48 panels and more, in groups of 4; and
+ * blocks behind the first that are as large as any: twice 510 rows, five times 252. */
+static const int32_t large[][3] = {
+    {1561, 24, 300}, {1033, 1040, 9}, {1561, 808, 130}, {1020, 17, 40}, {1260, 17, 40}};
 
 /* One channel a thousand times the rest: tensor cores cut every product at so many bits of a step's
  * largest, and what is small beside it is lost unless sums are promoted often. */
@@ -50,6 +54,26 @@ static const struct {
 } storages[] = {{F8, 0.01f}, {F8, 0}, {F32, 0}, {F16, 0}, {BF, 0}, {F16, 0.01f}, {F32, 0.01f}};
 
 static const int32_t storage_shapes[] = {0, 3, 6, 7, 9, 11, 13, 14, 17, 18, 20};
+
+/* Scales of rows of `a` and of blocks of either, in codes: blocks of parts of 256, of 256 and of
+ * more; in the end several blocks of rows. */
+static const gemm blocks[] = {
+    {.m = 23, .n = 47, .k = 512, .a_scales = 1},
+    {.m = 7, .n = 33, .k = 257, .a_scales = 2, .block_k = 128, .block_n = 128},
+    {.m = 13, .n = 48, .k = 300, .a_scales = 1, .block_k = 128, .block_n = 16, .pad_a = 3},
+    {.m = 19, .n = 35, .k = 600, .a_scales = 2, .block_k = 32, .block_n = 1},
+    {.m = 50, .n = 96, .k = 768, .block_k = 256, .block_n = 5},
+    {.m = 16,
+     .n = 64,
+     .k = 1023,
+     .biased = 1,
+     .residual = IN_PLACE,
+     .a_scales = 2,
+     .block_k = 512,
+     .block_n = 20},
+    {.m = 1020, .n = 17, .k = 264, .a_scales = 2, .block_k = 64, .block_n = 8},
+    {.m = 1260, .n = 33, .k = 40, .biased = 1, .a_scales = 1},
+};
 
 /* Epilogues, each with FP8 codes and with floats: act, residual, period, scale of out. */
 static const gemm epilogues[] = {
@@ -107,6 +131,7 @@ enum {
     TILES = (int)OC_COUNT(tiles) * 2,
     /* `ref` takes minutes over them under ThreadSanitizer, to which rows are rows */
     LARGE = OC_UNDER_TSAN ? 0 : (int)OC_COUNT(large) * 2,
+    BLOCKS = (int)OC_COUNT(blocks) - (OC_UNDER_TSAN ? 2 : 0),
 };
 
 static const char *dtype_name(octavo_dtype dtype) {
@@ -131,6 +156,9 @@ static void make(oc_case *c, const gemm *g, uint64_t seed) {
                                           : "");
     if (g->period > 0) {
         oc_case_say(c, " table%d", g->period);
+    }
+    if (g->a_scales + g->block_k > 0) {
+        oc_case_say(c, "%s blocks of %d", g->a_scales == 1 ? " row scales" : "", g->block_k);
     }
     oc_case_say(c, "%s%s", g->out_scale != 0 ? " -> codes" : "",
                 g->pad_a + g->pad_out > 0 ? " padded" : "");
@@ -159,11 +187,22 @@ static void make(oc_case *c, const gemm *g, uint64_t seed) {
         step->table = oc_case_floats(c, g->period * g->n, 0, 2);
         step->period = g->period;
     }
+    step->block_k = g->block_k;
+    step->block_n = g->block_n;
+    int32_t k_blocks = g->block_k > 0 ? (g->k + g->block_k - 1) / g->block_k : 1;
+    if (g->a_scales != 0) {
+        int32_t columns = g->a_scales == 1 ? 1 : k_blocks;
+        step->a_scale = oc_case_view(c, m, columns, g->pad_a, 0, OC_VALUES_NORMAL);
+    }
+    if (g->block_n > 0) {
+        int32_t n_blocks = (g->n + g->block_n - 1) / g->block_n;
+        step->block_scale = oc_case_floats(c, n_blocks * k_blocks, 1, 0.5f);
+    }
     step->out = oc_case_out(g->n, g->pad_out, g->out_scale);
 }
 
 static int32_t count(void) {
-    return SHAPES + STORAGES + EPILOGUES + CONTENTS + OUTLIERS + TILES + LARGE;
+    return SHAPES + STORAGES + EPILOGUES + CONTENTS + OUTLIERS + TILES + LARGE + BLOCKS;
 }
 
 static void make_listed(oc_case *c, int32_t index) {
@@ -184,32 +223,34 @@ static void make_listed(oc_case *c, int32_t index) {
         g.m = shape[0], g.n = shape[1], g.k = shape[2];
         g.weight = i % 2 == 0 ? F8 : F16;
         g.a_scale = i % 2 == 0 ? 0.01f : 0;
-    } else if ((i -= EPILOGUES) >= CONTENTS + OUTLIERS + TILES) {
-        i -= CONTENTS + OUTLIERS + TILES;
-        g.m = large[i / 2][0], g.n = large[i / 2][1], g.k = large[i / 2][2];
-        g.weight = i % 2 == 0 ? F8 : F16;
-        g.a_scale = i % 2 == 0 ? 0.01f : 0;
-        g.biased = 1;
-        g.residual = IN_PLACE;
-    } else if (i >= CONTENTS + OUTLIERS) {
-        i -= CONTENTS + OUTLIERS;
-        g.m = tiles[i / 2][0], g.n = tiles[i / 2][1], g.k = tiles[i / 2][2];
-        g.weight = i % 2 == 0 ? F8 : F16;
-        g.a_scale = i % 2 == 0 ? 0.01f : 0;
-        g.biased = 1;
-        g.act = OC_ACT_GELU_SIGMOID;
-    } else if (i >= CONTENTS) {
-        i -= CONTENTS;
-        g.m = 33, g.n = 40, g.k = outlier_depths[i / 2];
-        g.weight = i % 2 == 0 ? F8 : F16;
-        g.a_scale = i % 2 == 0 ? 2.5f : 0; /* the outlier is 400 of 448 */
-        g.values = OC_VALUES_HUGE;
-    } else {
+    } else if ((i -= EPILOGUES) < CONTENTS) {
         g.m = 19, g.n = 35, g.k = 300;
         g.weight = contents[i].weight;
         g.a_scale = contents[i].a_scale;
         g.values = contents[i].values;
         g.weights = contents[i].weights;
+    } else if ((i -= CONTENTS) < OUTLIERS) {
+        g.m = 33, g.n = 40, g.k = outlier_depths[i / 2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 2.5f : 0; /* the outlier is 400 of 448 */
+        g.values = OC_VALUES_HUGE;
+    } else if ((i -= OUTLIERS) < TILES) {
+        g.m = tiles[i / 2][0], g.n = tiles[i / 2][1], g.k = tiles[i / 2][2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 0.01f : 0;
+        g.biased = 1;
+        g.act = OC_ACT_GELU_SIGMOID;
+    } else if ((i -= TILES) < LARGE) {
+        g.m = large[i / 2][0], g.n = large[i / 2][1], g.k = large[i / 2][2];
+        g.weight = i % 2 == 0 ? F8 : F16;
+        g.a_scale = i % 2 == 0 ? 0.01f : 0;
+        g.biased = 1;
+        g.residual = IN_PLACE;
+    } else {
+        g = blocks[i - LARGE];
+        g.weight = F8;
+        g.a_scale = 0.01f;
+        g.scaled = 1;
     }
     make(c, &g, seed);
 }
@@ -234,6 +275,12 @@ static void make_random(oc_case *c, uint64_t seed) {
     g.pad_out = oc_random_below(&r, 20);
     if (g.residual != IN_PLACE && oc_random_below(&r, 2) == 0) {
         g.out_scale = oc_random_between(&r, 0.004f, 0.02f);
+    }
+    if (g.a_scale != 0 && oc_random_below(&r, 3) == 0) {
+        static const int32_t depths[] = {0, 8, 32, 128, 256, 512};
+        g.a_scales = oc_random_below(&r, 3);
+        g.block_k = depths[oc_random_below(&r, OC_COUNT(depths))];
+        g.block_n = g.block_k > 0 ? oc_random_below(&r, 40) : 0;
     }
     make(c, &g, seed);
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTINEL = 0xa5, GAP = 64 };
+/* As a float 3.4e38, as a code NaN: far from zero, whatever it is taken for. */
+enum { SENTINEL = 0x7f, GAP = 64 };
 
 /* Rows of the step's view number v in this run. */
 static int32_t rows_of(const oc_step *step, const oc_run *run, int32_t v) {

@@ -22,18 +22,23 @@ static bool is_picked(const oc_model *model, const char *output) {
     return false;
 }
 
+/* Where texts end.  It comes before all else, so that attention may read that row alone; a pick
+ * that needs none leaves it out. */
+static octavo_status add_end(oc_graph *graph, oc_value *end, octavo_error *error) {
+    oc_node node = {
+        .op = OC_OP_INPUT, .type = {OCTAVO_I32, 1, {OC_DIM_TEXTS}}, .name = "canary.end"};
+    return oc_graph_add(graph, &node, end, error);
+}
+
 /* The graph's output becomes a pick of one row, so that passes see what a whole tower sees: an
  * image's first row, a text's end. */
-static octavo_status pick_row(oc_graph *graph, octavo_error *error) {
+static octavo_status pick_row(oc_graph *graph, oc_value end, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_value output = graph->outputs[0];
-    int64_t dim = graph->nodes[output].type.dims[0];
-    const oc_tower *tower = oc_tower_of_dim(dim);
-    oc_node end = {.op = OC_OP_INPUT, .type = {OCTAVO_I32, 1, {dim}}, .name = "canary.end"};
+    const oc_tower *tower = oc_tower_of_dim(graph->nodes[output].type.dims[0]);
     oc_node pick = {.op = OC_OP_ROW_AT, .input_count = 1, .inputs = {output}, .name = "canary.row"};
     if (tower != NULL && oc_tower_is_packed(tower)) {
-        OC_TRY(oc_graph_add(graph, &end, &pick.inputs[1], error));
-        pick.input_count = 2;
+        pick.inputs[pick.input_count++] = end;
     }
     OC_TRY(oc_graph_add(graph, &pick, &graph->outputs[0], error));
     OC_TRY(oc_infer(graph, graph->outputs[0], error));
@@ -85,7 +90,7 @@ static bool fits(const oc_model *model, const oc_canary *canary, const oc_plan *
     return right && is_within(plan, shortest);
 }
 
-/* The nodes between inputs and output, without what else the graph has. */
+/* The nodes between inputs and output, without what else the graph has, behind what `out` has. */
 static octavo_status cut(const oc_graph *graph, const oc_part *part, oc_graph *out,
                          octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -99,14 +104,15 @@ static octavo_status cut(const oc_graph *graph, const oc_part *part, oc_graph *o
         OC_NO_MEMORY(error, bytes);
     }
     memcpy(view.nodes, graph->nodes, bytes);
+    bool found = output >= 0;
     for (int32_t i = 0; i < part->input_count; i++) {
         oc_value input = oc_graph_find(graph, part->inputs[i]);
         if (input >= 0) {
             view.nodes[input].op = OC_OP_INPUT;
             view.nodes[input].input_count = 0;
         }
+        found = found && input >= 0;
     }
-    bool found = output >= 0;
     if (found) {
         OC_TRY(oc_graph_compact(&view, out, NULL, error));
     }
@@ -141,9 +147,13 @@ octavo_status oc_canary_plan(const oc_model *model, const oc_canary *canary,
     const char *row = "canary.row";
     oc_graph graph;
     oc_graph_init(&graph);
-    OC_TRY(cut(model->graph, &part, &graph, error));
+    oc_value end = -1;
     if (is_picked(model, canary->output)) {
-        OC_TRY(pick_row(&graph, error));
+        OC_TRY(add_end(&graph, &end, error));
+    }
+    OC_TRY(cut(model->graph, &part, &graph, error));
+    if (end >= 0) {
+        OC_TRY(pick_row(&graph, end, error));
         part.outputs = &row;
     }
     OC_TRY(oc_part_plan(&graph, &part, model->weights, limits, out, error));

@@ -165,7 +165,8 @@ static void whole_models_are_verified(void **state) {
 
 static struct {
     const oc_backend *honest;
-    oc_step_kind kind; /* whose output is wrong */
+    oc_step_kind kind;  /* whose output is wrong */
+    int32_t query_rows; /* of attention alone: 1: of a row, 2: of the ends; 0: of anything */
     float factor, offset;
     oc_session *again; /* is checked once more from inside a run */
     octavo_status again_status;
@@ -229,8 +230,10 @@ static octavo_status submit_lying(oc_queue *queue, oc_program *program, const oc
         const oc_view *out = step->kind == OC_STEP_GEMM        ? &step->u.gemm.out
                              : step->kind == OC_STEP_ATTENTION ? &step->u.attention.out
                                                                : &step->u.norm.out;
+        bool told = step->kind == lie.kind &&
+                    (lie.query_rows == 0 || step->u.attention.query_rows == lie.query_rows);
         OC_TRY(lie.honest->submit(queue, p->programs[i], run, 0, NULL, ticket, error));
-        for (int32_t r = 0; step->kind == lie.kind && r < run->rows[step->rows]; r++) {
+        for (int32_t r = 0; told && r < run->rows[step->rows]; r++) {
             if (oc_is_codes(out->dtype)) {
                 ((uint8_t *)out->data)[r * out->stride] ^= lie.offset != 0 ? 0x40 : 0;
             } else {
@@ -285,7 +288,14 @@ done:
 static void lying_kernels_are_found(void **state) {
     (void)state;
     static const char *const engines[] = {"f32", "modelopt-fp8"};
-    static const oc_step_kind kinds[] = {OC_STEP_GEMM, OC_STEP_ATTENTION, OC_STEP_NORM};
+    static const struct {
+        oc_step_kind kind;
+        int32_t query_rows;
+    } steps[] = {{OC_STEP_GEMM, 0},
+                 {OC_STEP_ATTENTION, 0},
+                 {OC_STEP_ATTENTION, 1},
+                 {OC_STEP_ATTENTION, 2},
+                 {OC_STEP_NORM, 0}};
     static const float lies[][2] = {{1, 3}, {-1, 1}, {NAN, 1}, {1, INFINITY}};
     oc_test_device devices[OC_TEST_DEVICES];
     int32_t count = oc_test_devices(devices);
@@ -297,15 +307,16 @@ static void lying_kernels_are_found(void **state) {
             if (make_lying(engine, devices[d], &error) != OCTAVO_OK) {
                 fail_msg("honest: %s", error.message);
             }
-            for (size_t k = 0; k < OC_COUNT(kinds); k++) {
+            for (size_t k = 0; k < OC_COUNT(steps); k++) {
                 for (size_t i = 0; i < OC_COUNT(lies); i++) {
-                    lie.kind = kinds[k];
+                    lie.kind = steps[k].kind;
+                    lie.query_rows = steps[k].query_rows;
                     lie.factor = lies[i][0];
                     lie.offset = lies[i][1];
                     octavo_status status = make_lying(engine, devices[d], &error);
                     if (status != OCTAVO_CORRUPT || error.cause != OCTAVO_CAUSE_CANARY) {
-                        fail_msg("%s on %s: step kind %d, lie %zu: %d, %s", engines[e],
-                                 devices[d].label, (int)kinds[k], i, status, error.message);
+                        fail_msg("%s on %s: step %zu, lie %zu: %d, %s", engines[e],
+                                 devices[d].label, k, i, status, error.message);
                     }
                 }
             }
@@ -460,6 +471,7 @@ static void sessions_check_themselves(void **state) {
         }
         for (int32_t i = 0; i < 6; i++) {
             lie.kind = i % 2 == 0 ? OC_STEP_COUNT : OC_STEP_ATTENTION;
+            lie.query_rows = 0;
             lie.factor = 1;
             lie.offset = 1;
             oc_error_clear(&error);

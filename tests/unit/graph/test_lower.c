@@ -449,6 +449,108 @@ static void packs_a_weight_once(void **state) {
     oc_graph_free(&graph);
 }
 
+static octavo_status read_numbers(void *context, uint64_t source, int64_t first, int64_t count,
+                                  void *dst, octavo_error *error) {
+    const oc_tensor *tensor = &((const oc_graph *)context)->tensors[source];
+    if (tensor->dtype != OCTAVO_F32) {
+        oc_null_source ones = {context, 1 << 20};
+        return oc_null_read(&ones, source, first, count, dst, error);
+    }
+    for (int32_t i = 0; i < (tensor->rank == 0 ? 1 : tensor->shape[0]); i++) {
+        ((float *)dst)[i] = (float)(10 * source + (uint64_t)i);
+    }
+    return OCTAVO_OK;
+}
+
+/* Each column has the scale of its own channel, of its own part, times the part's factor. */
+static void scales_each_channel(void **state) {
+    (void)state;
+    static const float expected[6] = {60, 63, 66, 69, 30, 30};
+    oc_graph graph;
+    oc_plan plan;
+    octavo_error error;
+    oc_null_device device;
+    oc_weights *weights = NULL;
+    oc_test_graph("octavo graph 1\n"
+                  "tensor \"a\" F8_E4M3[4,6]\n"
+                  "tensor \"b\" F8_E4M3[2,6]\n"
+                  "tensor \"a_scale\" F32[4]\n"
+                  "tensor \"b_scale\" F32[]\n"
+                  "%0 = input : F16[texts,6] \"x\"\n"
+                  "%1 = const tensor=0 : F8_E4M3[4,6]\n"
+                  "%2 = const tensor=2 : F32[4]\n"
+                  "%3 = scaled %1 %2 alpha=3 : F8_E4M3[4,6]\n"
+                  "%4 = const tensor=1 : F8_E4M3[2,6]\n"
+                  "%5 = const tensor=3 : F32[]\n"
+                  "%6 = scaled %4 %5 alpha=1 : F8_E4M3[2,6]\n"
+                  "%7 = concat %3 %6 : F8_E4M3[6,6]\n"
+                  "%8 = linear %0 %7 : F16[texts,6] \"y\"\n"
+                  "output %8\n",
+                  &graph);
+    oc_weight_source source = {read_numbers, &graph};
+    oc_null_device_init(&device);
+    oc_error_clear(&error);
+    assert_int_equal(oc_weights_create(&device.base, &source, &weights, NULL), OCTAVO_OK);
+    assert_int_equal(oc_plan_create(weights, &graph, &limits, &plan, &error), OCTAVO_OK);
+    const float *scales = oc_floats(plan.steps[0].u.gemm.column_scale);
+    assert_non_null(scales);
+    for (int i = 0; i < 6; i++) {
+        assert_float_equal(scales[i], expected[i], 0);
+    }
+    oc_plan_free(&plan);
+    oc_weights_free(weights);
+    oc_graph_free(&graph);
+}
+
+/* A weight with another factor, or behind activations of another scale, has other column scales. */
+static void scales_are_not_mixed_up(void **state) {
+    (void)state;
+    static const float expected[] = {200, 300, 600};
+    oc_graph graph;
+    oc_plan plan;
+    octavo_error error;
+    oc_null_device device;
+    oc_weights *weights = NULL;
+    int32_t products = 0;
+    oc_test_graph("octavo graph 1\n"
+                  "tensor \"w\" F8_E4M3[6,6]\n"
+                  "tensor \"w_scale\" F32[]\n"
+                  "tensor \"x_scale\" F32[]\n"
+                  "tensor \"y_scale\" F32[]\n"
+                  "%0 = input : F16[texts,6] \"x\"\n"
+                  "%1 = const tensor=0 : F8_E4M3[6,6]\n"
+                  "%2 = const tensor=1 : F32[]\n"
+                  "%3 = scaled %1 %2 alpha=1 : F8_E4M3[6,6]\n"
+                  "%4 = scaled %1 %2 alpha=2 : F8_E4M3[6,6]\n"
+                  "%5 = const tensor=2 : F32[]\n"
+                  "%6 = const tensor=3 : F32[]\n"
+                  "%7 = quantize %0 %5 : F8_E4M3[texts,6]\n"
+                  "%8 = quantize %0 %6 : F8_E4M3[texts,6]\n"
+                  "%9 = linear %7 %3 : F16[texts,6] \"a\"\n"
+                  "%10 = linear %8 %3 : F16[texts,6] \"b\"\n"
+                  "%11 = linear %8 %4 : F16[texts,6] \"c\"\n"
+                  "output %9\n"
+                  "output %10\n"
+                  "output %11\n",
+                  &graph);
+    oc_weight_source source = {read_numbers, &graph};
+    oc_null_device_init(&device);
+    oc_error_clear(&error);
+    assert_int_equal(oc_weights_create(&device.base, &source, &weights, NULL), OCTAVO_OK);
+    assert_int_equal(oc_plan_create(weights, &graph, &limits, &plan, &error), OCTAVO_OK);
+    for (int32_t i = 0; i < plan.step_count; i++) {
+        if (plan.steps[i].kind == OC_STEP_GEMM) {
+            const float *scales = oc_floats(plan.steps[i].u.gemm.column_scale);
+            assert_true(products < 3 && scales != NULL);
+            assert_float_equal(scales[5], expected[products++], 0);
+        }
+    }
+    assert_int_equal(products, 3);
+    oc_plan_free(&plan);
+    oc_weights_free(weights);
+    oc_graph_free(&graph);
+}
+
 /* -- memory ---------------------------------------------------------------------------------- */
 
 /* Buffers that live at one time never share bytes; all begin at multiples of 64. */
@@ -586,6 +688,8 @@ int main(void) {
         cmocka_unit_test(refuses_other_images),
         cmocka_unit_test(refuses_bad_scales),
         cmocka_unit_test(packs_a_weight_once),
+        cmocka_unit_test(scales_each_channel),
+        cmocka_unit_test(scales_are_not_mixed_up),
         cmocka_unit_test(buffers_do_not_collide),
         cmocka_unit_test(gaps_are_used),
         cmocka_unit_test(large_graphs_are_quick),
