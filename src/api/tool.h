@@ -219,6 +219,45 @@ OCTAVO_CHECK octavo_status octavo_tool_widen(const char *checkpoint, const char 
                                              octavo_precision precision, octavo_progress progress,
                                              void *user, int32_t *modules, octavo_error *error);
 
+/* -- GPU kernels -------------------------------------------------------------------------- */
+
+typedef struct octavo_tool_pack_options {
+    const char *architectures; /* "sm_90a", several with commas between */
+    const char *batches;       /* rows of sessions, "16,64"; the smaller sizes that these run by
+                                        themselves are with them; NULL: 1 to 16 */
+    const char *disable;       /* as octavo_model_options.disable */
+    int32_t threads;
+    octavo_progress progress;
+    void *progress_user;
+} octavo_tool_pack_options;
+
+/* Compiles all kernels that models and sessions of an engine need on cards of these architectures,
+ * and writes them into one file, which OCTAVO_KERNELS then names.  No GPU is needed, but NVRTC is.
+ * report, unless NULL: {"file","bytes","engine","batches":[1,...],"compiler","seconds",
+ *  "architectures":[{"name","cards":["H100 PCIe"...],"kernels","bytes"}...]}
+ *   INVALID_ARGUMENT  an architecture that is not known; a batch that is none
+ *   UNAVAILABLE       there is no NVRTC
+ *   others            as octavo_engine_open, octavo_model_load and octavo_session_create; files as
+ *                     octavo_build */
+OCTAVO_CHECK octavo_status octavo_tool_kernels_pack(const char *engine, const char *out,
+                                                    const octavo_tool_pack_options *options,
+                                                    char **report, octavo_error *error);
+
+/* The compiled kernels of a pack, or of a folder; NULL: of all that a card here would be given,
+ * OCTAVO_KERNELS or the user's cache, or both.
+ * {"places":[{"path","pack":true,"bytes","damaged","kernels":[{"kernel","architecture","bytes",
+ *  "made":"2026-11-27T09:30:00Z","current":true,"defines"}...]}...],"count","bytes"}
+ * bytes of a kernel are its machine code's; of a place, its files'.  current: of this octavo.
+ *   NOT_FOUND, CORRUPT, UNSUPPORTED  of a path that is given */
+OCTAVO_CHECK octavo_status octavo_tool_kernels_list(const char *path, char **report,
+                                                    octavo_error *error);
+
+/* Removes what octavo keeps in its folder of compiled kernels, and nothing else; packs stay.
+ * {"folder" (null where there is none to be had),"removed","bytes","left"}; left: files that are
+ * none of octavo's.
+ *   IO  a file cannot be removed */
+OCTAVO_CHECK octavo_status octavo_tool_kernels_clear(char **report, octavo_error *error);
+
 /* -- measuring ---------------------------------------------------------------------------- */
 
 /* Writes a seeded random FP8 checkpoint (ModelOpt layout) of a published shape: "ViT-B-32",

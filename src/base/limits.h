@@ -84,5 +84,11 @@
 #define OC_LIMIT_CANARY_ROWS 4096
 /* Rows of its output that are held against the reference: 16 are in use. */
 #define OC_LIMIT_CANARY_KEPT 256
+/* Kernels of one pack: six architectures of ViT-L/14 have some hundreds. */
+#define OC_LIMIT_KERNELS 4096u
+/* Machine code of one kernel: the largest has 100 KB. */
+#define OC_LIMIT_KERNEL_BYTES (64u << 20)
+/* The #defines that a kernel is compiled with: the longest are under a KB. */
+#define OC_LIMIT_KERNEL_TEXT 4096u
 
 #endif

@@ -24,6 +24,9 @@ typedef struct oc_program oc_program;
 typedef struct oc_device_options {
     const char *tier; /* NULL: the best */
     int32_t threads;  /* that make constants; 0: one for each usable core */
+    /* cuda: NULL, or what makes a device of paper, on which nothing can be run: it keeps the
+     * machine code that a real one would need (backends/cuda/pack/paper.h). */
+    struct oc_paper *paper;
 } oc_device_options;
 
 /* What a step may take in of the operations behind it. */

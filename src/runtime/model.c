@@ -165,7 +165,7 @@ done:
     return status;
 }
 
-/* Every canary once, in a queue that is gone afterwards. */
+/* Every canary once, in a queue that is gone afterwards; on paper there is nothing to run it. */
 static octavo_status run_canaries(oc_model *model, const oc_model_options *options,
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -180,7 +180,9 @@ static octavo_status run_canaries(oc_model *model, const oc_model_options *optio
         oc_canary_set_queue_bytes(model->canaries, model->towers, true, threads), &queue, error));
     OC_TRY(oc_canary_programs_create(model->canaries, model->device, queue, model->towers, true,
                                      &programs, error));
-    OC_TRY(oc_canary_programs_run(programs, &model->canary_share, error));
+    if (options->paper == NULL) {
+        OC_TRY(oc_canary_programs_run(programs, &model->canary_share, error));
+    }
 done:
     oc_canary_programs_free(programs);
     backend->queue_free(queue);
@@ -190,7 +192,8 @@ done:
 octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *source,
                             const oc_model_options *options, oc_model **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_device_options device = {.tier = options->tier, .threads = options->threads};
+    oc_device_options device = {
+        .tier = options->tier, .threads = options->threads, .paper = options->paper};
     oc_model *model = calloc(1, sizeof *model);
     *out = NULL;
     if (model == NULL) {

@@ -24,6 +24,8 @@ typedef struct oc_model_options {
     bool keep_hidden;          /* sessions can be asked for hidden states: no saving skips a row */
     const oc_canary *canaries; /* run before the model is handed out */
     int32_t canary_count;
+    /* oc_device_options': canaries are then made ready as on a real device, and not run. */
+    struct oc_paper *paper;
     octavo_progress progress; /* NULL: none */
     void *progress_user;
 } oc_model_options;

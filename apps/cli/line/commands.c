@@ -162,6 +162,20 @@ static const oc_cli_flag explain_flags[] = {
     END,
 };
 
+static const oc_cli_flag kernels_flags[] = {
+    WORDS("arch", architectures, "ARCH[,ARCH...]",
+          "pack for cards of sm_80, sm_86, sm_89, sm_90a, sm_100 or sm_120"),
+    {"output", 'o', false, OC_CLI_TEXT, FIELD(output), "FILE", 0, 0, "the pack to write"},
+    WORDS("batch", batches, "N[,N...]",
+          "pack for sessions of so many rows, and what these run smaller batches by; default: 1 to "
+          "16"),
+    WORDS("disable", disable, "NAME[,NAME...]", "pack for sessions without these savings"),
+    CHOICE("preset", preset, "ViT-B-32|ViT-B-16|ViT-L-14|ViT-L-14-336",
+           "pack for a random FP8 model of this shape; no file is needed"),
+    TEXT("work", work, "DIR", "folder for the temporary files of --preset; default: $TMPDIR, /tmp"),
+    END,
+};
+
 static const oc_cli_flag help_flags[] = {
     TEXT("man", man, "COMMAND", "print the man page of a command, or of octavo"),
     CHOICE("completion", completion, "bash", "print a completion script"),
@@ -242,6 +256,20 @@ const oc_cli_command oc_cli_commands[] = {
      "Opens the engine on the device and lists savings, and steps with their kernels and reasons. "
      "Steps that differ by their layer only share a row.",
      "octavo explain clip.octavo --tower text\n", explain_flags, true, oc_cli_explain},
+    {"kernels", "pack|list|clear [FILE]", 1, 2, "pack, list and clear compiled GPU kernels",
+     "cannot do that with kernels",
+     "GPU kernels are compiled by NVIDIA's NVRTC where they are first needed, and kept in the "
+     "user's "
+     "cache, or in the folder that OCTAVO_KERNELS names.\n\n"
+     "pack E.octavo compiles all that an engine needs on cards of an architecture into one file; "
+     "no "
+     "GPU is needed. Where OCTAVO_KERNELS names that file, no NVRTC is needed.\n\n"
+     "list shows the kernels of a pack or a folder, or of what would be used here. clear removes "
+     "those of the cache, and nothing else that lies there.",
+     "octavo kernels pack clip.octavo --arch sm_90a,sm_89 -o clip.kernels\n"
+     "OCTAVO_KERNELS=clip.kernels octavo bench clip.octavo --device cuda\n"
+     "octavo kernels list clip.kernels\n",
+     kernels_flags, false, oc_cli_kernels},
     {"doctor", "", 0, 0, "show what this machine offers", "cannot examine this machine",
      "CPU tiers, devices and libraries: what there is, what will be used, what is missing. Where "
      "what is asked for, or what OCTAVO_TIER says, cannot be had, the exit code is 78.",

@@ -12,16 +12,9 @@
 #include "backends/cuda/sources.h"
 #include "base/sys/env.h"
 #include "base/sys/io.h"
-#include "base/sys/output.h"
+#include "base/sys/temporary.h"
 
-enum { IMAGE_MAX = 64 << 20 }; /* the largest kernel has some 100 KB */
-
-static const char magic[8] = "OCKERN1";
-
-typedef struct entry_head {
-    char magic[8];
-    uint64_t key[2], checksum[2], bytes;
-} entry_head;
+enum { KEY_DIGITS = 32 };
 
 oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *architecture) {
     XXH3_state_t *state = XXH3_createState();
@@ -46,10 +39,15 @@ oc_cuda_key oc_cuda_key_of(const char *name, const char *defines, const char *ar
     return key;
 }
 
+const char *oc_cuda_pack_path(void) {
+    const char *own = oc_env_get(OC_ENV_OCTAVO_KERNELS);
+    return own != NULL && oc_is_file(own) ? own : NULL;
+}
+
 char *oc_cuda_cache_folder(void) {
     const char *own = oc_env_get(OC_ENV_OCTAVO_KERNELS), *cache = oc_env_get(OC_ENV_XDG_CACHE_HOME);
     const char *home = oc_env_get(OC_ENV_HOME);
-    if (own != NULL) {
+    if (own != NULL && oc_cuda_pack_path() == NULL) {
         return strdup(own);
     }
     return cache != NULL  ? oc_path_join(cache, "octavo/kernels")
@@ -57,33 +55,41 @@ char *oc_cuda_cache_folder(void) {
                           : NULL;
 }
 
+bool oc_cuda_cache_is_entry(const char *name) {
+    return strspn(name, "0123456789abcdef") == KEY_DIGITS &&
+           strcmp(name + KEY_DIGITS, OC_CUDA_CACHE_SUFFIX) == 0;
+}
+
+bool oc_cuda_cache_is_rest(const char *name) {
+    char entry[KEY_DIGITS + sizeof OC_CUDA_CACHE_SUFFIX];
+    uint32_t process;
+    if (name[0] != '.' || strlen(name) < sizeof entry) {
+        return false;
+    }
+    memcpy(entry, name + 1, sizeof entry - 1);
+    entry[sizeof entry - 1] = '\0';
+    return oc_cuda_cache_is_entry(entry) && oc_temporary_is_of(name, entry, &process);
+}
+
 static char *entry_path(const char *folder, oc_cuda_key key) {
-    char name[48];
-    snprintf(name, sizeof name, "%016llx%016llx.cubin", (unsigned long long)key.words[0],
-             (unsigned long long)key.words[1]);
+    char name[KEY_DIGITS + sizeof OC_CUDA_CACHE_SUFFIX];
+    snprintf(name, sizeof name, "%016llx%016llx" OC_CUDA_CACHE_SUFFIX,
+             (unsigned long long)key.words[0], (unsigned long long)key.words[1]);
     return oc_path_join(folder, name);
 }
 
 bool oc_cuda_cache_load(const char *folder, oc_cuda_key key, void **image, size_t *bytes) {
-    char *path = folder == NULL ? NULL : entry_path(folder, key), *file = NULL;
-    size_t size = 0;
+    char *path = folder == NULL ? NULL : entry_path(folder, key);
+    const oc_pack_entry *entry;
+    oc_pack pack = {.memory = NULL};
     bool is_whole = false;
-    entry_head head;
     *image = NULL;
-    if (path != NULL && oc_file_load(path, IMAGE_MAX, &file, &size, NULL) == OCTAVO_OK &&
-        size > sizeof head) {
-        memcpy(&head, file, sizeof head);
-        *bytes = size - sizeof head;
-        XXH128_hash_t sum = XXH3_128bits(file + sizeof head, *bytes);
-        is_whole = memcmp(head.magic, magic, sizeof magic) == 0 && head.bytes == *bytes &&
-                   head.key[0] == key.words[0] && head.key[1] == key.words[1] &&
-                   head.checksum[0] == sum.high64 && head.checksum[1] == sum.low64 &&
-                   (*image = malloc(*bytes)) != NULL;
+    if (path != NULL && oc_pack_open(path, &pack, NULL) == OCTAVO_OK &&
+        (entry = oc_pack_find(&pack, key)) != NULL) {
+        *bytes = (size_t)entry->bytes;
+        is_whole = oc_pack_load(&pack, entry, image, NULL) == OCTAVO_OK;
     }
-    if (is_whole) {
-        memcpy(*image, file + sizeof head, *bytes);
-    }
-    free(file);
+    oc_pack_close(&pack);
     free(path);
     return is_whole;
 }
@@ -111,23 +117,20 @@ done:
     return status;
 }
 
-octavo_status oc_cuda_cache_save(const char *folder, oc_cuda_key key, const void *image,
-                                 size_t bytes, octavo_error *error) {
+octavo_status oc_cuda_cache_save(const char *folder, const oc_pack_kernel *kernel,
+                                 octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    XXH128_hash_t sum = XXH3_128bits(image, bytes);
-    entry_head head = {
-        .key = {key.words[0], key.words[1]}, .checksum = {sum.high64, sum.low64}, .bytes = bytes};
-    char *path = entry_path(folder, key), *file = malloc(sizeof head + bytes);
-    if (path == NULL || file == NULL) {
-        OC_NO_MEMORY(error, sizeof head + bytes);
+    char *path = entry_path(folder, kernel->key);
+    oc_pack_list list;
+    oc_pack_list_init(&list);
+    if (path == NULL) {
+        OC_NO_MEMORY(error, strlen(folder) + KEY_DIGITS);
     }
-    memcpy(head.magic, magic, sizeof magic);
-    memcpy(file, &head, sizeof head);
-    memcpy(file + sizeof head, image, bytes);
+    OC_TRY(oc_pack_list_add(&list, kernel, error));
     OC_TRY(make_folder(folder, error));
-    OC_TRY(oc_file_save(path, file, sizeof head + bytes, error));
+    OC_TRY(oc_pack_save(&list, path, error));
 done:
+    oc_pack_list_free(&list);
     free(path);
-    free(file);
     return status;
 }

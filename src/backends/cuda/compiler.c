@@ -133,7 +133,10 @@ octavo_status oc_cuda_compile(const char *name, const char *defines, const char 
     oc_buffer_init(&text);
     if (!oc_cuda_compiler_describe(log, sizeof log)) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-                "kernel %s has to be compiled for %s: %s", name, architecture, log);
+                "kernel %s has to be compiled for %s: %s.  Where there is one, `octavo kernels "
+                "pack --arch %s E.octavo -o FILE` compiles all that an engine needs; then set "
+                "OCTAVO_KERNELS to FILE",
+                name, architecture, log, architecture);
     }
     OC_ASSERT(source != NULL);
     for (const oc_cuda_source *s = oc_cuda_sources; s->name != NULL; s++) {

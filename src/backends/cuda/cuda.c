@@ -35,6 +35,7 @@ static void cuda_close(oc_device *base) {
         device->driver->context_release(device->index);
     }
     pthread_mutex_destroy(&device->lock);
+    oc_pack_close(&device->pack);
     free(device->cache);
     free(device);
 }
@@ -85,6 +86,18 @@ done:
     return status;
 }
 
+/* Where compiled kernels may be: a pack that is named has to be one. */
+static octavo_status find_kernels(oc_cuda_device *device, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *pack = oc_cuda_pack_path();
+    if (pack != NULL) {
+        OC_TRY(oc_pack_open(pack, &device->pack, error));
+    }
+    device->cache = oc_cuda_cache_folder();
+done:
+    return status;
+}
+
 static octavo_status cuda_open(const oc_device_options *options, oc_device **out,
                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -92,20 +105,30 @@ static octavo_status cuda_open(const oc_device_options *options, oc_device **out
     oc_cuda_device *device = NULL;
     int32_t count = 0;
     *out = NULL;
-    OC_TRY(oc_cu_open(&cu, error));
+    oc_paper *paper = options == NULL ? NULL : options->paper;
+    if (paper == NULL) {
+        OC_TRY(oc_cu_open(&cu, error));
+    } else {
+        cu = &oc_paper_driver;
+    }
     device = calloc(1, sizeof *device);
     if (device == NULL) {
         OC_NO_MEMORY(error, sizeof *device);
     }
     device->base.backend = &oc_backend_cuda;
     device->driver = cu;
+    device->paper = paper;
     pthread_mutex_init(&device->lock, NULL);
     OC_CU(cu, device_count(&count), "count its cards", error);
-    OC_TRY(read_index(options == NULL ? NULL : options->tier, count, &device->index, error));
+    if (paper == NULL) {
+        OC_TRY(read_index(options == NULL ? NULL : options->tier, count, &device->index, error));
+        OC_TRY(find_kernels(device, error));
+    } else {
+        device->index = paper->card;
+    }
     OC_TRY(read_card(device, error));
     OC_CU(cu, context_retain(&device->context, device->index), "open the card", error);
     OC_TRY(oc_cuda_enter(device, error));
-    device->cache = oc_cuda_cache_folder();
     *out = &device->base;
     device = NULL;
 done:

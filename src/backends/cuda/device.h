@@ -6,6 +6,7 @@
 
 #include "backends/cuda/cache.h"
 #include "backends/cuda/driver.h"
+#include "backends/cuda/pack/paper.h"
 #include "device/device.h"
 
 typedef struct oc_cuda_kernel oc_cuda_kernel;
@@ -22,8 +23,10 @@ typedef struct oc_cuda_device {
 
     pthread_mutex_t lock; /* of the kernels */
     oc_cuda_kernel *kernels;
+    oc_pack pack;             /* that OCTAVO_KERNELS names; else it has no kernel */
     char *cache;              /* folder of compiled kernels, or NULL */
-    int32_t compiled;         /* kernels that were neither loaded nor cached */
+    oc_paper *paper;          /* NULL: the card is real; borrowed */
+    int32_t compiled;         /* kernels that were neither loaded, packed nor cached */
     octavo_error cache_error; /* why the last one was not kept */
 } oc_cuda_device;
 

@@ -10,10 +10,11 @@
     XX(HOME, "where none is set: the hub cache is .cache/huggingface/hub in it")                   \
     XX(COLUMNS, "width of the terminal, where it is not what the terminal says")                   \
     XX(TERM, "kind of the terminal: bars are drawn on all but a dumb one")                         \
-    XX(TMPDIR, "folder for temporary files of bench; /tmp where it is not set")                    \
+    XX(TMPDIR, "folder for temporary files of --preset; /tmp where it is not set")                 \
     XX(OCTAVO_THREADS, "threads, where a command is not told; a positive number")                  \
     XX(OCTAVO_TIER, "CPU tier, where a command is not told; a name such as avx2")                  \
-    XX(OCTAVO_KERNELS, "folder of compiled GPU kernels; else octavo/kernels in XDG_CACHE_HOME")    \
+    XX(OCTAVO_KERNELS,                                                                             \
+       "folder, or pack, of compiled GPU kernels; else octavo/kernels in the user's cache")        \
     XX(OCTAVO_NVRTC, "the library that compiles GPU kernels, such as /opt/libnvrtc.so.13")
 
 typedef enum oc_env {

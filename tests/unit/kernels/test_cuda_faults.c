@@ -143,7 +143,7 @@ static void survives_its_cache(void **state) {
     (void)state;
     oc_fake_driver *fake = oc_fake_driver_begin();
     assert_int_equal(use_card(NULL, &error), OCTAVO_OK);
-    snprintf(command, sizeof command, "for f in %s/*.cubin; do printf x >\"$f\"; done", folder);
+    snprintf(command, sizeof command, "for f in %s/*.kernel; do printf x >\"$f\"; done", folder);
     assert_int_equal(system(command), 0);
     assert_int_equal(use_card(NULL, &error), OCTAVO_OK);
     snprintf(path, sizeof path, "%s/file", folder);

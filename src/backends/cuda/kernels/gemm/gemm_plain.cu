@@ -63,7 +63,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             }
             __syncthreads();
         }
+#pragma unroll
         for (int r = 0; r < 4; r++) {
+#pragma unroll
             for (int c = 0; c < 4; c++) {
                 float scale = 1;
                 const int at_row = first_row + row + r, at_column = first_column + column + c;
@@ -77,7 +79,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             }
         }
     }
+    /* NOTE: unrolled, or `sums` goes to memory: sm_100's compiler did not see that by itself */
+#pragma unroll
     for (int r = 0; r < 4; r++) {
+#pragma unroll
         for (int c = 0; c < 4; c++) {
             const int at_row = first_row + row + r, at_column = first_column + column + c;
             if (at_row >= rows || at_column >= N) {
