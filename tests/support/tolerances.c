@@ -60,8 +60,8 @@ double oc_tolerance(const char *op, const char *kernel, const char *metric) {
         limit = find(op, kernel, "rel_max");
     }
     if (limit < 0) {
-        fprintf(stderr, "tests/tolerances.csv has no limit of %s for op %s, kernel %s\n", metric, op,
-                kernel);
+        fprintf(stderr, "tests/tolerances.csv has no limit of %s for op %s, kernel %s\n", metric,
+                op, kernel);
         abort();
     }
     return limit;

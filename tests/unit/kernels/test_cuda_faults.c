@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "backends/cuda/cuda.h"
-#include "support/fake_driver.h"
+#include "support/cuda/fake_driver.h"
 #include "support/step_program.h"
 
 enum { ROWS = 5, K = 64, N = 32 };

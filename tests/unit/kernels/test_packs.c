@@ -17,7 +17,7 @@
 #include "base/limits.h"
 #include "base/sys/output.h"
 #include "support/engines.h"
-#include "support/fake_driver.h"
+#include "support/cuda/fake_driver.h"
 
 static char folder[OC_TEST_PATH];
 static int32_t compilations;

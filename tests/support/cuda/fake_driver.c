@@ -1,5 +1,5 @@
 /* fake_driver.c - see fake_driver.h. */
-#include "support/fake_driver.h"
+#include "support/cuda/fake_driver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
