@@ -44,18 +44,24 @@ done:
     return status;
 }
 
-/* Room for what a copy of `from` has at most; names are copied all the same. */
+/* Room for what a copy of `from` has at most, behind what there is; names are copied all the same.
+ */
 static octavo_status reserve(oc_graph *graph, const oc_graph *from, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    size_t nodes = ((size_t)from->node_count + 1) * sizeof *graph->nodes;
-    size_t tensors = ((size_t)from->tensor_count + 1) * sizeof *graph->tensors;
-    graph->nodes = malloc(nodes);
-    graph->tensors = malloc(tensors);
-    if (graph->nodes == NULL || graph->tensors == NULL) {
-        OC_NO_MEMORY(error, nodes + tensors);
+    int32_t nodes = graph->node_count + from->node_count + 1;
+    int32_t tensors = graph->tensor_count + from->tensor_count + 1;
+    void *more_nodes = realloc(graph->nodes, (size_t)nodes * sizeof *graph->nodes);
+    if (more_nodes == NULL) {
+        OC_NO_MEMORY(error, (size_t)nodes * sizeof *graph->nodes);
     }
-    graph->node_capacity = from->node_count + 1;
-    graph->tensor_capacity = from->tensor_count + 1;
+    graph->nodes = more_nodes;
+    graph->node_capacity = nodes;
+    void *more_tensors = realloc(graph->tensors, (size_t)tensors * sizeof *graph->tensors);
+    if (more_tensors == NULL) {
+        OC_NO_MEMORY(error, (size_t)tensors * sizeof *graph->tensors);
+    }
+    graph->tensors = more_tensors;
+    graph->tensor_capacity = tensors;
 done:
     return status;
 }
