@@ -17,8 +17,8 @@
 #include "backends/cpu/kernels.h"
 
 enum {
-    /* Columns of a panel, of all tiers: two AVX registers of floats, one of AVX-512, one AMX tile.  A
-     * tier that wants more at once takes panels of a group together. */
+    /* Columns of a panel, of all tiers: two AVX registers of floats, one of AVX-512, one AMX tile.
+     * A tier that wants more at once takes panels of a group together. */
     OC_PANEL = 16,
     OC_K_BLOCK = 256, /* k of a block; prepared rows of A are this many elements apart */
     OC_TILE_ROWS = 6, /* rows of the largest tile */
