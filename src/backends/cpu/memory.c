@@ -12,7 +12,7 @@ enum {
     HUGE_PAGE = 2 * 1024 * 1024,
 /* A sanitizer sees the borders of blocks alone, so there each constant is one. */
 #if defined(__SANITIZE_ADDRESS__)
-    SLAB_BYTES = 0
+    SLAB_BYTES = 1
 #else
     /* Reserved; what is not touched takes no memory, but the end of the last page that is. */
     SLAB_BYTES = 64 * 1024 * 1024
