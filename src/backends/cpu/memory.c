@@ -7,11 +7,15 @@
 
 #include "base/size.h"
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
 enum {
     ALIGN = 64,
     HUGE_PAGE = 2 * 1024 * 1024,
 /* A sanitizer sees the borders of blocks alone, so there each constant is one. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
     SLAB_BYTES = 1
 #else
     /* Reserved; what is not touched takes no memory, but the end of the last page that is. */
