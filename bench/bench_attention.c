@@ -76,14 +76,14 @@ static int measure(int32_t tokens, int32_t head_dim) {
     step.rows = step.keys = OC_ROWS_IMAGE_TOKENS;
     float *in = malloc(in_count * sizeof(float));
     float *out = malloc(out_count * sizeof(float));
-    step.u.attention =
-        (oc_step_attention){.q = {.data = in, .stride = in_stride, .columns = width},
-                            .k = {.data = in + width, .stride = in_stride, .columns = width},
-                            .v = {.data = in + 2 * width, .stride = in_stride, .columns = width},
-                            .out = {.data = out, .stride = out_stride, .columns = width},
-                            .heads = HEADS,
-                            .head_dim = head_dim,
-                            .scale = 0.125f};
+    step.u.attention = (oc_step_attention){
+        .q = {.data = in, .stride = in_stride, .columns = width, .dtype = OCTAVO_F32},
+        .k = {.data = in + width, .stride = in_stride, .columns = width, .dtype = OCTAVO_F32},
+        .v = {.data = in + 2 * width, .stride = in_stride, .columns = width, .dtype = OCTAVO_F32},
+        .out = {.data = out, .stride = out_stride, .columns = width, .dtype = OCTAVO_F32},
+        .heads = HEADS,
+        .head_dim = head_dim,
+        .scale = 0.125f};
     size_t local_bytes = kernel->local_bytes(&step, tokens, tokens);
     void *local = aligned_alloc(64, (local_bytes + 63) / 64 * 64);
     if (in == NULL || out == NULL || local == NULL) {

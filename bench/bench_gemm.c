@@ -173,7 +173,7 @@ static void prepare(variant *one, int32_t m, int32_t n, int32_t k, const uint8_t
         step->u.gemm =
             (oc_step_gemm){.a = {.buffer = 0, .columns = k, .dtype = OCTAVO_F8_E4M3, .scale = 1},
                            .weight = one->packed[i],
-                           .out = {.buffer = 1, .columns = n}};
+                           .out = {.buffer = 1, .columns = n, .dtype = OCTAVO_F32}};
         if (backend->choose(one->device, step, &plan.limits, &plan.scratch, &error) != OCTAVO_OK) {
             die(&error);
         }

@@ -93,10 +93,10 @@ static void check_quantized(const uint8_t *data, size_t size) {
             status =
                 oc_linear_find(checkpoint, path, tensor->shape[0], tensor->shape[1], &linear, NULL);
             check(status != OCTAVO_OK || linear.weight == tensor);
-            if (status == OCTAVO_OK && linear.weight_kind != OC_WEIGHT_PLAIN) {
+            if (status == OCTAVO_OK && linear.weight_scale) {
                 float scale = 0;
                 check(oc_scale_value(linear.weight_scale, &scale, NULL) == OCTAVO_OK && scale > 0);
-                check(linear.input_kind == OC_INPUT_UNKNOWN ||
+                check(linear.input_format.dtype == 0 ||
                       (oc_scale_value(linear.input_scale, &scale, NULL) == OCTAVO_OK && scale > 0));
                 facts.fp8_count--;
             }

@@ -7,30 +7,38 @@
 #include "base/json/json_write.h"
 #include "engine/records/describe.h"
 
-void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source) {
-    const oc_recipe *recipe = &source->recipe;
-    int32_t fp8 = 0;
-    octavo_dtype other = (octavo_dtype)0;
+/* "F16", "FP8 (E4M3, per tensor, static), some layers BF16" */
+static void describe_precision(const oc_recipe *recipe, char *text, size_t bytes) {
+    static const char *const scalings[] = {"unscaled", "per tensor", "per channel", "per block"};
+    const oc_recipe_module *fp8 = NULL;
+    octavo_dtype other = (octavo_dtype)0; /* of a layer, or where none has it, of what is around */
     bool mixed = false;
+    for (int32_t i = 0; i < recipe->module_count; i++) {
+        const oc_recipe_module *module = &recipe->modules[i];
+        bool is_layer = strstr(module->name, ".layers.") != NULL;
+        if (oc_dtype_is_fp8(module->weight.dtype)) {
+            fp8 = fp8 == NULL ? module : fp8;
+        } else if (is_layer || other == 0) {
+            mixed = mixed || is_layer;
+            other = module->weight.dtype;
+        }
+    }
+    if (fp8 == NULL) {
+        snprintf(text, bytes, "%s", oc_dtype_name(other));
+    } else {
+        snprintf(text, bytes, "FP8 (E4M3, %s, %s)%s%s", scalings[fp8->weight.scaling],
+                 fp8->acts.dynamic ? "dynamic" : "static", mixed ? ", some layers " : "",
+                 mixed ? oc_dtype_name(other) : "");
+    }
+}
+
+void oc_build_facts_begin(oc_build_facts *facts, const oc_source *source) {
     snprintf(facts->version, sizeof facts->version, "%d.%d.%d", OCTAVO_VERSION_MAJOR,
              OCTAVO_VERSION_MINOR, OCTAVO_VERSION_PATCH);
     for (int32_t i = 0; i < source->checkpoint->tensor_count; i++) {
         facts->checkpoint_bytes += source->checkpoint->tensors[i].bytes;
     }
-    for (int32_t i = 0; i < recipe->module_count; i++) {
-        bool is_layer = strstr(recipe->modules[i].name, ".layers.") != NULL;
-        fp8 += recipe->modules[i].weight == OCTAVO_F8_E4M3;
-        if (recipe->modules[i].weight != OCTAVO_F8_E4M3 && (is_layer || other == 0)) {
-            mixed = mixed || (is_layer && fp8 != 0);
-            other = recipe->modules[i].weight;
-        }
-    }
-    if (fp8 == 0) {
-        snprintf(facts->precision, sizeof facts->precision, "%s", oc_dtype_name(other));
-    } else {
-        snprintf(facts->precision, sizeof facts->precision, "FP8 (E4M3, per tensor, static)%s%s",
-                 mixed ? ", some layers " : "", mixed ? oc_dtype_name(other) : "");
-    }
+    describe_precision(&source->recipe, facts->precision, sizeof facts->precision);
 }
 
 /* Modules of one tower by operand types. */
@@ -45,7 +53,8 @@ static void write_operands(oc_json_writer *json, const oc_recipe *recipe, int32_
             int64_t parameters = 0;
             for (int32_t i = 0; i < recipe->module_count; i++) {
                 const oc_recipe_module *module = &recipe->modules[i];
-                if (module->tower == tower && module->weight == dtypes[w] && module->acts == acts) {
+                if (module->tower == tower && module->weight.dtype == dtypes[w] &&
+                    module->acts.dtype == acts) {
                     modules++;
                     parameters += module->parameters;
                 }
@@ -74,7 +83,7 @@ static void write_tower(oc_json_writer *json, const oc_recipe *recipe, const oc_
         const oc_recipe_module *module = &recipe->modules[i];
         if (module->tower == tower->bit) {
             parameters += module->parameters;
-            bytes += module->parameters * (int64_t)oc_dtype_bytes(module->weight);
+            bytes += module->parameters * (int64_t)oc_dtype_bytes(module->weight.dtype);
         }
     }
     oc_json_write_object(json);

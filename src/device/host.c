@@ -41,7 +41,7 @@ done:
 }
 
 static size_t element_bytes(const oc_view *view) {
-    return oc_element_bytes(view->dtype);
+    return oc_dtype_bytes(view->dtype);
 }
 
 void oc_host_write(void *memory, const oc_plan *plan, const oc_view *view, int32_t first,

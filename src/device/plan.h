@@ -62,7 +62,7 @@ typedef struct oc_plan {
 /* Where row 0 of the view lies in the arena, in bytes. */
 static inline size_t oc_plan_offset(const oc_plan *plan, const oc_view *view) {
     const oc_plan_buffer *buffer = &plan->buffers[view->buffer];
-    return buffer->offset + (size_t)view->column * (oc_element_bytes(buffer->dtype));
+    return buffer->offset + (size_t)view->column * oc_dtype_bytes(buffer->dtype);
 }
 
 #endif

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "octavo.h"
+#include "base/format.h"
 
 typedef enum oc_rows {
     OC_ROWS_IMAGE_TOKENS,
@@ -56,11 +56,6 @@ static inline int32_t oc_longest_sequence(const oc_run *run, oc_rows tokens) {
 
 static inline bool oc_is_codes(octavo_dtype dtype) {
     return dtype == OCTAVO_F8_E4M3;
-}
-
-/* Of what a buffer can hold. */
-static inline size_t oc_element_bytes(octavo_dtype dtype) {
-    return dtype == OCTAVO_F8_E4M3 ? 1 : dtype == OCTAVO_F16 || dtype == OCTAVO_BF16 ? 2 : 4;
 }
 
 /* Some columns of a buffer.  Floats, or E4M3 codes whose meaning is code * scale. */

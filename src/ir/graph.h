@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "base/dtype.h"
+#include "base/format.h"
 #include "base/status.h"
 
 typedef enum oc_op {

@@ -51,7 +51,7 @@ octavo_status oc_lower_place(oc_lowering *l, oc_value value, const oc_type *type
         .first = plan->step_count,
         .last = plan->step_count,
     };
-    if (!oc_mul_size((size_t)buffer->stride * oc_element_bytes(dtype),
+    if (!oc_mul_size((size_t)buffer->stride * oc_dtype_bytes(dtype),
                      (size_t)plan->limits.rows_max[place->rows], &buffer->bytes)) {
         OC_FAIL(l->error, OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET,
                 "an activation of %lld columns and %d rows does not fit in memory",

@@ -140,7 +140,7 @@ oc_value oc_build_norm(oc_builder *b, const char *module, oc_value x, int64_t wi
 
 /* -- linear modules -------------------------------------------------------------------------- */
 
-static void note_module(oc_builder *b, const char *module, octavo_dtype weight, octavo_dtype acts,
+static void note_module(oc_builder *b, const char *module, oc_format weight, oc_format acts,
                         int64_t parameters, const char *why) {
     oc_recipe *recipe = b->recipe;
     if (b->status != OCTAVO_OK) {
@@ -201,7 +201,7 @@ static oc_value quantize(oc_builder *b, const char *module, oc_value x, float sc
 /* The scale of an FP8 module's input. */
 static float input_scale(oc_builder *b, const char *module, const oc_linear_layout *layout) {
     float scale = 1.0f;
-    if (b->status == OCTAVO_OK && layout->input_kind == OC_INPUT_STATIC) {
+    if (b->status == OCTAVO_OK && layout->input_scale != NULL) {
         b->status = oc_scale_value(layout->input_scale, &scale, b->error);
     } else if (b->status == OCTAVO_OK) {
         oc_error_path(b->error, layout->weight->file->path);
@@ -229,16 +229,17 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
     if (b->status != OCTAVO_OK) {
         return -1;
     }
-    octavo_dtype dtype = layout.weight->dtype, acts = OCTAVO_F16;
+    bool is_scaled = layout.weight_format.scaling != OC_SCALING_NONE;
+    octavo_dtype dtype = layout.weight_format.dtype;
     if (b->options.precision != OCTAVO_AS_CHECKPOINT) {
         dtype = stored_dtype(b, dtype, 2);
-        why = layout.weight_kind != OC_WEIGHT_PLAIN ? "widened by --precision" : NULL;
-    } else if (layout.weight_kind != OC_WEIGHT_PLAIN && oc_keep_has(b->options.keep, module)) {
+        why = is_scaled ? "widened by --precision" : NULL;
+    } else if (is_scaled && oc_keep_has(b->options.keep, module)) {
         dtype = OCTAVO_F16;
         why = "widened by --keep";
     }
     oc_recipe_tensor weight = {.from = layout.weight, .dtype = dtype, .scale = 1.0f};
-    if (layout.weight_kind != OC_WEIGHT_PLAIN) {
+    if (is_scaled) {
         b->status = oc_scale_value(layout.weight_scale, &weight.scale, b->error);
     }
     snprintf(tensor, sizeof tensor, "%s.weight", module);
@@ -250,7 +251,6 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
                           .inputs = {linear.inputs[1], build_scalar(b, tensor, weight.scale)},
                           .f = {1.0f}};
         linear.inputs[1] = oc_build_node(b, &scaled, NULL);
-        acts = OCTAVO_F8_E4M3;
         x = quantize(b, module, x, input_scale(b, module, &layout), quantized);
     }
     linear.inputs[0] = x;
@@ -258,6 +258,11 @@ oc_value oc_build_linear(oc_builder *b, const char *module, oc_value x, int64_t 
         snprintf(tensor, sizeof tensor, "%s.bias", module);
         linear.inputs[linear.input_count++] = oc_build_tensor(b, tensor, 1, shape);
     }
-    note_module(b, module, dtype, acts, n * k, why);
+    if (dtype == OCTAVO_F8_E4M3) {
+        note_module(b, module, layout.weight_format, layout.input_format, n * k, why);
+    } else {
+        note_module(b, module, (oc_format){.dtype = dtype}, (oc_format){.dtype = OCTAVO_F16}, n * k,
+                    why);
+    }
     return oc_build_node(b, &linear, name);
 }

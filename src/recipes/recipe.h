@@ -30,8 +30,8 @@ typedef struct oc_recipe_tensor {
 /* One linear module, for the build report. */
 typedef struct oc_recipe_module {
     const char *name;
-    int32_t tower;             /* OCTAVO_IMAGE or OCTAVO_TEXT */
-    octavo_dtype weight, acts; /* acts: F8_E4M3 or F16, which stands for "float" */
+    int32_t tower;          /* OCTAVO_IMAGE or OCTAVO_TEXT */
+    oc_format weight, acts; /* as the engine has them; acts F16 stands for "float" */
     int64_t parameters;
     const char *why; /* NULL, or why it is not what the checkpoint's scheme says */
 } oc_recipe_module;

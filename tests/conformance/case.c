@@ -118,7 +118,7 @@ static uint8_t draw_code(oc_rng *random, oc_values values, int32_t column, float
 oc_view oc_case_view(oc_case *c, int32_t rows, int32_t columns, int32_t pad, float scale,
                      oc_values values) {
     oc_view view = oc_case_out(columns, pad, scale);
-    size_t element = oc_element_bytes(view.dtype);
+    size_t element = oc_dtype_bytes(view.dtype);
     size_t count = rows > 0 ? (size_t)((rows - 1) * view.stride + columns) : 0;
     view.data = oc_case_bytes(c, count * element, element);
     for (int32_t r = 0; r < rows; r++) {

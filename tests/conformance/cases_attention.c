@@ -111,7 +111,7 @@ static void make(oc_case *c, const attention *a, uint64_t seed) {
     int32_t queries = a->query_rows == 0 ? tokens : a->sequences;
     if (a->merged) {
         oc_view all = oc_case_view(c, tokens, 3 * width, a->pad, a->in_scale, a->values);
-        size_t step_bytes = (size_t)width * (oc_element_bytes(all.dtype));
+        size_t step_bytes = (size_t)width * oc_dtype_bytes(all.dtype);
         all.columns = width;
         step->q = step->k = step->v = all;
         step->k.data = (uint8_t *)all.data + step_bytes;

@@ -124,7 +124,7 @@ done:
 }
 
 static size_t element(const oc_view *view) {
-    return oc_element_bytes(view->dtype);
+    return oc_dtype_bytes(view->dtype);
 }
 
 static uint8_t *row_at(const oc_view *view, int32_t row) {
@@ -182,7 +182,7 @@ static float *referee_floats(oc_suite *suite, const oc_case *c) {
     oc_case plain = *c; /* shares the buffers */
     prepared ready;
     oc_view *view = oc_step_out(&plain.step);
-    *view = (oc_view){.stride = view->columns, .columns = view->columns};
+    *view = (oc_view){.stride = view->columns, .columns = view->columns, .dtype = OCTAVO_F32};
     if (c->in_place) {
         plain.in_place = false; /* the residual's own memory does as well */
     }

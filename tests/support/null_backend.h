@@ -160,7 +160,7 @@ static inline size_t oc_null_extent(const oc_plan *plan, const oc_view *view, in
     size_t stride = (size_t)plan->buffers[view->buffer].stride;
     size_t elements = (size_t)(rows - 1) * stride + (size_t)view->columns;
     *from = oc_plan_offset(plan, view);
-    return rows == 0 ? 0 : elements * (oc_element_bytes(view->dtype));
+    return rows == 0 ? 0 : elements * oc_dtype_bytes(view->dtype);
 }
 
 /* Whether `rows` rows of the view lie in its buffer, and this in the arena. */

@@ -19,7 +19,7 @@ static int32_t rows_of(const oc_step *step, const oc_run *run, int32_t v) {
 }
 
 static size_t element_bytes(const oc_view *view) {
-    return oc_element_bytes(view->dtype);
+    return oc_dtype_bytes(view->dtype);
 }
 
 /* -- constants ---------------------------------------------------------------------------- */
@@ -249,7 +249,7 @@ static bool is_untouched(const oc_step_program *p, const int32_t rows[OC_STEP_VI
                 return false;
             }
         }
-        size_t element = last ? 1 : oc_element_bytes(buffer->dtype);
+        size_t element = last ? 1 : oc_dtype_bytes(buffer->dtype);
         for (int32_t r = 0; !last && r < rows[b]; r++) {
             at += (size_t)buffer->columns * element;
             next = buffer->offset + (size_t)(r + 1) * (size_t)buffer->stride * element;

@@ -8,7 +8,7 @@
 
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/memory.h"
-#include "base/dtype.h"
+#include "base/format.h"
 #include "base/sys/threads.h"
 #include "device/device.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backends/cuda/device.h"
-#include "base/dtype.h"
+#include "base/format.h"
 #include "base/size.h"
 #include "num/bf16.h"
 #include "num/e4m3.h"

@@ -179,7 +179,7 @@ done:
 
 /* Rows of codes and of floats begin at multiples of 16 bytes, as copies by tensor maps want it. */
 static int64_t cuda_stride(const oc_device *base, int32_t columns, octavo_dtype dtype) {
-    int64_t unit = 16 / (int64_t)oc_element_bytes(dtype);
+    int64_t unit = 16 / (int64_t)oc_dtype_bytes(dtype);
     (void)base;
     return (columns + unit - 1) / unit * unit;
 }

@@ -577,7 +577,7 @@ static bool is_half(octavo_dtype dtype) {
 static octavo_status move(cuda_queue *queue, const oc_plan *plan, const oc_view *view,
                           int32_t first, int32_t count, bool is_read, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    size_t element = oc_element_bytes(view->dtype), width = (size_t)view->columns * element;
+    size_t element = oc_dtype_bytes(view->dtype), width = (size_t)view->columns * element;
     size_t pitch = (size_t)plan->buffers[view->buffer].stride * element;
     oc_cu_address at = queue->memory + oc_plan_offset(plan, view) + (size_t)first * pitch;
     oc_cu_copy copy = {.from_type = is_read ? 2 : 1, .to_type = is_read ? 1 : 2};
@@ -602,7 +602,7 @@ done:
 
 /* Rows that fit staging at once. */
 static int32_t rows_at_once(const oc_view *view) {
-    size_t width = (size_t)view->columns * oc_element_bytes(view->dtype);
+    size_t width = (size_t)view->columns * oc_dtype_bytes(view->dtype);
     return width > STAGING ? 0 : (int32_t)(STAGING / width);
 }
 
@@ -636,7 +636,7 @@ done:
 /* Rows from `first` on, as they lie, to where they go. */
 static void take_rows(const cuda_queue *queue, const oc_view *view, int32_t first,
                       const int32_t *index, int32_t here, int32_t count, char *out) {
-    size_t columns = (size_t)view->columns, width = columns * oc_element_bytes(view->dtype);
+    size_t columns = (size_t)view->columns, width = columns * oc_dtype_bytes(view->dtype);
     size_t given = columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
     for (int32_t i = 0; i < (index == NULL ? here : count); i++) {
         int32_t row = index == NULL ? i : index[i] - first;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "backends/ref/ref_kernels.h"
-#include "base/dtype.h"
+#include "base/format.h"
 #include "base/size.h"
 #include "device/host.h"
 

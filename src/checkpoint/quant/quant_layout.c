@@ -41,28 +41,12 @@ static const struct {
 } refused_metadata[] = {{"tensor_names", "torchao's Float8Tensor"},
                         {"_quantization_metadata", "ComfyUI's mixed precision"}};
 
-static const char *const scale_kinds[] = {
-    [OC_WEIGHT_PLAIN] = "no scale",
-    [OC_WEIGHT_PER_TENSOR] = "one scale",
-    [OC_WEIGHT_PER_CHANNEL] = "a scale for each output channel",
-    [OC_WEIGHT_PER_BLOCK] = "a scale for each block",
-    [OC_WEIGHT_MX] = "a scale for each 32 inputs (MX)",
-};
-
 /* Fails at a tensor: its file and its byte go into the error. */
 #define FAIL_AT(tensor, error, code, ...)                                                          \
     do {                                                                                           \
         oc_error_path((error), (tensor)->file->path);                                              \
         OC_FAIL((error), (code), (tensor)->offset, __VA_ARGS__);                                   \
     } while (0)
-
-static bool is_fp8(octavo_dtype dtype) {
-    return dtype == OCTAVO_F8_E4M3 || dtype == OCTAVO_F8_E5M2;
-}
-
-static bool is_float(octavo_dtype dtype) {
-    return dtype == OCTAVO_F32 || dtype == OCTAVO_F16 || dtype == OCTAVO_BF16;
-}
 
 /* The last part of a name; the module's path is all before the dot in front of it. */
 static const char *leaf_of(const char *name) {
@@ -81,16 +65,31 @@ static bool is_one_element(const oc_ckpt_tensor *tensor) {
     return tensor->rank == 0 || (tensor->rank == 1 && tensor->shape[0] == 1);
 }
 
-static oc_weight_scale kind_of(const oc_ckpt_tensor *weight, const oc_ckpt_tensor *scale) {
-    if (scale->dtype == OCTAVO_U8 || scale->dtype == OCTAVO_F8_E8M0) {
-        return OC_WEIGHT_MX;
-    }
-    if (is_one_element(scale)) {
-        return OC_WEIGHT_PER_TENSOR;
-    }
+/* The format of an FP8 weight: a scale of one element, of [out] or [out,1], or of a grid over
+ * [out,in], whose blocks only the config tells; E8M0 as MX has it, one for 32 inputs. */
+static oc_format format_of(const oc_ckpt_tensor *weight, const oc_ckpt_tensor *scale) {
+    oc_format format = {.dtype = weight->dtype, .scale_dtype = scale->dtype};
     bool is_column = scale->rank == 1 || (scale->rank == 2 && scale->shape[1] == 1);
-    return is_column && scale->shape[0] == weight->shape[0] ? OC_WEIGHT_PER_CHANNEL
-                                                            : OC_WEIGHT_PER_BLOCK;
+    if (scale->dtype == OCTAVO_U8 || scale->dtype == OCTAVO_F8_E8M0) {
+        format.scaling = OC_SCALING_BLOCK;
+        format.scale_dtype = OCTAVO_F8_E8M0;
+        format.block_rows = 1;
+        format.block_columns = 32;
+    } else if (is_one_element(scale)) {
+        format.scaling = OC_SCALING_TENSOR;
+    } else if (is_column && scale->shape[0] == weight->shape[0]) {
+        format.scaling = OC_SCALING_ROW;
+    } else {
+        format.scaling = OC_SCALING_BLOCK;
+    }
+    return format;
+}
+
+static const char *scaling_text(const oc_format *format) {
+    return format->scaling == OC_SCALING_TENSOR    ? "one scale"
+           : format->scaling == OC_SCALING_ROW     ? "a scale for each output channel"
+           : format->scale_dtype == OCTAVO_F8_E8M0 ? "a scale for each 32 inputs (MX)"
+                                                   : "a scale for each block";
 }
 
 octavo_status oc_scale_value(const oc_ckpt_tensor *scale, float *out, octavo_error *error) {
@@ -117,7 +116,7 @@ static octavo_status check_scale(const oc_ckpt_tensor *scale, octavo_error *erro
     octavo_status status = OCTAVO_OK;
     char shape[OC_SHAPE_TEXT];
     float value;
-    if (!is_float(scale->dtype) || !is_one_element(scale)) {
+    if (!oc_dtype_is_float(scale->dtype) || !is_one_element(scale)) {
         FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "scale %s is %s %s; only F32, F16 and BF16 scales of one element are read yet",
                 scale->name, scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape));
@@ -148,13 +147,13 @@ static octavo_status check_weight(const oc_checkpoint *checkpoint, const oc_quan
         FAIL_AT(weight, error, OCTAVO_CORRUPT, "weight %s is FP8, but has no weight_scale",
                 weight->name);
     }
-    oc_weight_scale kind = kind_of(weight, scale);
-    if (kind != OC_WEIGHT_PER_TENSOR) {
+    oc_format format = format_of(weight, scale);
+    if (format.scaling != OC_SCALING_TENSOR) {
         char shape[OC_SHAPE_TEXT];
         FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s is %s %s, %s; only one scale for the whole weight is read yet", scale->name,
                 scale->dtype_name, oc_shape_text(scale->shape, scale->rank, shape),
-                scale_kinds[kind]);
+                scaling_text(&format));
     }
     OC_TRY(check_scale(scale, error));
     if (input) {
@@ -173,11 +172,11 @@ static octavo_status check_owner(const oc_checkpoint *checkpoint, const oc_ckpt_
         FAIL_AT(scale, error, OCTAVO_CORRUPT, "%s is there, but its weight is missing",
                 scale->name);
     }
-    if (!is_fp8(weight->dtype) && weight->rank == 1) {
+    if (!oc_dtype_is_fp8(weight->dtype) && weight->rank == 1) {
         FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s: layer norms with quantized inputs are not read here", scale->name);
     }
-    if (!is_fp8(weight->dtype)) {
+    if (!oc_dtype_is_fp8(weight->dtype)) {
         FAIL_AT(scale, error, OCTAVO_UNSUPPORTED,
                 "%s belongs to a weight of dtype %s; scales are read with FP8 weights only",
                 scale->name, weight->dtype_name);
@@ -211,10 +210,10 @@ static octavo_status check_tensor(const oc_checkpoint *checkpoint, const oc_quan
         OC_TRY(check_owner(checkpoint, tensor, error));
     } else if (strcmp(leaf, "k_scale") == 0 || strcmp(leaf, "v_scale") == 0) {
         ++*cache_count;
-    } else if (is_fp8(tensor->dtype) && strcmp(leaf, "weight") == 0) {
+    } else if (oc_dtype_is_fp8(tensor->dtype) && strcmp(leaf, "weight") == 0) {
         OC_TRY(check_weight(checkpoint, config, tensor, error));
         ++*fp8_count;
-    } else if (is_fp8(tensor->dtype) || tensor->dtype == OCTAVO_F8_E8M0 ||
+    } else if (oc_dtype_is_fp8(tensor->dtype) || tensor->dtype == OCTAVO_F8_E8M0 ||
                is_unknown_scale(checkpoint, tensor)) {
         FAIL_AT(tensor, error, OCTAVO_UNSUPPORTED,
                 "tensor %s (%s) belongs to a layout that is not known here", tensor->name,
@@ -232,7 +231,7 @@ static octavo_status check_excluded(const oc_checkpoint *checkpoint, const oc_qu
     for (int32_t i = 0; i < checkpoint->tensor_count; i++) {
         const oc_ckpt_tensor *tensor = &checkpoint->tensors[i];
         const char *names[] = {tensor->name, tensor->file_name};
-        size_t spellings = !is_fp8(tensor->dtype) ? 0 : names[0] == names[1] ? 1 : 2;
+        size_t spellings = !oc_dtype_is_fp8(tensor->dtype) ? 0 : names[0] == names[1] ? 1 : 2;
         for (size_t n = 0; n < spellings; n++) {
             char module[PATH_MAX_BYTES];
             const char *leaf = leaf_of(names[n]);
@@ -346,9 +345,16 @@ octavo_status oc_linear_find(const oc_checkpoint *checkpoint, const char *path, 
         out->weight_scale = sibling(checkpoint, out->weight, "weight_scale");
         out->input_scale = sibling(checkpoint, out->weight, "input_scale");
         OC_ASSERT(out->weight_scale);
-        out->weight_kind = kind_of(out->weight, out->weight_scale);
-        out->input_kind = out->input_scale ? OC_INPUT_STATIC : OC_INPUT_UNKNOWN;
-    } else if (!is_float(out->weight->dtype)) {
+        out->weight_format = format_of(out->weight, out->weight_scale);
+        if (out->input_scale) {
+            out->input_format = (oc_format){.dtype = OCTAVO_F8_E4M3,
+                                            .scaling = OC_SCALING_TENSOR,
+                                            .scale_dtype = out->input_scale->dtype};
+        }
+    } else if (oc_dtype_is_float(out->weight->dtype)) {
+        out->weight_format = (oc_format){.dtype = out->weight->dtype};
+        out->input_format = (oc_format){.dtype = OCTAVO_F16};
+    } else {
         FAIL_AT(out->weight, error, OCTAVO_UNSUPPORTED,
                 "weight %s has dtype %s; F32, F16, BF16 and F8_E4M3 are read here", name,
                 out->weight->dtype_name);

@@ -17,30 +17,17 @@
 #ifndef OC_CHECKPOINT_QUANT_LAYOUT_H
 #define OC_CHECKPOINT_QUANT_LAYOUT_H
 
+#include "base/format.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/quant/quant_config.h"
 
-typedef enum oc_weight_scale {
-    OC_WEIGHT_PLAIN = 0, /* the weight is F32, F16 or BF16 */
-    OC_WEIGHT_PER_TENSOR,
-    OC_WEIGHT_PER_CHANNEL, /* [out] or [out,1] */
-    OC_WEIGHT_PER_BLOCK,   /* a grid over [out,in] */
-    OC_WEIGHT_MX           /* E8M0, one for 32 inputs */
-} oc_weight_scale;
-
-typedef enum oc_input_scale {
-    OC_INPUT_PLAIN = 0, /* the input is not quantized */
-    OC_INPUT_UNKNOWN,   /* the weight is, but no scale says how the input is */
-    OC_INPUT_STATIC,    /* one scale, known beforehand */
-    OC_INPUT_DYNAMIC    /* a scale for each row, from the row itself */
-} oc_input_scale;
-
 typedef struct oc_linear_layout {
     const oc_ckpt_tensor *weight; /* [out,in] */
-    oc_weight_scale weight_kind;
-    const oc_ckpt_tensor *weight_scale; /* NULL: plain */
-    oc_input_scale input_kind;
-    const oc_ckpt_tensor *input_scale; /* NULL but for static ones */
+    oc_format weight_format;
+    const oc_ckpt_tensor *weight_scale; /* NULL: the weight is F32, F16 or BF16 */
+    /* F16 stands for "float".  dtype 0: the weight is FP8, but nothing says how its input is. */
+    oc_format input_format;
+    const oc_ckpt_tensor *input_scale; /* NULL but where input_format has a stored scale */
 } oc_linear_layout;
 
 typedef struct oc_quant_facts {

@@ -93,8 +93,12 @@ static void test_normal_form(void **state) {
                                     &linear, &error),
                      OCTAVO_OK);
     assert_int_equal(linear.weight->dtype, OCTAVO_F8_E4M3);
-    assert_int_equal(linear.weight_kind, OC_WEIGHT_PER_TENSOR);
-    assert_int_equal(linear.input_kind, OC_INPUT_STATIC);
+    assert_int_equal(linear.weight_format.dtype, OCTAVO_F8_E4M3);
+    assert_int_equal(linear.weight_format.scaling, OC_SCALING_TENSOR);
+    assert_int_equal(linear.weight_format.scale_dtype, linear.weight_scale->dtype);
+    assert_int_equal(linear.input_format.dtype, OCTAVO_F8_E4M3);
+    assert_int_equal(linear.input_format.scaling, OC_SCALING_TENSOR);
+    assert_false(linear.input_format.dynamic);
     float scale = 0;
     assert_int_equal(oc_scale_value(linear.weight_scale, &scale, NULL), OCTAVO_OK);
     assert_true(scale > 1e-6f && scale < 1);
@@ -104,8 +108,10 @@ static void test_normal_form(void **state) {
                                     &linear, &error),
                      OCTAVO_OK);
     assert_int_equal(linear.weight->dtype, OCTAVO_BF16);
-    assert_int_equal(linear.weight_kind, OC_WEIGHT_PLAIN);
-    assert_int_equal(linear.input_kind, OC_INPUT_PLAIN);
+    assert_int_equal(linear.weight_format.dtype, OCTAVO_BF16);
+    assert_int_equal(linear.weight_format.scaling, OC_SCALING_NONE);
+    assert_int_equal(linear.input_format.dtype, OCTAVO_F16);
+    assert_int_equal(linear.input_format.scaling, OC_SCALING_NONE);
     assert_null(linear.weight_scale);
     assert_null(linear.input_scale);
     assert_int_equal(oc_linear_find(checkpoint, "vision_model.encoder.layers.0.mlp.fc2", 320, 128,

@@ -307,6 +307,11 @@ static void kept_modules_are_wide(void **state) {
     expect_parts(report, parts, OC_COUNT(parts));
     assert_null(strstr(report, "\"module\": \"text_model.encoder.layers.1.mlp.fc1\""));
     octavo_free(report);
+    /* also where the first layers are the only ones */
+    build(TEST_DATA "/tiny-clip/modelopt-fp8", "kept",
+          OPTIONS(.keep = "vision_model.encoder.layers.0.*=f16"), &report);
+    assert_non_null(strstr(report, "static), some layers F16\""));
+    octavo_free(report);
 }
 
 /* -- sizes ------------------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ typedef struct matrix {
 } matrix;
 
 static inline size_t element_bytes(const oc_view *view) {
-    return oc_element_bytes(view->dtype);
+    return oc_dtype_bytes(view->dtype);
 }
 
 /* Padding is filled with the sentinel: as floats it is a tiny number, as an input it is harmless;

@@ -307,8 +307,11 @@ static void epilogues(void **state) {
                                          .period = tabled ? PERIOD : 0,
                                          .out = out.view};
             if (added == 1) {
-                step.u.gemm.residual =
-                    (oc_view){.data = residual, .stride = N + 5, .columns = N, .scale = 1.0f};
+                step.u.gemm.residual = (oc_view){.data = residual,
+                                                 .stride = N + 5,
+                                                 .columns = N,
+                                                 .scale = 1.0f,
+                                                 .dtype = OCTAVO_F32};
             } else if (added == 2) {
                 step.u.gemm.residual = step.u.gemm.out;
                 for (int32_t r = 0; r < M; r++) {
@@ -654,7 +657,9 @@ static void refusals(void **state) {
     stored w = random_matrix(4, 6, OCTAVO_F32, 1.0f);
     packed = pack(device, &w, false);
     oc_step step = {.kind = OC_STEP_GEMM, .rows = ROWS, .name = "odd"};
-    step.u.gemm = (oc_step_gemm){.a = {.columns = 7}, .weight = packed, .out = {.columns = 4}};
+    step.u.gemm = (oc_step_gemm){.a = {.columns = 7, .dtype = OCTAVO_F32},
+                                 .weight = packed,
+                                 .out = {.columns = 4, .dtype = OCTAVO_F32}};
     oc_plan_limits limits = {.rows_max = {1, 1, 1, 1}, .sequence_max = {1, 1, 1, 1}};
     oc_scratch scratch = {0};
     error = (octavo_error){0};

@@ -72,7 +72,8 @@ static void run_step(oc_step *step, const oc_run *run) {
 }
 
 static oc_view floats(const float *data, int32_t columns) {
-    return (oc_view){.data = (void *)data, .stride = columns, .columns = columns};
+    return (oc_view){
+        .data = (void *)data, .stride = columns, .columns = columns, .dtype = OCTAVO_F32};
 }
 
 static oc_view codes(const uint8_t *data, int32_t columns, float scale) {

@@ -91,10 +91,10 @@ static void dynamic_quantizer(void **state) {
             int32_t width = blocks[b] == 0 ? K : blocks[b], count = (K + width - 1) / width;
             oc_step step = {.kind = OC_STEP_NORM};
             step.u.norm = (oc_step_norm){
-                .x = {.data = x, .stride = K, .columns = K},
+                .x = {.data = x, .stride = K, .columns = K, .dtype = OCTAVO_F32},
                 .out =
                     {.data = codes, .stride = K, .columns = K, .dtype = OCTAVO_F8_E4M3, .scale = 1},
-                .out_scale = {.data = scales, .stride = K, .columns = count},
+                .out_scale = {.data = scales, .stride = K, .columns = count, .dtype = OCTAVO_F32},
                 .block = blocks[b]};
             run(device, &step, M);
             for (int r = 0; r < M; r++) {
@@ -188,10 +188,12 @@ static void scaled_products(void **state) {
                 .bias = OC_HOST_FLOATS(bias, N),
                 .block_k = cases[i].block_k,
                 .block_n = n,
-                .out = {.data = out, .stride = N, .columns = N}};
+                .out = {.data = out, .stride = N, .columns = N, .dtype = OCTAVO_F32}};
             if (cases[i].a_scales != 0) {
-                step.u.gemm.a_scale = (oc_view){
-                    .data = a_scale, .stride = K, .columns = cases[i].a_scales == 1 ? 1 : blocks};
+                step.u.gemm.a_scale = (oc_view){.data = a_scale,
+                                                .stride = K,
+                                                .columns = cases[i].a_scales == 1 ? 1 : blocks,
+                                                .dtype = OCTAVO_F32};
             }
             oc_constant *block_scale = OC_HOST_FLOATS(dense, n == 0 ? 0 : (N + n - 1) / n * blocks);
             step.u.gemm.block_scale = cases[i].b_scales != 0 ? block_scale : NULL;
@@ -241,7 +243,7 @@ static void odd_blocks(void **state) {
     assert_int_equal(device->backend->constant_create(device, &matrix, &weight, NULL), OCTAVO_OK);
     step.u.gemm = (oc_step_gemm){.a = {.columns = K, .dtype = OCTAVO_F8_E4M3},
                                  .weight = weight,
-                                 .out = {.columns = N},
+                                 .out = {.columns = N, .dtype = OCTAVO_F32},
                                  .block_k = 100};
     assert_int_equal(device->backend->choose(device, &step, &limits, &scratch, &error),
                      OCTAVO_UNSUPPORTED);
@@ -322,8 +324,8 @@ static void threads_enter_and_leave(void **state) {
     oc_device *device = NULL;
     oc_step_program program;
     oc_step step = {.kind = OC_STEP_UNIT, .rows = ROWS, .keys = ROWS, .name = "unit"};
-    step.u.unit.x = (oc_view){.data = x, .stride = 4, .columns = 4};
-    step.u.unit.out = (oc_view){.data = y, .stride = 4, .columns = 4};
+    step.u.unit.x = (oc_view){.data = x, .stride = 4, .columns = 4, .dtype = OCTAVO_F32};
+    step.u.unit.out = (oc_view){.data = y, .stride = 4, .columns = 4, .dtype = OCTAVO_F32};
     oc_run run = {.rows = {[ROWS] = 1}}, late = run;
     late.deadline_ns = 1;
     assert_int_equal(oc_cpu_open_tier(&tier, 1, &device, NULL), OCTAVO_OK);

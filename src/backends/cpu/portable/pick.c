@@ -12,7 +12,7 @@ static void pick_task(const oc_cpu_job *job, int32_t index, void *local) {
     (void)local;
     const oc_step_pick *step = &job->step->u.pick;
     const int32_t *starts = job->run->starts[job->step->keys];
-    int64_t element = (int64_t)oc_element_bytes(step->out.dtype);
+    int64_t element = (int64_t)oc_dtype_bytes(step->out.dtype);
     oc_cut rows = oc_cut_rows(job->rows, step->out.columns, index);
     for (int32_t s = rows.first; s < rows.end; s++) {
         int64_t row = starts[s] + (step->from_ends ? job->run->ends[s] : step->row);

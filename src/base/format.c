@@ -1,5 +1,5 @@
-/* dtype.c - see dtype.h. */
-#include "base/dtype.h"
+/* format.c - see format.h. */
+#include "base/format.h"
 
 #include <string.h>
 
@@ -40,6 +40,14 @@ size_t oc_dtype_bytes(octavo_dtype dtype) {
 const char *oc_dtype_name(octavo_dtype dtype) {
     const char *name = octavo_dtype_name(dtype);
     return name == NULL ? "?" : name;
+}
+
+bool oc_dtype_is_float(octavo_dtype dtype) {
+    return dtype == OCTAVO_F32 || dtype == OCTAVO_F16 || dtype == OCTAVO_BF16;
+}
+
+bool oc_dtype_is_fp8(octavo_dtype dtype) {
+    return dtype == OCTAVO_F8_E4M3 || dtype == OCTAVO_F8_E5M2;
 }
 
 octavo_dtype oc_dtype_find(const char *name, size_t length) {
