@@ -16,8 +16,8 @@
 #include "backends/cuda/pack/layout.h"
 #include "base/limits.h"
 #include "base/sys/output.h"
-#include "support/engines.h"
 #include "support/cuda/fake_driver.h"
+#include "support/engines.h"
 
 static char folder[OC_TEST_PATH];
 static int32_t compilations;
