@@ -205,7 +205,8 @@ static octavo_status report_pack(const oc_pack_list *list, const char *engine, c
     oc_json_write_end(&json);
     text_member(&json, "compiler", compiler);
     oc_json_write_key(&json, "seconds");
-    oc_json_write_double(&json, (double)((oc_clock_ns() - start_ns) / 1000000) / 1000);
+    uint64_t milliseconds = (oc_clock_ns() - start_ns) / 1000000;
+    oc_json_write_double(&json, (double)milliseconds / 1000);
     write_architectures(&json, list, architectures);
     oc_json_write_end(&json);
     OC_TRY(take(&json, &text, report, error));

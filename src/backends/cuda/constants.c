@@ -92,7 +92,7 @@ static octavo_status describe(const oc_matrix *matrix, oc_cuda_matrix *made, siz
     }
     made->head.dtype = dtype;
     size_t rows = is_factor ? ((size_t)matrix->n + 15) / 16 * 16 : (size_t)matrix->n;
-    if (!oc_mul_size(rows * oc_dtype_bytes(dtype), (size_t)made->stride, bytes)) {
+    if (!oc_mul_size(rows * oc_dtype_bytes(dtype), (size_t)made->stride, bytes) || *bytes == 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "a matrix of %d x %d cannot be packed", matrix->n, matrix->k);
     }

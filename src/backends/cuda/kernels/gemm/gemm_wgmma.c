@@ -178,7 +178,8 @@ double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *va
     };
     const oc_gemm_variant *v = variant;
     double cluster = v->cluster_m * v->cluster_n;
-    double groups = consumers_of(v), pieces = columns_of(v) / v->piece_n;
+    int32_t whole_pieces = columns_of(v) / v->piece_n;
+    double groups = consumers_of(v), pieces = whole_pieces;
     double tile_m = WARPGROUP_ROWS * v->warpgroups_m, tile_n = v->tile_n;
     double busy = tiles_of(product, v, rows) * cluster;
     busy = busy < processors ? busy : processors;
