@@ -66,10 +66,14 @@ const octavo_binding *octavo_session_binding(const octavo_session *session, int3
     return session == NULL ? NULL : oc_session_binding(session->session, i);
 }
 
-octavo_status octavo_session_run(octavo_session *session, const octavo_argument *inputs,
-                                 int32_t input_count, const octavo_argument *outputs,
-                                 int32_t output_count, const octavo_run_options *options,
-                                 octavo_error *error) {
+/* oc_session_run and oc_session_submit */
+typedef octavo_status begin_fn(oc_session *, const octavo_argument *, int32_t,
+                               const octavo_argument *, int32_t, int64_t, octavo_error *);
+
+static octavo_status begin(begin_fn *begin_run, octavo_session *session,
+                           const octavo_argument *inputs, int32_t input_count,
+                           const octavo_argument *outputs, int32_t output_count,
+                           const octavo_run_options *options, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     octavo_run_options given = {.struct_size = sizeof given};
     oc_error_clear(error);
@@ -77,27 +81,26 @@ octavo_status octavo_session_run(octavo_session *session, const octavo_argument 
     OC_TRY(oc_options_copy(&given, sizeof given, options,
                            OC_OPTIONS_LEAST(octavo_run_options, timeout_us), "octavo_run_options",
                            error));
-    OC_TRY(oc_session_run(session->session, inputs, input_count, outputs, output_count,
-                          given.timeout_us, error));
+    OC_TRY(begin_run(session->session, inputs, input_count, outputs, output_count, given.timeout_us,
+                     error));
 done:
     return status;
+}
+
+octavo_status octavo_session_run(octavo_session *session, const octavo_argument *inputs,
+                                 int32_t input_count, const octavo_argument *outputs,
+                                 int32_t output_count, const octavo_run_options *options,
+                                 octavo_error *error) {
+    return begin(oc_session_run, session, inputs, input_count, outputs, output_count, options,
+                 error);
 }
 
 octavo_status octavo_session_submit(octavo_session *session, const octavo_argument *inputs,
                                     int32_t input_count, const octavo_argument *outputs,
                                     int32_t output_count, const octavo_run_options *options,
                                     octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    octavo_run_options given = {.struct_size = sizeof given};
-    oc_error_clear(error);
-    OC_REQUIRE(error, session);
-    OC_TRY(oc_options_copy(&given, sizeof given, options,
-                           OC_OPTIONS_LEAST(octavo_run_options, timeout_us), "octavo_run_options",
-                           error));
-    OC_TRY(oc_session_submit(session->session, inputs, input_count, outputs, output_count,
-                             given.timeout_us, error));
-done:
-    return status;
+    return begin(oc_session_submit, session, inputs, input_count, outputs, output_count, options,
+                 error);
 }
 
 octavo_status octavo_session_wait(octavo_session *session, int64_t timeout_us,

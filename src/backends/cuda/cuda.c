@@ -216,7 +216,12 @@ static octavo_status cuda_choose(oc_device *base, oc_step *step, const oc_plan_l
                 "step %s has E4M3 codes where the GPU's kernels take or give floats", step->name);
     }
     step->why[0] = '\0';
-    OC_TRY(families[step->kind]->choose((oc_cuda_device *)base, step, limits, scratch, error));
+    const oc_cuda_family *family = families[step->kind];
+    if (family->kernel != NULL) {
+        step->kernel = family->kernel;
+    } else {
+        OC_TRY(family->choose((oc_cuda_device *)base, step, limits, scratch, error));
+    }
 done:
     return status;
 }

@@ -37,6 +37,7 @@ typedef struct oc_cuda_maker {
 enum { OC_CUDA_LAUNCHES = 2 };
 
 typedef struct oc_cuda_family {
+    const char *kernel; /* the only one there is, for any such step; NULL: `choose` */
     /* Sets step->kernel and step->why; as oc_backend.choose. */
     octavo_status (*choose)(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error);
@@ -51,6 +52,11 @@ extern const oc_cuda_family oc_cuda_patches, oc_cuda_tokens, oc_cuda_norm, oc_cu
 octavo_status oc_cuda_launch_add(oc_cuda_maker *maker, const char *name, const char *entry,
                                  const char *defines, const void *args, size_t bytes,
                                  oc_cuda_launch **out, octavo_error *error);
+
+/* The address of a row set's count. */
+static inline oc_cu_address oc_cuda_rows(const oc_cuda_maker *maker, oc_rows rows) {
+    return maker->inputs.rows + (size_t)rows * sizeof(int32_t);
+}
 
 /* The address of a view or constant, 0 for none. */
 static inline oc_cu_address oc_cuda_at(const oc_view *view) {

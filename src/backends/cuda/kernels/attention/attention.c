@@ -82,7 +82,7 @@ static octavo_status make_tensor(oc_cuda_maker *maker, const oc_step *step,
                   .v = oc_cuda_at(&a->v),
                   .out = oc_cuda_at(&a->out),
                   .starts = maker->inputs.starts[step->keys],
-                  .sequences = maker->inputs.rows + (size_t)sequences_of(step) * sizeof(int32_t),
+                  .sequences = oc_cuda_rows(maker, sequences_of(step)),
                   .ends = maker->inputs.ends,
                   .mask = maker->inputs.mask,
                   .q_stride = (int32_t)a->q.stride,
@@ -133,7 +133,7 @@ static octavo_status make_plain(oc_cuda_maker *maker, const oc_step *step, octav
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_attention_plain_args args = {
-        .sequences = maker->inputs.rows + (size_t)sequences_of(step) * sizeof(int32_t),
+        .sequences = oc_cuda_rows(maker, sequences_of(step)),
         .starts = maker->inputs.starts[step->keys],
         .ends = maker->inputs.ends,
         .mask = maker->inputs.mask,
@@ -207,4 +207,4 @@ static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_erro
                : make_plain(maker, step, error);
 }
 
-const oc_cuda_family oc_cuda_attention = {choose, make};
+const oc_cuda_family oc_cuda_attention = {.choose = choose, .make = make};

@@ -28,7 +28,7 @@ static octavo_status make_patches(oc_cuda_maker *maker, const oc_step *step, oct
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_patches_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .pixels = maker->inputs.pixels,
         .mean = oc_cuda_floats(patches->mean),
         .std = oc_cuda_floats(patches->std),
@@ -48,20 +48,9 @@ done:
     return status;
 }
 
-const oc_cuda_family oc_cuda_patches = {choose_patches, make_patches};
+const oc_cuda_family oc_cuda_patches = {.choose = choose_patches, .make = make_patches};
 
 /* -- tokens ---------------------------------------------------------------------------------- */
-
-static octavo_status choose_tokens(oc_cuda_device *device, oc_step *step,
-                                   const oc_plan_limits *limits, oc_scratch *scratch,
-                                   octavo_error *error) {
-    (void)device;
-    (void)limits;
-    (void)scratch;
-    (void)error;
-    step->kernel = "tokens_f16 cuda";
-    return OCTAVO_OK;
-}
 
 static octavo_status make_tokens(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -70,7 +59,7 @@ static octavo_status make_tokens(oc_cuda_maker *maker, const oc_step *step, octa
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_tokens_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .ids = maker->inputs.ids,
         .positions = maker->inputs.positions,
         .table = oc_cuda_floats(tokens->table),
@@ -93,20 +82,9 @@ done:
     return status;
 }
 
-const oc_cuda_family oc_cuda_tokens = {choose_tokens, make_tokens};
+const oc_cuda_family oc_cuda_tokens = {.kernel = "tokens_f16 cuda", .make = make_tokens};
 
 /* -- pick ------------------------------------------------------------------------------------ */
-
-static octavo_status choose_pick(oc_cuda_device *device, oc_step *step,
-                                 const oc_plan_limits *limits, oc_scratch *scratch,
-                                 octavo_error *error) {
-    (void)device;
-    (void)limits;
-    (void)scratch;
-    (void)error;
-    step->kernel = "pick cuda";
-    return OCTAVO_OK;
-}
 
 static octavo_status make_pick(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -114,7 +92,7 @@ static octavo_status make_pick(oc_cuda_maker *maker, const oc_step *step, octavo
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_pick_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .starts = maker->inputs.starts[step->keys],
         .ends = maker->inputs.ends,
         .x = oc_cuda_at(&pick->x),
@@ -135,4 +113,4 @@ done:
     return status;
 }
 
-const oc_cuda_family oc_cuda_pick = {choose_pick, make_pick};
+const oc_cuda_family oc_cuda_pick = {.kernel = "pick cuda", .make = make_pick};

@@ -92,7 +92,7 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
         oc_cu_tensor_map a, w;
         oc_gemm_arguments rest;
     } args = {.rest = {
-                  .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+                  .rows = oc_cuda_rows(maker, step->rows),
                   .scale = gemm->column_scale != NULL ? oc_cuda_floats(gemm->column_scale)
                                                       : weight->factors,
                   .bias = oc_cuda_floats(gemm->bias),
@@ -138,7 +138,7 @@ static octavo_status make_plain(oc_cuda_maker *maker, const oc_step *step, octav
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_gemm_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .a = oc_cuda_at(&gemm->a),
         .weight = oc_cuda_floats(gemm->weight),
         .column_scale = oc_cuda_floats(gemm->column_scale),
@@ -212,4 +212,4 @@ static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_erro
                : make_wgmma(maker, step, error);
 }
 
-const oc_cuda_family oc_cuda_gemm = {choose, make};
+const oc_cuda_family oc_cuda_gemm = {.choose = choose, .make = make};

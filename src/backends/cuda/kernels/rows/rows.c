@@ -36,21 +36,10 @@ done:
 
 /* -- norm -------------------------------------------------------------------------------------- */
 
-static octavo_status choose_norm(oc_cuda_device *device, oc_step *step,
-                                 const oc_plan_limits *limits, oc_scratch *scratch,
-                                 octavo_error *error) {
-    (void)device;
-    (void)limits;
-    (void)scratch;
-    (void)error;
-    step->kernel = "norm_f16 cuda";
-    return OCTAVO_OK;
-}
-
 static octavo_status make_norm(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
     const oc_step_norm *norm = &step->u.norm;
     oc_norm_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .x = oc_cuda_at(&norm->x),
         .gamma = oc_cuda_floats(norm->gamma),
         .beta = oc_cuda_floats(norm->beta),
@@ -67,25 +56,14 @@ static octavo_status make_norm(oc_cuda_maker *maker, const oc_step *step, octavo
                           error);
 }
 
-const oc_cuda_family oc_cuda_norm = {choose_norm, make_norm};
+const oc_cuda_family oc_cuda_norm = {.kernel = "norm_f16 cuda", .make = make_norm};
 
 /* -- unit -------------------------------------------------------------------------------------- */
-
-static octavo_status choose_unit(oc_cuda_device *device, oc_step *step,
-                                 const oc_plan_limits *limits, oc_scratch *scratch,
-                                 octavo_error *error) {
-    (void)device;
-    (void)limits;
-    (void)scratch;
-    (void)error;
-    step->kernel = "unit_f32 cuda";
-    return OCTAVO_OK;
-}
 
 static octavo_status make_unit(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
     const oc_step_unit *unit = &step->u.unit;
     oc_norm_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .x = oc_cuda_at(&unit->x),
         .out = oc_cuda_at(&unit->out),
         .x_stride = unit->x.stride,
@@ -95,20 +73,9 @@ static octavo_status make_unit(oc_cuda_maker *maker, const oc_step *step, octavo
     return make_norm_rows(maker, step, NORM_UNIT, false, 0, &unit->x, &unit->out, &args, error);
 }
 
-const oc_cuda_family oc_cuda_unit = {choose_unit, make_unit};
+const oc_cuda_family oc_cuda_unit = {.kernel = "unit_f32 cuda", .make = make_unit};
 
 /* -- pointwise --------------------------------------------------------------------------------- */
-
-static octavo_status choose_pointwise(oc_cuda_device *device, oc_step *step,
-                                      const oc_plan_limits *limits, oc_scratch *scratch,
-                                      octavo_error *error) {
-    (void)device;
-    (void)limits;
-    (void)scratch;
-    (void)error;
-    step->kernel = "pointwise_f16 cuda";
-    return OCTAVO_OK;
-}
 
 static octavo_status make_pointwise(oc_cuda_maker *maker, const oc_step *step,
                                     octavo_error *error) {
@@ -117,7 +84,7 @@ static octavo_status make_pointwise(oc_cuda_maker *maker, const oc_step *step,
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_pointwise_args args = {
-        .rows = maker->inputs.rows + (size_t)step->rows * sizeof(int32_t),
+        .rows = oc_cuda_rows(maker, step->rows),
         .x = oc_cuda_at(&pointwise->x),
         .y = oc_cuda_at(&pointwise->y),
         .table = oc_cuda_floats(pointwise->table),
@@ -141,7 +108,7 @@ done:
     return status;
 }
 
-const oc_cuda_family oc_cuda_pointwise = {choose_pointwise, make_pointwise};
+const oc_cuda_family oc_cuda_pointwise = {.kernel = "pointwise_f16 cuda", .make = make_pointwise};
 
 /* -- logits ------------------------------------------------------------------------------------ */
 
@@ -169,8 +136,8 @@ static octavo_status make_logits(oc_cuda_maker *maker, const oc_step *step, octa
     oc_cuda_launch *launch;
     char defines[DEFINES];
     oc_logits_args args = {
-        .images = maker->inputs.rows + OC_ROWS_IMAGES * sizeof(int32_t),
-        .texts = maker->inputs.rows + OC_ROWS_TEXTS * sizeof(int32_t),
+        .images = oc_cuda_rows(maker, OC_ROWS_IMAGES),
+        .texts = oc_cuda_rows(maker, OC_ROWS_TEXTS),
         .image = oc_cuda_at(&logits->image),
         .text = oc_cuda_at(&logits->text),
         .out = oc_cuda_at(&logits->out),
@@ -190,4 +157,4 @@ done:
     return status;
 }
 
-const oc_cuda_family oc_cuda_logits = {choose_logits, make_logits};
+const oc_cuda_family oc_cuda_logits = {.choose = choose_logits, .make = make_logits};
