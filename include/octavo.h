@@ -388,8 +388,9 @@ octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32
  * with threads of its own works meanwhile: two sessions of one model keep it busy, one uploading
  * while the other computes.  The CPU has done the work when this returns, and so has a call that
  * asks for several towers.  Tensors and the arrays of arguments are borrowed until the wait is
- * over; one run of a session at a time. BAD_STATE  this session is running, or has a run that was
- * not waited for
+ * over; one run of a session at a time.
+ *
+ *   BAD_STATE  this session is running, or has a run that was not waited for
  *   ...        octavo_session_run's */
 OCTAVO_API OCTAVO_CHECK octavo_status
 octavo_session_submit(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
@@ -398,8 +399,9 @@ octavo_session_submit(octavo_session *session, const octavo_argument *inputs, in
 
 /* Returns when that run is done and its outputs are written, at the latest after timeout_us
  * microseconds (0: as long as it takes).  Any thread, one at a time.
+ *
  *   DEADLINE_EXCEEDED  not done; it goes on, and may be waited for again
- *   BAD_STATE          nothing was submitted
+ *   BAD_STATE          nothing was submitted, or another thread waits for it
  *   ...                octavo_session_run's */
 OCTAVO_API OCTAVO_CHECK octavo_status octavo_session_wait(octavo_session *session,
                                                           int64_t timeout_us, octavo_error *error);

@@ -212,8 +212,7 @@ done:
     return status;
 }
 
-/* -- begun now, waited for later ----------------------------------------------------------------
- */
+/* -- begun now, waited for later ----------------------------------------------------------- */
 
 /* The one tower that a call is for; NULL: it needs several programs. */
 static const oc_tower *only_tower(const oc_call *call) {
@@ -246,7 +245,7 @@ octavo_status oc_session_submit(oc_session *session, const octavo_argument *inpu
     } else { /* one program needs what another gives: it is all done here */
         pending->status = run_all(session, &pending->call, deadline, &pending->error);
     }
-    pending->is_there = true;
+    atomic_store(&session->submitted, true);
 done:
     if (status != OCTAVO_OK && entered) {
         atomic_store(&session->running, false);
@@ -259,20 +258,21 @@ octavo_status oc_session_wait(oc_session *session, int64_t timeout_us, octavo_er
     oc_pending *pending = &session->pending;
     uint64_t deadline = 0;
     OC_TRY(read_timeout(timeout_us, &deadline, error));
-    if (!pending->is_there) {
+    if (!atomic_exchange(&session->submitted, false)) {
         OC_FAIL(error, OCTAVO_BAD_STATE, OCTAVO_NO_OFFSET,
-                "there is nothing to wait for: nothing was submitted to this session");
+                "there is nothing to wait for: nothing was submitted to this session, or another "
+                "thread waits for it");
     }
     if (pending->tower != NULL) {
         status = finish_tower(session, pending, &pending->call, deadline, error);
         if (status == OCTAVO_DEADLINE_EXCEEDED) {
-            goto done; /* it may be waited for again */
+            atomic_store(&session->submitted, true); /* it may be waited for again */
+            goto done;
         }
     } else if (pending->status != OCTAVO_OK) {
         status = oc_fail(error, pending->status, pending->error.offset, __FILE__, __LINE__, "%s",
                          pending->error.message);
     }
-    pending->is_there = false;
     atomic_store(&session->running, false);
 done:
     return status;

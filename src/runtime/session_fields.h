@@ -26,7 +26,6 @@ typedef struct oc_call {
 
 /* A run that was submitted and not yet waited for. */
 typedef struct oc_pending {
-    bool is_there;
     oc_call call;          /* of the caller's arrays, which are borrowed */
     const oc_tower *tower; /* that works; NULL: all is done, with this status */
     const oc_bucket *bucket;
@@ -41,6 +40,7 @@ struct oc_session {
     oc_queue *queue;
     struct oc_canary_programs *canaries; /* what oc_session_check runs */
     atomic_bool running;                 /* from submit to wait, too */
+    atomic_bool submitted;               /* `pending` is a run that nobody waits for yet */
     oc_pending pending;
     int32_t towers, batch_max;
     oc_plan_limits limits;

@@ -278,6 +278,29 @@ static void runs_keep_their_time(void **state) {
     }
 }
 
+static void *wait_for_run(void *session) {
+    octavo_error error;
+    return (void *)(intptr_t)octavo_session_wait(session, 0, &error);
+}
+
+/* Of two threads that wait at once, one gets the run, and the other is refused. */
+static void one_thread_waits(octavo_session *session, const octavo_argument *input,
+                             const octavo_argument *output) {
+    octavo_error error;
+    for (int32_t turn = 0; turn < 200; turn++) {
+        pthread_t other;
+        void *result;
+        assert_int_equal(octavo_session_submit(session, input, 1, output, 1, NULL, &error),
+                         OCTAVO_OK);
+        assert_int_equal(pthread_create(&other, NULL, wait_for_run, session), 0);
+        octavo_status mine = octavo_session_wait(session, 0, &error);
+        assert_int_equal(pthread_join(other, &result), 0);
+        octavo_status theirs = (octavo_status)(intptr_t)result;
+        assert_true((mine == OCTAVO_OK && theirs == OCTAVO_BAD_STATE) ||
+                    (mine == OCTAVO_BAD_STATE && theirs == OCTAVO_OK));
+    }
+}
+
 /* What is begun and waited for gives the bits of a run; until then the session is taken. */
 static void begins_and_waits(void **state) {
     octavo_engine *engine = open_engine();
@@ -311,6 +334,7 @@ static void begins_and_waits(void **state) {
     assert_int_equal(octavo_session_wait(session, 0, &error), OCTAVO_OK);
     assert_memory_equal(image, whole.image, sizeof image);
     assert_int_equal(octavo_session_wait(session, 0, &error), OCTAVO_BAD_STATE);
+    one_thread_waits(session, &input, &output);
     /* one that is refused leaves the session free; one that is never waited for can be freed */
     assert_int_equal(octavo_session_submit(session, &output, 1, &output, 1, NULL, &error),
                      OCTAVO_INVALID_ARGUMENT);
