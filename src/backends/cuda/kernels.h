@@ -32,6 +32,9 @@ typedef struct oc_cuda_maker {
     oc_cuda_inputs inputs;
     oc_cuda_launch *launches; /* of OC_CUDA_LAUNCHES a step at most */
     int32_t count;
+    /* 1: the step is to begin with its last rows, which the one before it wrote last: they are in
+     * the L2 still. */
+    int32_t descending;
 } oc_cuda_maker;
 
 enum { OC_CUDA_LAUNCHES = 2 };

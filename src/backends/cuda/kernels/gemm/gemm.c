@@ -103,6 +103,7 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
                   .out_stride = gemm->out.stride,
                   .period = gemm->table == NULL ? 1 : gemm->period,
                   .inverse = 1.0f / gemm->out.scale,
+                  .descending = maker->descending,
               }};
     char defines[DEFINES];
     oc_cuda_launch *launch;

@@ -45,7 +45,8 @@ typedef struct oc_gemm_arguments {
     uint64_t scale, bias, row_scale, residual, table, out;
     int64_t residual_stride, out_stride; /* elements */
     int32_t period;
-    float inverse; /* 1 / the scale of codes out */
+    float inverse;      /* 1 / the scale of codes out */
+    int32_t descending; /* 1: the last rows first */
 } oc_gemm_arguments;
 
 /* Tensor maps: two dimensions [rows, k] of 1 or 2 bytes (CU_TENSOR_MAP_DATA_TYPE_UINT8 or FLOAT16),
