@@ -22,7 +22,7 @@ typedef struct oc_cli_options {
     int32_t threads; /* 0: one for each usable core */
     const char *device, *tier, *disable;
 
-    const char *against, *architectures, *batches, *completion, *data, *images, *inputs, *keep,
+    const char *against, *architectures, *batches, *compare, *completion, *data, *images, *inputs, *keep,
         *labels, *labels_file, *layout, *man, *method, *output, *outputs, *precision, *predictions,
         *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file, *tower, *work;
     oc_cli_list texts;

@@ -110,6 +110,12 @@ static int32_t fake_device_memory(size_t *bytes, int32_t device) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t fake_device_bus(char *name, int32_t bytes, int32_t device) {
+    CALL("cuDeviceGetPCIBusId")
+    snprintf(name, (size_t)bytes, "0000:%02x:00.0", 0x1a + device);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t device) {
     (void)device;
     CALL("cuDeviceGetAttribute")
@@ -117,6 +123,7 @@ static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t devic
              : what == OC_CU_MINOR           ? fake.minor
              : what == OC_CU_MULTIPROCESSORS ? 132
              : what == OC_CU_SHARED_OPTIN    ? 232448
+             : what == OC_CU_CLOCK_KHZ       ? 1980000
                                              : 1;
     return OC_CU_SUCCESS;
 }
@@ -206,6 +213,16 @@ static int32_t fake_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
         from += copy->from_pitch;
         to += copy->to_pitch;
     }
+    return OC_CU_SUCCESS;
+}
+
+static int32_t fake_copy_device(oc_cu_address to, oc_cu_address from, size_t bytes,
+                                oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemcpyDtoDAsync")
+    check(pointer(to), bytes);
+    check(pointer(from), bytes);
+    memcpy(pointer(to), pointer(from), bytes);
     return OC_CU_SUCCESS;
 }
 
