@@ -11,11 +11,9 @@ struct oc_cuda_prefixes {
     oc_cu_event *events;      /* [count + 1]: graph i is between i + 1 and i */
 };
 
-octavo_status
-oc_cuda_prefixes_create(const oc_cu_driver *driver, oc_cu_stream stream, int32_t step_count,
-                        octavo_status (*capture)(void *program, int32_t steps,
-                                                 oc_cu_graph_exec *out, octavo_error *error),
-                        void *program, oc_cuda_prefixes **out, octavo_error *error) {
+octavo_status oc_cuda_prefixes_create(const oc_cu_driver *driver, oc_cu_stream stream,
+                                      int32_t step_count, oc_cuda_capture capture, void *program,
+                                      oc_cuda_prefixes **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cuda_prefixes *prefixes = calloc(1, sizeof *prefixes);
     size_t most = (size_t)step_count + 1;

@@ -15,13 +15,14 @@
 
 typedef struct oc_cuda_prefixes oc_cuda_prefixes;
 
-/* capture: makes the graph of the program's first `steps` steps, 1 .. step_count.  The context is
- * current; the stream is borrowed. */
-octavo_status
-oc_cuda_prefixes_create(const oc_cu_driver *driver, oc_cu_stream stream, int32_t step_count,
-                        octavo_status (*capture)(void *program, int32_t steps,
-                                                 oc_cu_graph_exec *out, octavo_error *error),
-                        void *program, oc_cuda_prefixes **out, octavo_error *error);
+/* Makes the graph of the program's first `steps` steps, 1 .. step_count. */
+typedef octavo_status (*oc_cuda_capture)(void *program, int32_t steps, oc_cu_graph_exec *out,
+                                         octavo_error *error);
+
+/* The context is current; the stream is borrowed. */
+octavo_status oc_cuda_prefixes_create(const oc_cu_driver *driver, oc_cu_stream stream,
+                                      int32_t step_count, oc_cuda_capture capture, void *program,
+                                      oc_cuda_prefixes **out, octavo_error *error);
 void oc_cuda_prefixes_free(oc_cuda_prefixes *prefixes); /* NULL is accepted */
 
 /* Runs them all, the longest first, and waits; reports [step_count] receive their seconds.  What
