@@ -58,8 +58,10 @@ static octavo_status print_rows(const oc_cli_bench_run *of, octavo_error *error)
             add_ms(&table, times[t]);
         }
         oc_cli_table_cell(&table, "%.1f", of->results[i].batch / timing->median_s);
-        oc_cli_table_cell(&table, "%.1f", (is_card ? 1e-12 : 1e-9) * flops);
-        if (!is_card) {
+        if (is_card) {
+            oc_cli_table_cell(&table, "%.1f%s", 1e-12 * flops, timing->busy.spoiled ? "*" : "");
+        } else {
+            oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
             snprintf(share, sizeof share, timing->peak_flops > 0 ? "%.1f %%" : "-",
                      100 * flops / timing->peak_flops);
             oc_cli_table_cell(&table, "%s%s", share, timing->busy.spoiled ? "*" : "");
@@ -179,15 +181,16 @@ done:
 static void say_ceilings(const octavo_tool_ceilings *c) {
     char products[80] = "", memory[40] = "";
     if (c->f16_flops > 0 && c->f8_flops != c->f16_flops) {
-        snprintf(products, sizeof products, "%.4g TFLOP/s on FP8 and %.4g on 16 bit, ",
+        snprintf(products, sizeof products, "%.4g TFLOP/s on FP8 and %.4g on 16 bit ",
                  1e-12 * c->f8_flops, 1e-12 * c->f16_flops);
     } else if (c->f16_flops > 0) {
-        snprintf(products, sizeof products, "%.4g GFLOP/s, ", 1e-9 * c->f16_flops);
+        snprintf(products, sizeof products, "%.4g GFLOP/s ", 1e-9 * c->f16_flops);
     }
     if (c->bytes_per_s > 0) {
-        snprintf(memory, sizeof memory, "%.4g GB/s, ", 1e-9 * c->bytes_per_s);
+        snprintf(memory, sizeof memory, "%s%.4g GB/s ", products[0] ? "and " : "",
+                 1e-9 * c->bytes_per_s);
     }
-    oc_cli_say("\nLimits are from %s%s%s.\n", products, memory, c->source);
+    oc_cli_say("\nLimits are from %s%s(%s).\n", products, memory, c->source);
 }
 
 static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo_error *error) {
