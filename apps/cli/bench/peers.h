@@ -1,4 +1,5 @@
-/* peers.h - what others took for the same work: the file of --compare, which bench/peers writes.
+/* peers.h - what others took for the same work: the file of --compare, which bench/peers writes and
+ * bench/peers/peers_file.py describes.
  *
  *   {"machine":"...","software":"...","date":"...",
  *    "rows":[{"engine":"torch fp8","model":"ViT-L-14","tower":"image","batch":128,"ms":35.2,
