@@ -110,7 +110,7 @@ static int32_t fake_device_get(int32_t *device, int32_t index) {
 static int32_t fake_device_name(char *name, int32_t bytes, int32_t device) {
     (void)device;
     CALL("cuDeviceGetName")
-    snprintf(name, (size_t)bytes, "a card of paper");
+    snprintf(name, (size_t)bytes, "%s", fake.name);
     return OC_CU_SUCCESS;
 }
 
@@ -446,6 +446,7 @@ oc_fake_driver *oc_fake_driver_begin(void) {
     memset(blocks, 0, sizeof blocks);
     memset(&card, 0, sizeof card);
     fake.devices = 2;
+    fake.name = "a card of paper";
     fake.major = 9;
     fake.driver_version = 13000;
     fake.result = 999;

@@ -11,6 +11,7 @@ typedef struct oc_fake_driver {
     int32_t fail_at; /* the call that fails, counted from 1; 0: none */
     int32_t result;  /* and how */
     int32_t devices, major, minor, driver_version;
+    const char *name;
     int64_t memory_left; /* bytes of the card; -1: any number */
     int32_t alive;       /* contexts, memory, streams, events, graphs, modules not given back */
     int32_t wrong;       /* copies beyond an allocation, unknown handles */

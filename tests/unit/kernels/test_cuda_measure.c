@@ -187,6 +187,13 @@ static void tells_ceilings(void **state) {
     assert_int_equal(oc_cuda_measure_ceilings(p.device, &ceilings, NULL), OCTAVO_EXHAUSTED);
     close_product(&p);
     fake->memory_left = 256 << 20;
+    for (int32_t i = 0; i < 2; i++) {
+        fake->name = i == 0 ? "NVIDIA H20" : "NVIDIA H200";
+        open_product(&p);
+        assert_int_equal(oc_cuda_measure_ceilings(p.device, &ceilings, NULL), OCTAVO_OK);
+        assert_true((ceilings.f8_flops > 0) == (i == 1) && ceilings.bytes_per_s > 0);
+        close_product(&p);
+    }
     fake->major = 8;
     fake->minor = 9;
     open_product(&p);

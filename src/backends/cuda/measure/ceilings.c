@@ -20,6 +20,12 @@ static const struct {
     double f16, f8;
 } rates[] = {{"sm_80", 2048, 0}, {"sm_90a", 4096, 8192}};
 
+/* The H20 is of that architecture too, with tensor cores that do a quarter of it. */
+static bool has_rate(const oc_cuda_device *device, size_t i) {
+    bool is_h20 = strstr(device->name, "H20") != NULL && strstr(device->name, "H200") == NULL;
+    return strcmp(rates[i].architecture, device->architecture) == 0 && !is_h20;
+}
+
 static octavo_status copy_rate(const oc_cuda_device *device, oc_cu_stream stream,
                                const oc_cu_address memory[2], const oc_cu_event moments[2],
                                size_t bytes, double *bytes_per_s, octavo_error *error) {
@@ -87,7 +93,7 @@ octavo_status oc_cuda_measure_ceilings(const oc_device *base, oc_cuda_ceilings *
     OC_TRY(measure_memory(device, &out->bytes_per_s, error));
     double clocks = 1e3 * (double)khz * (double)device->multiprocessors; /* a second, of all */
     for (size_t i = 0; i < OC_COUNT(rates); i++) {
-        if (strcmp(rates[i].architecture, device->architecture) == 0) {
+        if (has_rate(device, i)) {
             out->f8_flops = rates[i].f8 * clocks;
             out->f16_flops = rates[i].f16 * clocks;
         }
@@ -99,8 +105,8 @@ octavo_status oc_cuda_measure_ceilings(const oc_device *base, oc_cuda_ceilings *
                  device->architecture, device->multiprocessors, 1e-3 * (double)khz);
     } else {
         snprintf(out->source, sizeof out->source,
-                 "the rate of %s's tensor cores is not known; memory: a copy, measured",
-                 device->architecture);
+                 "the rate of the tensor cores is not known (%s, %s); memory: a copy, measured",
+                 device->name, device->architecture);
     }
 done:
     return status;
