@@ -105,7 +105,7 @@ octavo_status oc_cuda_measure_ceilings(const oc_device *base, oc_cuda_ceilings *
                  device->architecture, device->multiprocessors, 1e-3 * (double)khz);
     } else {
         snprintf(out->source, sizeof out->source,
-                 "the rate of the tensor cores is not known (%s, %s); memory: a copy, measured",
+                 "the rate of the tensor cores is not known (%.80s, %s); memory: a copy, measured",
                  device->name, device->architecture);
     }
 done:
