@@ -52,6 +52,11 @@ typedef struct limit {
     const char *by; /* "flop" or "bytes" */
 } limit;
 
+/* How much of its limit a step reaches; a time that is lost in the noise has no share. */
+static double share_of(limit least, const oc_cli_step *step) {
+    return least.seconds > 0 && step->seconds > 0 ? least.seconds / step->seconds : (double)NAN;
+}
+
 static limit limit_of(const octavo_tool_ceilings *ceilings, const oc_cli_step *step) {
     bool is_codes = strcmp(step->operands, "F8_E4M3") == 0;
     double rate = is_codes ? ceilings->f8_flops : ceilings->f16_flops;
@@ -81,15 +86,11 @@ octavo_status oc_cli_profile_print(const oc_cli_bench_run *of, const oc_cli_resu
         oc_cli_table_cell(&table, "%.1f", 1e6 * steps[i].seconds / from->profiled);
         oc_cli_table_cell(&table, "%.1f %%", 100 * steps[i].seconds / total);
         oc_cli_table_cell(&table, "%d", steps[i].count);
-        if (least.seconds > 0) {
-            oc_cli_table_cell(&table, "%.1f", 1e6 * least.seconds / from->profiled);
-            oc_cli_table_cell(&table, "%.0f %%", 100 * least.seconds / steps[i].seconds);
-            oc_cli_table_cell(&table, "%s", least.by);
-        } else {
-            oc_cli_table_cell(&table, "-");
-            oc_cli_table_cell(&table, "-");
-            oc_cli_table_cell(&table, "-");
-        }
+        double share = share_of(least, &steps[i]);
+        bool is_known = least.seconds > 0;
+        oc_cli_table_cell(&table, is_known ? "%.1f" : "-", 1e6 * least.seconds / from->profiled);
+        oc_cli_table_cell(&table, isfinite(share) ? "%.0f %%" : "-", 100 * share);
+        oc_cli_table_cell(&table, "%s", is_known ? least.by : "-");
         oc_cli_table_cell(&table, "%s", steps[i].name);
         oc_cli_table_cell(&table, "%s", steps[i].kernel);
         oc_cli_table_cell(&table, "%s", steps[i].what[0] ? steps[i].what : steps[i].kind);
@@ -132,7 +133,7 @@ octavo_status oc_cli_profile_write(oc_json_writer *json, const oc_cli_bench_run 
         } else {
             oc_json_write_null(json);
         }
-        oc_cli_json_fixed(json, "share_of_limit", seconds / steps[i].seconds, 4);
+        oc_cli_json_fixed(json, "share_of_limit", share_of(least, &steps[i]), 4);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);

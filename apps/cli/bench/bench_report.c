@@ -181,7 +181,7 @@ done:
 static void say_ceilings(const octavo_tool_ceilings *c) {
     char products[80] = "", memory[40] = "";
     if (c->f16_flops > 0 && c->f8_flops != c->f16_flops) {
-        snprintf(products, sizeof products, "%.4g TFLOP/s on FP8 and %.4g on 16 bit ",
+        snprintf(products, sizeof products, "%.4g TFLOP/s on FP8, %.4g on 16 bit ",
                  1e-12 * c->f8_flops, 1e-12 * c->f16_flops);
     } else if (c->f16_flops > 0) {
         snprintf(products, sizeof products, "%.4g GFLOP/s ", 1e-9 * c->f16_flops);
