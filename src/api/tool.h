@@ -28,10 +28,13 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  *  "savings":[{"name","on":true,"text"}...],
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
  *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
- * f32","why","seconds","codes":{"saturated","zero","largest"}}...]}...]}
+ * f32","why","operands":"F8_E4M3","seconds","flop","bytes","codes":{"saturated","zero",
+ * "largest"}}...]}...]}
  * A device that wants plans for smaller runs too shows that of the largest; when profiling those
  * that ran, each a program with "rows_max": the images, or tokens of texts, that it holds.
- * seconds and codes are there when profiling; codes of steps whose results are FP8: the shares of
+ * seconds, flop, bytes and codes are there when profiling, summed over the runs; flop and bytes are
+ * the least work of the step: its products, each operand read and each result written once; codes
+ * of steps whose results are FP8: the shares of
  * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
@@ -270,9 +273,43 @@ OCTAVO_CHECK octavo_status octavo_tool_preset(const char *name, const char *fold
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens);
 
-/* Seconds that the device itself worked on the session's last run, without copies to and from it;
- * -1 where its threads are the host's. */
-double octavo_tool_worked(const octavo_session *session);
+/* Seconds of the session's last run; -1: not told.  Times are taken from the first call on, which
+ * has none to tell, and nowhere but on GPUs. */
+typedef struct octavo_tool_times {
+    double to_device;   /* copying what it was given to the device's memory */
+    double device;      /* its kernels, from the first to the last */
+    double from_device; /* copying its results back, and making float32 of them */
+} octavo_tool_times;
+
+octavo_tool_times octavo_tool_run_times(const octavo_session *session);
+
+/* What the session's device does at most.  CPU: multiply-adds on FP32, as
+ * octavo_tool_peak_gflops measures them.  GPU: the data sheet's tensor rates at the card's highest
+ * clock, and the rate of a large copy, measured now (about 0.1 s).  0: not known. */
+typedef struct octavo_tool_ceilings {
+    double f8_flops, f16_flops; /* a second, on FP8 codes and on 16-bit floats */
+    double bytes_per_s;         /* of the device's memory, reading and writing taken together */
+    char source[200];           /* how they came to be, in a sentence */
+} octavo_tool_ceilings;
+
+OCTAVO_CHECK octavo_status octavo_tool_measure_ceilings(octavo_session *session,
+                                                        octavo_tool_ceilings *out,
+                                                        octavo_error *error);
+
+/* What the session's card does at this moment, as NVML tells; -1: not told. */
+typedef struct octavo_tool_card_state {
+    double sm_mhz, memory_mhz, watts, celsius;
+    /* Why its clocks are below what they might be, as bits of octavo_tool_card_reason; 0: not, or
+     * not told.  That it idles, or that its owner set them so, is no reason. */
+    uint32_t throttled;
+} octavo_tool_card_state;
+
+/* Any thread, while the session runs for another too.
+ *   UNAVAILABLE  the device is no GPU, NVML is not there, or it does not know the card */
+OCTAVO_CHECK octavo_status octavo_tool_card(const octavo_session *session,
+                                            octavo_tool_card_state *out, octavo_error *error);
+/* "power cap": what bit `index` of throttled means; NULL behind the last. */
+const char *octavo_tool_card_reason(int32_t index);
 
 /* Cards that cuda:0, cuda:1 ... name; 0 without a driver. */
 int32_t octavo_tool_cards(void);

@@ -143,7 +143,10 @@ static const oc_cli_flag bench_flags[] = {
           "--device cuda:all"),
     NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
-    SWITCH("profile", profile, "show where the time goes, step by step"),
+    TEXT("compare", compare, "PEERS.json",
+         "print ratios to what other engines took, as bench/peers/gpu.py and compare.py note it"),
+    SWITCH("profile", profile,
+           "show where the time goes, step by step, and how much of its limit each step reaches"),
     TEXT("save-checkpoint", save_checkpoint, "DIR", "keep the random checkpoint of --preset"),
     TEXT("work", work, "DIR", "folder for the temporary files of --preset; default: $TMPDIR, /tmp"),
     END,
@@ -245,8 +248,19 @@ const oc_cli_command oc_cli_commands[] = {
      "Runs a tower again and again on random input and prints percentiles of the wall time, the "
      "CPU time, the rate, and its share of the multiply-add peak that the same program measures "
      "on the same threads. Arithmetic is counted as a framework does it: savings show as speed. A "
-     "measurement that other programs took time from is marked.",
+     "measurement that other programs took time from is marked.\n\n"
+     "On a GPU the wall time is from the call to float32 results in the host's memory, and its "
+     "parts stand beside it: copies to the card, the card's own time, the way back. Clocks, "
+     "power (that NVML averages over a second on some cards) and temperature are sampled "
+     "meanwhile: the median, and the most where that is another.\n\n"
+     "--profile: a step's time on a GPU is what the run takes longer for having it, in its place "
+     "and with all overlap: graphs of the first 1, 2, 3 ... steps run in turn. Its limit is the "
+     "larger of its multiply-adds at the rate of the tensor cores (of FP32 on a CPU) and its "
+     "bytes, "
+     "operands read once and results written once, at the rate of a large copy. What lies in a "
+     "cache can come faster: over 100 %.",
      "octavo bench clip.octavo --tower image --batch 1,8\n"
+     "octavo bench --preset ViT-L-14 --device cuda --batch 1,128 --compare peers.json\n"
      "octavo bench --preset ViT-B-32 --threads 1 --profile\n",
      bench_flags, true, oc_cli_bench},
     {"inspect", "E.octavo", 1, 1, "show what an engine file holds", "cannot inspect",

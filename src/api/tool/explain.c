@@ -1,12 +1,12 @@
-/* explain.c - why each step of a session runs as it does, and measuring it. */
+/* explain.c - why each step of a session runs as it does, and what each took. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/objects.h"
 #include "api/require.h"
 #include "api/tool.h"
-#include "backends/cpu/cpu.h"
 #include "base/json/json_write.h"
+#include "lower/cost.h"
 #include "lower/describe.h"
 #include "num/e4m3.h"
 #include "passes/pipeline.h"
@@ -32,9 +32,14 @@ static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_
     text_member(json, "kernel", step->kernel);
     text_member(json, "what", what);
     text_member(json, "why", step->why);
+    text_member(json, "operands", oc_dtype_name(oc_step_operands(step)));
     if (report != NULL) {
         oc_json_write_key(json, "seconds");
         oc_json_write_double(json, report->seconds);
+        oc_json_write_key(json, "flop");
+        oc_json_write_double(json, report->flop);
+        oc_json_write_key(json, "bytes");
+        oc_json_write_double(json, report->bytes);
     }
     if (report != NULL && report->codes != 0) {
         oc_json_write_key(json, "codes");
@@ -162,53 +167,4 @@ octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_er
                               error));
 done:
     return status;
-}
-
-/* -- work and peak ------------------------------------------------------------------------- */
-
-double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
-                        int32_t tokens) {
-    if (session == NULL || oc_tower_of_bit(tower) == NULL || batch < 0 || tokens < 0) {
-        return 0;
-    }
-    const oc_graph *graph = &session->model->engine->graph;
-    const oc_tower *row = oc_tower_of_bit(tower);
-    double macs = 0;
-    for (oc_value v = 0; v < graph->node_count; v++) {
-        const oc_node *node = &graph->nodes[v];
-        bool ours = oc_tower_has_value(row, node->name);
-        double rows, width = (double)node->type.dims[node->type.rank == 3 ? 2 : 1];
-        if (node->op == OC_OP_LINEAR) {
-            if (!ours && strcmp(node->name, row->embeds_raw) != 0) {
-                continue;
-            }
-            rows = node->type.rank == 2     ? 1
-                   : node->type.dims[1] > 0 ? (double)node->type.dims[1]
-                                            : tokens;
-            macs += rows * width * (double)graph->nodes[node->inputs[1]].type.dims[1];
-        } else if (node->op == OC_OP_ATTENTION && ours) {
-            rows = node->type.dims[1] > 0 ? (double)node->type.dims[1] : tokens;
-            macs += 2 * rows * rows * width;
-        } else if (node->op == OC_OP_PATCH_EMBED && ours) {
-            const oc_type *w = &graph->nodes[node->inputs[1]].type;
-            macs += (double)node->type.dims[1] * width * 3.0 * (double)(w->dims[2] * w->dims[3]);
-        }
-    }
-    return 2.0 * macs * batch;
-}
-
-double octavo_tool_peak_gflops(octavo_session *session) {
-    double peak = 0;
-    if (session != NULL && oc_model_device(session->model->model)->backend == &oc_backend_cpu) {
-        peak = oc_cpu_fma_peak(session->info.threads);
-    }
-    return peak > 0 ? peak : 0;
-}
-
-double octavo_tool_worked(const octavo_session *session) {
-    return session == NULL ? -1 : oc_session_worked(session->session);
-}
-
-uint64_t octavo_tool_session_bytes(const octavo_session *session) {
-    return session == NULL ? 0 : session->model->info.weight_bytes + session->info.bytes;
 }

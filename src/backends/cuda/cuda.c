@@ -246,6 +246,40 @@ done:
     return status;
 }
 
+octavo_status oc_cuda_launch_start(const oc_cu_driver *cu, oc_cu_stream stream, oc_cuda_launch *l,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    void *parameters[OC_COUNT(l->offsets)];
+    oc_cu_launch_attribute attributes[2];
+    oc_cu_launch config = {.grid_x = l->grid[0],
+                           .grid_y = l->grid[1],
+                           .grid_z = l->grid[2],
+                           .block_x = l->threads,
+                           .block_y = 1,
+                           .block_z = 1,
+                           .shared_bytes = l->shared_bytes,
+                           .stream = stream,
+                           .attributes = attributes};
+    memset(attributes, 0, sizeof attributes);
+    if (l->cluster != 0) {
+        oc_cu_launch_attribute *cluster = &attributes[config.attribute_count++];
+        cluster->id = OC_CU_LAUNCH_CLUSTER;
+        cluster->value.cluster.x = l->cluster;
+        cluster->value.cluster.y = cluster->value.cluster.z = 1;
+    }
+    if (l->overlaps) {
+        oc_cu_launch_attribute *overlap = &attributes[config.attribute_count++];
+        overlap->id = OC_CU_LAUNCH_PDL;
+        overlap->value.flag = 1;
+    }
+    for (int32_t i = 0; i < l->parameter_count; i++) {
+        parameters[i] = l->args + l->offsets[i];
+    }
+    OC_CU(cu, launch(&config, l->function, parameters, NULL), "start a kernel", error);
+done:
+    return status;
+}
+
 /* -- for doctor ------------------------------------------------------------------------------ */
 
 int32_t oc_cuda_device_count(char *why, size_t bytes) {
@@ -297,7 +331,7 @@ const oc_backend oc_backend_cuda = {
     .program_free = oc_cuda_program_free,
     .submit = oc_cuda_submit,
     .wait = oc_cuda_wait,
-    .worked = oc_cuda_worked,
+    .times = oc_cuda_times,
     .write = oc_cuda_write,
     .read = oc_cuda_read,
 };

@@ -56,6 +56,10 @@ octavo_status oc_cuda_launch_add(oc_cuda_maker *maker, const char *name, const c
                                  const char *defines, const void *args, size_t bytes,
                                  oc_cuda_launch **out, octavo_error *error);
 
+/* Starts it on a stream, or records it where the stream is being captured. */
+octavo_status oc_cuda_launch_start(const oc_cu_driver *driver, oc_cu_stream stream,
+                                   oc_cuda_launch *launch, octavo_error *error);
+
 /* The address of a row set's count. */
 static inline oc_cu_address oc_cuda_rows(const oc_cuda_maker *maker, oc_rows rows) {
     return maker->inputs.rows + (size_t)rows * sizeof(int32_t);

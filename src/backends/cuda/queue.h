@@ -17,7 +17,7 @@ octavo_status oc_cuda_submit(oc_queue *queue, oc_program *program, const oc_run 
                              octavo_error *error);
 octavo_status oc_cuda_wait(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                            octavo_error *error);
-double oc_cuda_worked(oc_queue *queue);
+oc_times oc_cuda_times(oc_queue *queue);
 octavo_status oc_cuda_write(oc_queue *queue, const oc_plan *plan, const oc_view *view,
                             int32_t first, int32_t count, const void *rows, octavo_error *error);
 octavo_status oc_cuda_read(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,

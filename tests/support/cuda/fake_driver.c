@@ -14,6 +14,17 @@ typedef struct block {
     size_t bytes;
 } block;
 
+/* The card's clock, in milliseconds: a kernel takes one, a copy a quarter, all else no time. */
+static struct {
+    double now;
+    double captured; /* of the kernels recorded since capture began */
+    bool capturing;
+} card;
+
+static void work(double milliseconds) {
+    *(card.capturing ? &card.captured : &card.now) += milliseconds;
+}
+
 static oc_fake_driver fake;
 static block blocks[BLOCKS];
 
@@ -99,7 +110,7 @@ static int32_t fake_device_get(int32_t *device, int32_t index) {
 static int32_t fake_device_name(char *name, int32_t bytes, int32_t device) {
     (void)device;
     CALL("cuDeviceGetName")
-    snprintf(name, (size_t)bytes, "a card of paper");
+    snprintf(name, (size_t)bytes, "%s", fake.name);
     return OC_CU_SUCCESS;
 }
 
@@ -110,6 +121,12 @@ static int32_t fake_device_memory(size_t *bytes, int32_t device) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t fake_device_bus(char *name, int32_t bytes, int32_t device) {
+    CALL("cuDeviceGetPCIBusId")
+    snprintf(name, (size_t)bytes, "0000:%02x:00.0", 0x1a + device);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t device) {
     (void)device;
     CALL("cuDeviceGetAttribute")
@@ -117,6 +134,7 @@ static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t devic
              : what == OC_CU_MINOR           ? fake.minor
              : what == OC_CU_MULTIPROCESSORS ? 132
              : what == OC_CU_SHARED_OPTIN    ? 232448
+             : what == OC_CU_CLOCK_KHZ       ? 1980000
                                              : 1;
     return OC_CU_SUCCESS;
 }
@@ -190,6 +208,7 @@ static int32_t fake_upload_async(oc_cu_address to, const void *from, size_t byte
                                  oc_cu_stream stream) {
     (void)stream;
     CALL("cuMemcpyHtoDAsync")
+    work(0.25);
     check(pointer(to), bytes);
     memcpy(pointer(to), from, bytes);
     return OC_CU_SUCCESS;
@@ -209,6 +228,17 @@ static int32_t fake_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t fake_copy_device(oc_cu_address to, oc_cu_address from, size_t bytes,
+                                oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemcpyDtoDAsync")
+    work(0.25);
+    check(pointer(to), bytes);
+    check(pointer(from), bytes);
+    memcpy(pointer(to), pointer(from), bytes);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t fake_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc_cu_stream stream) {
     (void)stream;
     CALL("cuMemsetD8Async")
@@ -222,7 +252,7 @@ static int32_t fake_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc_
 #define HANDLE(name, type, symbol)                                                                 \
     static int32_t name(type *handle) {                                                            \
         CALL(symbol)                                                                               \
-        *handle = (type)keep(1);                                                                   \
+        *handle = (type)keep(sizeof(double)); /* of an event: when; of a graph: how long */        \
         return OC_CU_SUCCESS;                                                                      \
     }
 #define HANDLE_FREE(name, type, symbol)                                                            \
@@ -263,25 +293,35 @@ static int32_t fake_capture_begin(oc_cu_stream stream, int32_t mode) {
     (void)stream;
     (void)mode;
     CALL("cuStreamBeginCapture")
+    card.capturing = true;
+    card.captured = 0;
     return OC_CU_SUCCESS;
 }
 
 static int32_t fake_capture_end(oc_cu_stream stream, oc_cu_graph *graph) {
     (void)stream;
-    return new_graph(graph);
+    card.capturing = false;
+    int32_t result = new_graph(graph);
+    if (result == OC_CU_SUCCESS) {
+        *(double *)(void *)*graph = card.captured;
+    }
+    return result;
 }
 
 static int32_t fake_graph_instantiate(oc_cu_graph_exec *exec, oc_cu_graph graph,
                                       unsigned long long flags) {
-    (void)graph;
     (void)flags;
-    return new_exec(exec);
+    int32_t result = new_exec(exec);
+    if (result == OC_CU_SUCCESS) {
+        *(double *)(void *)*exec = *(const double *)(const void *)graph;
+    }
+    return result;
 }
 
 static int32_t fake_graph_launch(oc_cu_graph_exec exec, oc_cu_stream stream) {
-    (void)exec;
     (void)stream;
     CALL("cuGraphLaunch")
+    work(*(const double *)(const void *)exec);
     return OC_CU_SUCCESS;
 }
 
@@ -291,9 +331,10 @@ static int32_t fake_event_create(oc_cu_event *event, uint32_t flags) {
 }
 
 static int32_t fake_event_record(oc_cu_event event, oc_cu_stream stream) {
-    (void)event;
     (void)stream;
     CALL("cuEventRecord")
+    *(double *)(void *)event = card.now;
+    fake.records++;
     return OC_CU_SUCCESS;
 }
 
@@ -310,10 +351,9 @@ static int32_t fake_event_wait(oc_cu_event event) {
 }
 
 static int32_t fake_event_elapsed(float *milliseconds, oc_cu_event start, oc_cu_event end) {
-    (void)start;
-    (void)end;
     CALL("cuEventElapsedTime")
-    *milliseconds = 1;
+    *milliseconds =
+        (float)(*(const double *)(const void *)end - *(const double *)(const void *)start);
     return OC_CU_SUCCESS;
 }
 
@@ -349,6 +389,7 @@ static int32_t fake_launch(const oc_cu_launch *launch, oc_cu_function function, 
                   launch->block_x == 0 || launch->block_x > 1024 || parameters == NULL ||
                   launch->grid_y > 65535 || launch->grid_z > 65535;
     fake.launches++;
+    work(1);
     return OC_CU_SUCCESS;
 }
 
@@ -403,7 +444,9 @@ static const oc_cu_driver driver = {
 oc_fake_driver *oc_fake_driver_begin(void) {
     memset(&fake, 0, sizeof fake);
     memset(blocks, 0, sizeof blocks);
+    memset(&card, 0, sizeof card);
     fake.devices = 2;
+    fake.name = "a card of paper";
     fake.major = 9;
     fake.driver_version = 13000;
     fake.result = 999;

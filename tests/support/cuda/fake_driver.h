@@ -1,5 +1,6 @@
-/* fake_driver.h - a driver without a card: memory is the host's, kernels do nothing, and any call
- * can be made to fail.  It checks what it is given: copies must lie inside what was allocated. */
+/* fake_driver.h - a driver without a card: memory is the host's, kernels do nothing but take a
+ * millisecond by events (copies to and on the card: a quarter), and any call can be made to fail.
+ * It checks what it is given: copies must lie inside what was allocated. */
 #ifndef OC_TESTS_FAKE_DRIVER_H
 #define OC_TESTS_FAKE_DRIVER_H
 
@@ -10,10 +11,12 @@ typedef struct oc_fake_driver {
     int32_t fail_at; /* the call that fails, counted from 1; 0: none */
     int32_t result;  /* and how */
     int32_t devices, major, minor, driver_version;
+    const char *name;
     int64_t memory_left; /* bytes of the card; -1: any number */
     int32_t alive;       /* contexts, memory, streams, events, graphs, modules not given back */
     int32_t wrong;       /* copies beyond an allocation, unknown handles */
     int32_t launches;
+    int32_t records; /* of events */
     char failed[64]; /* symbol of the call that failed */
 } oc_fake_driver;
 

@@ -59,6 +59,11 @@ static int32_t paper_device_memory(size_t *bytes, int32_t device) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t paper_device_bus(char *name, int32_t bytes, int32_t device) {
+    snprintf(name, (size_t)bytes, "paper:%d", device);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t paper_device_attribute(int32_t *value, int32_t what, int32_t device) {
     const oc_paper_card *card = &cards[device];
     *value = what == OC_CU_MAJOR             ? card->major
@@ -128,6 +133,15 @@ static int32_t paper_upload_async(oc_cu_address to, const void *from, size_t byt
 
 static int32_t paper_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
     (void)copy;
+    (void)stream;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t paper_copy_device(oc_cu_address to, oc_cu_address from, size_t bytes,
+                                 oc_cu_stream stream) {
+    (void)to;
+    (void)from;
+    (void)bytes;
     (void)stream;
     return OC_CU_SUCCESS;
 }
