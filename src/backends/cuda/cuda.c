@@ -226,7 +226,21 @@ done:
     return status;
 }
 
-octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
+/* Steps go through their rows up and down in turn, so that each begins with what the one before it
+ * left in the L2.  Attention goes up.  Where all fits into the L2, the order is nothing to gain from. */
+static bool is_descending(const oc_step *steps, int32_t count, int32_t index, int32_t rows) {
+    enum { ROWS_ENOUGH = 8192 }; /* of 768 to 1024 columns: some 16 MB of floats */
+    int32_t end = index;
+    while (end < count && steps[end].kind != OC_STEP_ATTENTION) {
+        end++;
+    }
+    return rows >= ROWS_ENOUGH && (end - index) % 2 != 0;
+}
+
+octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *steps, int32_t count, int32_t index,
+                           octavo_error *error) {
+    const oc_step *step = &steps[index];
+    maker->descending = is_descending(steps, count, index, maker->limits->rows_max[step->rows]);
     return families[step->kind]->make(maker, step, error);
 }
 

@@ -263,16 +263,6 @@ done:
     return status;
 }
 
-/* Steps go through their rows up and down in turn: each begins with what the one before it left in
- * the L2.  Attention goes up. */
-static bool is_descending(const oc_program *program, int32_t step) {
-    int32_t end = step;
-    while (end < program->step_count && program->steps[end].kind != OC_STEP_ATTENTION) {
-        end++;
-    }
-    return (end - step) % 2 != 0;
-}
-
 static octavo_status make_launches(oc_program *program, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t bytes = (size_t)program->step_count * OC_CUDA_LAUNCHES * sizeof(oc_cuda_launch);
@@ -286,8 +276,7 @@ static octavo_status make_launches(oc_program *program, octavo_error *error) {
                            .launches = program->launches};
     for (int32_t i = 0; i < program->step_count; i++) {
         int32_t first = maker.count;
-        maker.descending = is_descending(program, i);
-        OC_TRY(oc_cuda_make(&maker, &program->steps[i], error));
+        OC_TRY(oc_cuda_make(&maker, program->steps, program->step_count, i, error));
         for (int32_t j = first; j < maker.count; j++) {
             maker.launches[j].step = i;
         }

@@ -23,7 +23,8 @@ octavo_status oc_cuda_write(oc_queue *queue, const oc_plan *plan, const oc_view 
 octavo_status oc_cuda_read(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
                            const int32_t *index, int32_t count, void *rows, octavo_error *error);
 
-/* The launches of a step (cuda.c). */
-octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error);
+/* The launches of step `index` (cuda.c). */
+octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *steps, int32_t count, int32_t index,
+                           octavo_error *error);
 
 #endif
