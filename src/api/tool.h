@@ -32,12 +32,12 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  *    "choice":{"by":"model","rows","chosen":{"text","name","microseconds"},"next":{...},"stale"},
  *    "seconds","codes":{"saturated","zero","largest"}}...]}...]}
  * choice is there where the device can do the step in several ways: the one that is taken, and the
- * runner-up unless there is none.  by "model": times are what the device expects; stale: octavo tune
- * measured a way that this octavo lacks.  by "tuning": times were measured, and "octavo", "software"
- * and "date" say by which, with which driver, and when.
- * A device that wants plans for smaller runs too shows that of the largest; when profiling those
- * that ran, each a program with "rows_max": the images, or tokens of texts, that it holds.
- * seconds and codes are there when profiling; codes of steps whose results are FP8: the shares of
+ * runner-up unless there is none.  by "model": times are what the device expects; stale: octavo
+ * tune measured a way that this octavo lacks.  by "tuning": times were measured, and "octavo",
+ * "software" and "date" say by which, with which driver, and when. A device that wants plans for
+ * smaller runs too shows that of the largest; when profiling those that ran, each a program with
+ * "rows_max": the images, or tokens of texts, that it holds. seconds and codes are there when
+ * profiling; codes of steps whose results are FP8: the shares of
  * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
@@ -266,8 +266,8 @@ OCTAVO_CHECK octavo_status octavo_tool_kernels_clear(char **report, octavo_error
 
 typedef struct octavo_tool_tune_options {
     const char *device;  /* as octavo_model_options.device; NULL and "auto": "cuda" */
-    const char *batches; /* rows of sessions, "16,64"; the smaller sizes that these run by themselves
-                            are with them; NULL: "1,4,8,16,32,64" */
+    const char *batches; /* rows of sessions, "16,64"; the smaller sizes that these run by
+                            themselves are with them; NULL: "1,4,8,16,32,64" */
     const char *disable; /* as octavo_model_options.disable */
     double seconds;      /* of measuring for each choice; 0: 0.2 */
     int32_t threads;

@@ -8,8 +8,8 @@
  *
  * In bytes choices are JSON, the TUNED section of engine files:
  *
- *     {"runs": [{"model": "NVIDIA H200, sm_90a, 132 multiprocessors", "software": "driver of CUDA 13.0",
- *       "octavo": "0.2.0", "date": "2026-11-27", "choices": [
+ *     {"runs": [{"model": "NVIDIA H200, sm_90a, 132 multiprocessors", "software": "driver of
+ * CUDA 13.0", "octavo": "0.2.0", "date": "2026-11-27", "choices": [
  *         {"what": "gemm_wgmma N=3072 K=1024 ...", "rows": 2056, "best": "SWAP=0 ...",
  *          "best_us": 12.5, "next": "SWAP=1 ...", "next_us": 13.25}]}]}
  *
@@ -47,7 +47,8 @@ typedef struct oc_tactics {
     bool is_stale; /* there is one, but the device has no way of that name */
 } oc_tactics;
 
-/* -- what was measured -------------------------------------------------------------------------- */
+/* -- what was measured --------------------------------------------------------------------------
+ */
 
 typedef struct oc_tuned_choice {
     const char *what, *best, *next; /* names; next: the runner-up, "" where there was none */

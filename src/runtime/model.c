@@ -192,11 +192,11 @@ done:
 octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *source,
                             const oc_model_options *options, oc_model **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_device_options device = {
-        .tier = options->tier,
-        .threads = options->threads,
-        .paper = options->paper,
-        .tuned = (options->savings & OC_SAVING(TUNED)) != 0 ? options->tuned : NULL};
+    oc_device_options device = {.tier = options->tier,
+                                .threads = options->threads,
+                                .paper = options->paper,
+                                .tuned = (options->savings & OC_SAVING(TUNED)) != 0 ? options->tuned
+                                                                                    : NULL};
     oc_model *model = calloc(1, sizeof *model);
     *out = NULL;
     if (model == NULL) {

@@ -24,7 +24,8 @@ static octavo_status print_choices(const oc_cli_node *report, oc_arena *arena,
         const char *step = oc_cli_pattern(oc_cli_text(item, "step", "?"), arena);
         double from = oc_cli_number(expected, "measured_us", 0);
         double to = oc_cli_number(best, "measured_us", 0);
-        bool is_same = strcmp(oc_cli_text(expected, "name", "?"), oc_cli_text(best, "name", "?")) == 0;
+        bool is_same =
+            strcmp(oc_cli_text(expected, "name", "?"), oc_cli_text(best, "name", "?")) == 0;
         oc_cli_table_cell(&table, "%s", step ? step : "?");
         oc_cli_table_cell(&table, "%.0f", oc_cli_number(item, "rows", 0));
         oc_cli_table_cell(&table, "%s", oc_cli_text(expected, "text", "?"));

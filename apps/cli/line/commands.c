@@ -272,10 +272,12 @@ const oc_cli_command oc_cli_commands[] = {
      "cannot tune",
      "A GPU can do most steps in several ways, which give the same bits: an engine chooses by a "
      "model of their times. tune measures those that the model likes best, on the card of --device "
-     "(default: cuda), and writes the winners into the engine file, beside what other cards' tunings "
+     "(default: cuda), and writes the winners into the engine file, beside what other cards' "
+     "tunings "
      "left there. The weights stay as they are, and the file is replaced in one moment; what is "
      "interrupted changes nothing.\n\n"
-     "Cards of the same name, architecture and number of multiprocessors then use these choices for "
+     "Cards of the same name, architecture and number of multiprocessors then use these choices "
+     "for "
      "sessions of these sizes; `--disable tuned` leaves them out, `octavo explain` shows them, and "
      "`octavo kernels pack` packs their kernels.",
      "octavo tune clip.octavo --device cuda:0\n"

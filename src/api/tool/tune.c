@@ -157,8 +157,7 @@ static void write_way(oc_json_writer *json, const char *key, const oc_tune_way *
 }
 
 static octavo_status tell(const oc_model *model, const oc_tune_list *list, const char *engine,
-                          const char *file, uint64_t start_ns, char **report,
-                          octavo_error *error) {
+                          const char *file, uint64_t start_ns, char **report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_device *device = oc_model_device(model);
     oc_traits traits = device->backend->traits(device);

@@ -87,8 +87,8 @@ static octavo_status copy_weights(bench *b, const oc_constant *weight, int32_t c
         OC_NO_MEMORY(error, (size_t)count * sizeof *b->copies);
     }
     while (b->copy_count < count - 1) {
-        OC_TRY(b->device->backend->constant_copy(b->device, weight, &b->copies[b->copy_count],
-                                                 error));
+        OC_TRY(
+            b->device->backend->constant_copy(b->device, weight, &b->copies[b->copy_count], error));
         b->copy_count++;
     }
 done:

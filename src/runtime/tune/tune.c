@@ -100,9 +100,9 @@ typedef struct tuner {
     oc_model *model;
     const oc_tune_options *options;
     oc_tune_list *list;
-    oc_tactics tactics;    /* of the step at hand */
-    uint64_t done, total;  /* choices */
-    bool only_count;       /* lists choices and measures none */
+    oc_tactics tactics;   /* of the step at hand */
+    uint64_t done, total; /* choices */
+    bool only_count;      /* lists choices and measures none */
 } tuner;
 
 static octavo_status tune_step(tuner *t, const oc_plan *plan, int32_t index, int32_t first,
@@ -137,8 +137,7 @@ done:
 static octavo_status tune_program(tuner *t, oc_program_kind kind, int32_t batch,
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_plan_limits limits =
-        oc_model_limits(t->model, batch, batch * t->model->texts.positions_max);
+    oc_plan_limits limits = oc_model_limits(t->model, batch, batch * t->model->texts.positions_max);
     oc_buckets buckets = {0};
     OC_TRY(oc_buckets_create(t->model, kind, &limits, NULL, 0, &buckets, error));
     for (int32_t i = 0; i < buckets.count; i++) {

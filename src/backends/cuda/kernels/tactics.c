@@ -28,8 +28,8 @@ const oc_tuned_choice *oc_cuda_tuned(const oc_cuda_device *device, const oc_cuda
 void oc_cuda_tactics_begin(const oc_cuda_device *device, const oc_cuda_task *task,
                            oc_tactics *out) {
     size_t length = (size_t)snprintf(out->what, sizeof out->what, "%s ", task->kernel);
-    length += oc_named_text(task->names, task->count, out->what + length,
-                            sizeof out->what - length);
+    length +=
+        oc_named_text(task->names, task->count, out->what + length, sizeof out->what - length);
     OC_ASSERT(length < sizeof out->what);
     out->rows = task->rows;
     out->count = 0;

@@ -19,8 +19,7 @@ const oc_tuned_choice *oc_cuda_tuned(const oc_cuda_device *device, const oc_cuda
                                      const oc_tuned_run **run);
 
 /* Begins a list, and puts a way into it, the fastest first. */
-void oc_cuda_tactics_begin(const oc_cuda_device *device, const oc_cuda_task *task,
-                           oc_tactics *out);
+void oc_cuda_tactics_begin(const oc_cuda_device *device, const oc_cuda_task *task, oc_tactics *out);
 void oc_cuda_tactics_add(oc_tactics *tactics, int32_t number, const oc_named *names, int32_t count,
                          double microseconds, const char *text);
 

@@ -31,7 +31,7 @@ bool oc_paper_card_stands_for(const oc_paper_card *card, const char *model);
 /* What oc_device_options.paper points to. */
 typedef struct oc_paper {
     int32_t card;
-    const char *model; /* of the real card whose measured choices count; NULL: none do */
+    const char *model;    /* of the real card whose measured choices count; NULL: none do */
     oc_pack_list kernels; /* all that were asked for, by any device that was given this paper */
 } oc_paper;
 

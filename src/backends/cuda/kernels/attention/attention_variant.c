@@ -250,9 +250,8 @@ bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *
 int32_t oc_attention_shape_names(const oc_attention_shape *shape,
                                  oc_named to[OC_ATTENTION_NAMES_MAX]) {
     const oc_named names[] = {
-        {"HEADS", shape->heads},           {"HEAD_DIM", shape->head_dim},
-        {"LENGTH", shape->length},         {"LONGEST", shape->longest},
-        {"CAUSAL", shape->causal},         {"MASKED", shape->masked},
+        {"HEADS", shape->heads},           {"HEAD_DIM", shape->head_dim}, {"LENGTH", shape->length},
+        {"LONGEST", shape->longest},       {"CAUSAL", shape->causal},     {"MASKED", shape->masked},
         {"QUERY_ROWS", shape->query_rows}, {"OUT_F16", shape->out_f16},
     };
     memcpy(to, names, sizeof names);

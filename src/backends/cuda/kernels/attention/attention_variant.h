@@ -76,8 +76,8 @@ typedef struct oc_attention_variant {
     double predicted_us; /* on an H200; inputs in device memory, not in L2 */
 } oc_attention_variant;
 
-/* All variants whose arithmetic is what the shape's `longest` selects; returns how many there are, 0
- * where head_dim is no multiple of 16, or over 128. */
+/* All variants whose arithmetic is what the shape's `longest` selects; returns how many there are,
+ * 0 where head_dim is no multiple of 16, or over 128. */
 int32_t oc_attention_variants(const oc_attention_shape *shape,
                               oc_attention_variant out[OC_ATTENTION_VARIANTS]);
 

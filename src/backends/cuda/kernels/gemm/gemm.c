@@ -201,8 +201,7 @@ static void describe(const oc_gemm_variant *v, char text[OC_TACTIC_TEXT]) {
         snprintf(cluster, sizeof cluster, ", clusters %dx%d", v->cluster_m, v->cluster_n);
     }
     snprintf(text, OC_TACTIC_TEXT, "%s%dx%d, %d stages%s%s", v->swap ? "swapped " : "",
-             64 * v->warpgroups_m, v->tile_n, v->stages, cluster,
-             v->ordered ? ", in turns" : "");
+             64 * v->warpgroups_m, v->tile_n, v->stages, cluster, v->ordered ? ", in turns" : "");
 }
 
 static void tactics(const oc_cuda_device *device, const oc_step *step, const oc_plan_limits *limits,
@@ -220,9 +219,9 @@ static void tactics(const oc_cuda_device *device, const oc_step *step, const oc_
         char text[OC_TACTIC_TEXT];
         if (oc_gemm_refusal(&product, v) == NULL) {
             describe(v, text);
-            oc_cuda_tactics_add(
-                out, i, names, oc_gemm_variant_names(v, names),
-                oc_gemm_predict(&product, v, task.rows, device->multiprocessors), text);
+            oc_cuda_tactics_add(out, i, names, oc_gemm_variant_names(v, names),
+                                oc_gemm_predict(&product, v, task.rows, device->multiprocessors),
+                                text);
         }
     }
 }

@@ -65,8 +65,8 @@ typedef struct oc_gemm_launch {
 /* Why the kernel cannot be this, in a few words; NULL if it can. */
 const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_variant *variant);
 
-/* What a product, and what a variant is made of, by the names of the #define lines; returns how many
- * there are. */
+/* What a product, and what a variant is made of, by the names of the #define lines; returns how
+ * many there are. */
 int32_t oc_gemm_product_names(const oc_gemm_product *product, oc_named to[OC_GEMM_NAMES_MAX]);
 int32_t oc_gemm_variant_names(const oc_gemm_variant *variant, oc_named to[OC_GEMM_NAMES_MAX]);
 
