@@ -11,7 +11,7 @@
 
 enum {
     /* Ways that are timed for each choice: the device's expectations are right to a tenth. */
-    OC_TUNE_TRIED = 8
+    OC_TUNE_TRIED = 6
 };
 
 typedef struct oc_tune_options {
