@@ -69,10 +69,13 @@ static octavo_status print_choices(const oc_cli_node *program, oc_arena *arena,
             continue;
         }
         bool tuned = strcmp(oc_cli_text(choice, "by", ""), "tuning") == 0;
-        add_way(&table, name, choice, oc_cli_at(choice, "chosen"),
-                tuned                          ? oc_cli_text(choice, "date", "tuning")
-                : oc_cli_true(choice, "stale") ? "model; tune again"
-                                               : "model");
+        char by[64];
+        snprintf(by, sizeof by, "%s%s",
+                 tuned                          ? "measured "
+                 : oc_cli_true(choice, "stale") ? "model; tune again"
+                                                : "model",
+                 tuned ? oc_cli_text(choice, "date", "") : "");
+        add_way(&table, name, choice, oc_cli_at(choice, "chosen"), by);
         if (oc_cli_at(choice, "next")) {
             add_way(&table, "", choice, oc_cli_at(choice, "next"), "");
         }

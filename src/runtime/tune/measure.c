@@ -256,6 +256,11 @@ static octavo_status time_once(bench *b, int32_t way, double *out, octavo_error 
     OC_TRY(backend->submit(b->queue, b->programs[way], &b->run, 0, NULL, &ticket, error));
     OC_TRY(backend->wait(b->queue, ticket, 0, error));
     *out = backend->worked(b->queue) / b->plan.step_count;
+    if (!(*out >= 0)) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                "device %s does not tell how long it worked on step %s", backend->name,
+                b->plan.steps[0].name);
+    }
 done:
     return status;
 }

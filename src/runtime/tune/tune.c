@@ -57,7 +57,9 @@ done:
 /* -- one choice ----------------------------------------------------------------------------- */
 
 static oc_tune_way way_of(const oc_tactic *tactic, double seconds) {
-    oc_tune_way way = {.expected_us = tactic->microseconds, .measured_us = 1e6 * seconds};
+    int64_t nanoseconds = (int64_t)(1e9 * seconds + 0.5);
+    oc_tune_way way = {.expected_us = tactic->microseconds,
+                       .measured_us = (double)(nanoseconds > 0 ? nanoseconds : 1) / 1000};
     memcpy(way.name, tactic->name, sizeof way.name);
     memcpy(way.text, tactic->text, sizeof way.text);
     return way;
