@@ -496,17 +496,19 @@ static void packs_hold_tuned_kernels(void **state) {
     }
     oc_fake_driver_begin();
     oc_cuda_compiler_replace(compile_never);
+    setenv("XDG_CACHE_HOME", oc_test_path(folder, "empty"), 1);
     setenv("OCTAVO_KERNELS", pack, 1);
     octavo_free(explain(to, NULL));
     octavo_free(explain(to, "tuned"));
     unsetenv("OCTAVO_KERNELS");
+    setenv("XDG_CACHE_HOME", oc_test_path(folder, "cache"), 1);
     oc_fake_driver_end();
 }
 
 static int begin(void **state) {
     (void)state;
     oc_test_folder(folder);
-    setenv("XDG_CACHE_HOME", "/nowhere", 1); /* every kernel is made anew */
+    setenv("XDG_CACHE_HOME", oc_test_path(folder, "cache"), 1);
     return 0;
 }
 
