@@ -171,7 +171,8 @@ static octavo_status tell(const oc_model *model, const oc_tune_list *list, const
     text_member(&json, "engine", engine);
     text_member(&json, "device", traits.model);
     text_member(&json, "software", traits.software);
-    number_member(&json, "seconds", (double)((oc_clock_ns() - start_ns) / 1000000) / 1000);
+    uint64_t milliseconds = (oc_clock_ns() - start_ns) / 1000000;
+    number_member(&json, "seconds", (double)milliseconds / 1000);
     oc_json_write_key(&json, "choices");
     oc_json_write_array(&json);
     for (int32_t i = 0; i < list->count; i++) {

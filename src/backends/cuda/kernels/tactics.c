@@ -28,9 +28,7 @@ const oc_tuned_choice *oc_cuda_tuned(const oc_cuda_device *device, const oc_cuda
 void oc_cuda_tactics_begin(const oc_cuda_device *device, const oc_cuda_task *task,
                            oc_tactics *out) {
     size_t length = (size_t)snprintf(out->what, sizeof out->what, "%s ", task->kernel);
-    length +=
-        oc_named_text(task->names, task->count, out->what + length, sizeof out->what - length);
-    OC_ASSERT(length < sizeof out->what);
+    oc_named_text(task->names, task->count, out->what + length, sizeof out->what - length);
     out->rows = task->rows;
     out->count = 0;
     out->run = NULL;
@@ -41,9 +39,11 @@ void oc_cuda_tactics_begin(const oc_cuda_device *device, const oc_cuda_task *tas
 void oc_cuda_tactics_add(oc_tactics *tactics, int32_t number, const oc_named *names, int32_t count,
                          double microseconds, const char *text) {
     oc_tactic tactic = {.number = number, .microseconds = microseconds};
+    if (tactics->count == OC_TACTICS_MAX ||
+        oc_named_text(names, count, tactic.name, sizeof tactic.name) >= sizeof tactic.name) {
+        return; /* what has no whole name cannot be told from others */
+    }
     int32_t at = tactics->count++;
-    size_t length = oc_named_text(names, count, tactic.name, sizeof tactic.name);
-    OC_ASSERT(length < sizeof tactic.name && at < OC_TACTICS_MAX);
     snprintf(tactic.text, sizeof tactic.text, "%s", text);
     for (; at > 0 && tactics->items[at - 1].microseconds > microseconds; at--) {
         tactics->items[at] = tactics->items[at - 1];
