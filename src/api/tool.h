@@ -17,6 +17,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  *  "image":{"size","patch","width","layers","heads","tokens"},"text":{"width","layers","heads",
  *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
  *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"part","model"},
+ *  "tuned":[{"model","software","octavo","date","choices":N}...],
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */
@@ -27,14 +28,18 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  * {"device":"cpu","about":"avx2, 2 threads","bytes","canary_share",
  *  "savings":[{"name","on":true,"text"}...],
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
- *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
- * f32","why","operands":"F8_E4M3","seconds","flop","bytes","codes":{"saturated","zero",
- * "largest"}}...]}...]}
- * A device that wants plans for smaller runs too shows that of the largest; when profiling those
- * that ran, each a program with "rows_max": the images, or tokens of texts, that it holds.
- * seconds, flop, bytes and codes are there when profiling, summed over the runs; flop and bytes are
- * the least work of the step: its products, each operand read and each result written once; codes
- * of steps whose results are FP8: the shares of
+ *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias -> f32","why","operands":"F8_E4M3",
+ *    "choice":{"by":"model","rows","chosen":{"text","name","microseconds"},"next":{...},"stale"},
+ *    "seconds","flop","bytes","codes":{"saturated","zero","largest"}}...]}...]}
+ * choice is there where the device can do the step in several ways: the one that is taken, and the
+ * runner-up unless there is none.  by "model": times are what the device expects; stale: octavo
+ * tune measured a way that this octavo lacks.  by "tuning": times were measured, and "octavo",
+ * "software" and "date" say by which, with which driver, and when. A device that wants plans for
+ * smaller runs too shows that of the largest; when profiling those that ran, each a program with
+ * "rows_max": the images, or tokens of texts, that it holds. seconds, flop, bytes and codes are
+ * there when profiling, summed over the runs; flop and bytes are the least work of the step: its
+ * products, each operand read and each result written once; codes of steps whose results are FP8:
+ * the shares of
  * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
@@ -260,6 +265,35 @@ OCTAVO_CHECK octavo_status octavo_tool_kernels_list(const char *path, char **rep
  * none of octavo's.
  *   IO  a file cannot be removed */
 OCTAVO_CHECK octavo_status octavo_tool_kernels_clear(char **report, octavo_error *error);
+
+typedef struct octavo_tool_tune_options {
+    const char *device;  /* as octavo_model_options.device; NULL and "auto": "cuda" */
+    const char *batches; /* rows of sessions, "16,64"; the smaller sizes that these run by
+                            themselves are with them; NULL: "1,4,8,16,32,64" */
+    const char *disable; /* as octavo_model_options.disable */
+    double seconds;      /* of measuring for each choice; 0: 0.2 */
+    int32_t threads;
+    octavo_progress progress;
+    void *progress_user;
+} octavo_tool_tune_options;
+
+/* Measures which way of doing each step is the fastest on a device, and writes `out`: the engine
+ * with these choices beside those that it had.  `out` may be the engine itself: there is the old
+ * file or the new one at any time, and the old one after an error.  Where the device can do every
+ * step in one way only, nothing is written.  Results of a tuned engine have the same bits.
+ * report, unless NULL: {"file" (null: nothing is written),"engine","device":"NVIDIA H200, ...",
+ *  "software","seconds","choices":[{"step","steps","what","rows","tried",
+ *   "expected":{"text","name","expected_us","measured_us"},"best":{...},"next":{...}}...],
+ *  "expected_us","best_us"}: of a choice, what the device expected to be the fastest, what is, and
+ * the runner-up; steps: of one plan that are done so; at the end, sums over all steps.
+ *   INVALID_ARGUMENT  a device that does each step in one way; a batch or a time that is none
+ *   UNAVAILABLE       no card, no driver, no compiler
+ *   CANNOT_CREATE     out cannot be made
+ *   CANCELLED         progress said so
+ *   others            as octavo_engine_open, octavo_model_load and octavo_session_create */
+OCTAVO_CHECK octavo_status octavo_tool_tune(const char *engine, const char *out,
+                                            const octavo_tool_tune_options *options, char **report,
+                                            octavo_error *error);
 
 /* -- measuring ---------------------------------------------------------------------------- */
 

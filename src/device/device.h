@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "base/sys/clock.h"
 #include "device/plan.h"
+#include "device/tuned.h"
 
 typedef struct oc_device oc_device;
 typedef struct oc_queue oc_queue;
@@ -27,6 +28,7 @@ typedef struct oc_device_options {
     /* cuda: NULL, or what makes a device of paper, on which nothing can be run: it keeps the
      * machine code that a real one would need (backends/cuda/pack/paper.h). */
     struct oc_paper *paper;
+    const oc_tuned *tuned; /* measured choices of any cards, borrowed; NULL: none */
 } oc_device_options;
 
 /* What a step may take in of the operations behind it. */
@@ -46,6 +48,9 @@ typedef struct oc_traits {
      * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
     const int32_t *buckets;
     int32_t bucket_count;
+    /* What measured choices are kept for, and with what they were measured, for people; the
+     * device's own.  NULL: it does every step in one way. */
+    const char *model, *software;
 } oc_traits;
 
 typedef enum oc_use {
@@ -115,6 +120,15 @@ typedef struct oc_backend {
      * fit its kernel's memory or numbers is refused here and nowhere later. */
     octavo_status (*choose)(oc_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error);
+
+    /* The ways in which a step whose kernel is chosen can be done, the one that is expected to be
+     * fastest first; step->tactic is the number of one.  Which one changes no bit of any result.
+     * NULL, as constant_copy then: every step is done in one way. */
+    void (*tactics)(const oc_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out);
+    /* Another constant with the same numbers, elsewhere in the device's memory. */
+    octavo_status (*constant_copy)(oc_device *device, const oc_constant *constant,
+                                   oc_constant **out, octavo_error *error);
 
     /* A queue of `threads` threads with `bytes` of memory: a plan's arena and scratch. */
     octavo_status (*queue_create)(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,

@@ -165,6 +165,18 @@ static const oc_cli_flag explain_flags[] = {
     END,
 };
 
+static const oc_cli_flag tune_flags[] = {
+    {"output", 'o', false, OC_CLI_TEXT, FIELD(output), "FILE", 0, 0,
+     "write the tuned engine there; default: in the place of E.octavo"},
+    WORDS("batch", batches, "N[,N...]",
+          "tune for sessions of so many rows, and what these run smaller batches by; default: "
+          "1,4,8,16,32,64"),
+    NUMBER("seconds", seconds, "S", 0.01, 60,
+           "of measuring for each choice, beside what compiling takes; default: 0.2"),
+    WORDS("disable", disable, "NAME[,NAME...]", "tune for sessions without these savings"),
+    END,
+};
+
 static const oc_cli_flag kernels_flags[] = {
     WORDS("arch", architectures, "ARCH[,ARCH...]",
           "pack for cards of sm_80, sm_86, sm_89, sm_90a, sm_100 or sm_120"),
@@ -270,6 +282,21 @@ const oc_cli_command oc_cli_commands[] = {
      "Opens the engine on the device and lists savings, and steps with their kernels and reasons. "
      "Steps that differ by their layer only share a row.",
      "octavo explain clip.octavo --tower text\n", explain_flags, true, oc_cli_explain},
+    {"tune", "E.octavo", 1, 1, "measure which GPU kernels are fastest, and keep that in the engine",
+     "cannot tune",
+     "A GPU can do most steps in several ways, which give the same bits: an engine chooses by a "
+     "model of their times. tune measures those that the model likes best, on the card of --device "
+     "(default: cuda), and writes the winners into the engine file, beside what other cards' "
+     "tunings "
+     "left there. The weights stay as they are, and the file is replaced in one moment; what is "
+     "interrupted changes nothing.\n\n"
+     "Cards of the same name, architecture and number of multiprocessors then use these choices "
+     "for "
+     "sessions of these sizes; `--disable tuned` leaves them out, `octavo explain` shows them, and "
+     "`octavo kernels pack` packs their kernels.",
+     "octavo tune clip.octavo --device cuda:0\n"
+     "octavo tune clip.octavo --batch 64,128 -o clip-h200.octavo\n",
+     tune_flags, false, oc_cli_tune},
     {"kernels", "pack|list|clear [FILE]", 1, 2, "pack, list and clear compiled GPU kernels",
      "cannot do that with kernels",
      "GPU kernels are compiled by NVIDIA's NVRTC where they are first needed, and kept in the "

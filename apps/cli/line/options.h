@@ -28,7 +28,7 @@ typedef struct oc_cli_options {
         *tower, *work;
     oc_cli_list texts;
     int32_t batch, limit, streams, tokens, top; /* 0: not given */
-    double duration, warmup;                    /* seconds */
+    double duration, seconds, warmup;           /* seconds */
     double max_drop;                            /* percentage points; below 0: no gate */
     double max_spread;                          /* share; below 0: no gate */
     bool dump_layers, fail_fast, graph, profile, strict, tensors, verify;

@@ -22,8 +22,64 @@ static void text_member(oc_json_writer *json, const char *key, const char *value
     oc_json_write_text(json, value);
 }
 
+static void write_tactic(oc_json_writer *json, const char *key, const char *name, const char *text,
+                         double microseconds) {
+    oc_json_write_key(json, key);
+    oc_json_write_object(json);
+    text_member(json, "text", text);
+    text_member(json, "name", name);
+    oc_json_write_key(json, "microseconds");
+    oc_json_write_double(json, microseconds);
+    oc_json_write_end(json);
+}
+
+/* What people call a way of this name, or the name. */
+static const char *text_of(const oc_tactics *tactics, const char *name) {
+    for (int32_t i = 0; i < tactics->count; i++) {
+        if (strcmp(tactics->items[i].name, name) == 0) {
+            return tactics->items[i].text;
+        }
+    }
+    return name;
+}
+
+/* How the step is done, and how it would be done next: as measured, or as the device expects. */
+static void write_choice(oc_json_writer *json, const oc_step *step, const oc_tactics *tactics) {
+    const oc_tuned_choice *tuned = tactics->is_stale ? NULL : tactics->tuned;
+    const oc_tactic *next = &tactics->items[0];
+    next += next->number == step->tactic && tactics->count > 1;
+    oc_json_write_key(json, "choice");
+    oc_json_write_object(json);
+    text_member(json, "by", tuned != NULL ? "tuning" : "model");
+    oc_json_write_key(json, "rows");
+    oc_json_write_int(json, tactics->rows);
+    if (tuned != NULL) {
+        write_tactic(json, "chosen", tuned->best, text_of(tactics, tuned->best), tuned->best_us);
+        if (tuned->next[0] != '\0') {
+            write_tactic(json, "next", tuned->next, text_of(tactics, tuned->next), tuned->next_us);
+        }
+        text_member(json, "octavo", tactics->run->octavo);
+        text_member(json, "software", tactics->run->software);
+        text_member(json, "date", tactics->run->date);
+    } else {
+        for (int32_t i = 0; i < tactics->count; i++) {
+            const oc_tactic *at = &tactics->items[i];
+            if (at->number == step->tactic) {
+                write_tactic(json, "chosen", at->name, at->text, at->microseconds);
+            }
+        }
+        if (next->number != step->tactic) {
+            write_tactic(json, "next", next->name, next->text, next->microseconds);
+        }
+        oc_json_write_key(json, "stale");
+        oc_json_write_bool(json, tactics->is_stale);
+    }
+    oc_json_write_end(json);
+}
+
 /* report: NULL where nothing was measured. */
-static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_report *report) {
+static void write_step(oc_json_writer *json, const oc_step *step, const oc_tactics *tactics,
+                       const oc_step_report *report) {
     char what[160];
     oc_step_describe(step, what, sizeof what);
     oc_json_write_object(json);
@@ -33,6 +89,9 @@ static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_
     text_member(json, "what", what);
     text_member(json, "why", step->why);
     text_member(json, "operands", oc_dtype_name(oc_step_operands(step)));
+    if (tactics->count > 0) {
+        write_choice(json, step, tactics);
+    }
     if (report != NULL) {
         oc_json_write_key(json, "seconds");
         oc_json_write_double(json, report->seconds);
@@ -65,6 +124,8 @@ static double sum_seconds(const oc_plan *plan, const oc_step_report *reports) {
 
 static void write_program(oc_json_writer *json, const oc_session *session, oc_program_kind kind,
                           int32_t i, int32_t threads) {
+    const oc_device *device = oc_model_device(oc_session_model(session));
+    oc_tactics tactics = {.count = 0};
     const oc_plan *plan = oc_session_plan_at(session, kind, i);
     const oc_step_report *reports = oc_session_reports_at(session, kind, i);
     oc_json_write_object(json);
@@ -89,7 +150,10 @@ static void write_program(oc_json_writer *json, const oc_session *session, oc_pr
     oc_json_write_key(json, "steps");
     oc_json_write_array(json);
     for (int32_t s = 0; s < plan->step_count; s++) {
-        write_step(json, &plan->steps[s], reports == NULL ? NULL : &reports[s]);
+        if (device->backend->tactics != NULL) {
+            device->backend->tactics(device, &plan->steps[s], &plan->limits, &tactics);
+        }
+        write_step(json, &plan->steps[s], &tactics, reports == NULL ? NULL : &reports[s]);
     }
     oc_json_write_end(json);
     oc_json_write_end(json);

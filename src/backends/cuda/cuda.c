@@ -82,6 +82,9 @@ static octavo_status read_card(oc_cuda_device *device, octavo_error *error) {
     }
     snprintf(device->architecture, sizeof device->architecture, "sm_%d%d%s", device->major,
              device->minor, device->major == 9 ? "a" : "");
+    oc_cuda_model(device->name, device->architecture, device->multiprocessors, device->model);
+    snprintf(device->software, sizeof device->software, "driver of CUDA %d.%d",
+             device->driver_version / 1000, device->driver_version % 1000 / 10);
 done:
     return status;
 }
@@ -127,6 +130,10 @@ static octavo_status cuda_open(const oc_device_options *options, oc_device **out
         device->index = paper->card;
     }
     OC_TRY(read_card(device, error));
+    if (paper != NULL && paper->model != NULL) {
+        snprintf(device->model, sizeof device->model, "%s", paper->model);
+    }
+    device->tuned = options == NULL ? NULL : options->tuned;
     OC_CU(cu, context_retain(&device->context, device->index), "open the card", error);
     OC_TRY(oc_cuda_enter(device, error));
     *out = &device->base;
@@ -145,13 +152,15 @@ static void cuda_describe(const oc_device *base, char *text, size_t bytes) {
 static const int32_t buckets[] = {1, 4, 8, 16, 32, 64};
 
 static oc_traits cuda_traits(const oc_device *base) {
-    (void)base;
+    const oc_cuda_device *device = (const oc_cuda_device *)base;
     return (oc_traits){.storage = OCTAVO_F16,
                        .buffers = OCTAVO_F16,
                        .fuses = OC_FUSE_ALL,
                        .host_memory = false,
                        .buckets = buckets,
-                       .bucket_count = (int32_t)OC_COUNT(buckets)};
+                       .bucket_count = (int32_t)OC_COUNT(buckets),
+                       .model = device->model,
+                       .software = device->software};
 }
 
 octavo_status oc_cuda_memory(const oc_cuda_device *device, size_t bytes, oc_cu_address *out,
@@ -224,6 +233,15 @@ static octavo_status cuda_choose(oc_device *base, oc_step *step, const oc_plan_l
     }
 done:
     return status;
+}
+
+static void cuda_tactics(const oc_device *base, const oc_step *step, const oc_plan_limits *limits,
+                         oc_tactics *out) {
+    const oc_cuda_family *family = families[step->kind];
+    out->count = 0;
+    if (family->tactics != NULL) {
+        family->tactics((const oc_cuda_device *)base, step, limits, out);
+    }
 }
 
 /* Steps go through their rows up and down in turn, so that each begins with what the one before it
@@ -338,6 +356,8 @@ const oc_backend oc_backend_cuda = {
     .constant_free = oc_cuda_constant_free,
     .stride = cuda_stride,
     .choose = cuda_choose,
+    .tactics = cuda_tactics,
+    .constant_copy = oc_cuda_constant_copy,
     .queue_create = oc_cuda_queue_create,
     .queue_free = oc_cuda_queue_free,
     .memory = oc_cuda_queue_memory,

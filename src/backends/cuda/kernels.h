@@ -41,9 +41,12 @@ enum { OC_CUDA_LAUNCHES = 2 };
 
 typedef struct oc_cuda_family {
     const char *kernel; /* the only one there is, for any such step; NULL: `choose` */
-    /* Sets step->kernel and step->why; as oc_backend.choose. */
+    /* Sets step->kernel, step->tactic and step->why; as oc_backend.choose. */
     octavo_status (*choose)(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error);
+    /* As oc_backend.tactics; NULL: every step is done in one way. */
+    void (*tactics)(const oc_cuda_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out);
     /* Appends the launches of a step whose views have addresses. */
     octavo_status (*make)(oc_cuda_maker *maker, const oc_step *step, octavo_error *error);
 } oc_cuda_family;

@@ -16,8 +16,10 @@ typedef struct oc_fake_driver {
     int32_t alive;       /* contexts, memory, streams, events, graphs, modules not given back */
     int32_t wrong;       /* copies beyond an allocation, unknown handles */
     int32_t launches;
-    int32_t records; /* of events */
-    char failed[64]; /* symbol of the call that failed */
+    int32_t records;     /* of events */
+    int32_t graphs, graph; /* made so far; the one launched last, numbered from 1 */
+    float (*elapsed)(int32_t graph); /* milliseconds between any two events; NULL: as `work` says */
+    char failed[64];                 /* symbol of the call that failed */
 } oc_fake_driver;
 
 /* Takes the place of libcuda and NVRTC until oc_fake_driver_end. */

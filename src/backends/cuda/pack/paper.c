@@ -26,6 +26,19 @@ const oc_paper_card *oc_paper_card_at(int32_t index) {
     return index >= 0 && index < (int32_t)OC_COUNT(cards) ? &cards[index] : NULL;
 }
 
+void oc_cuda_model(const char *name, const char *architecture, int32_t multiprocessors,
+                   char text[OC_CUDA_MODEL]) {
+    snprintf(text, OC_CUDA_MODEL, "%s, %s, %d multiprocessors", name, architecture,
+             multiprocessors);
+}
+
+bool oc_paper_card_stands_for(const oc_paper_card *card, const char *model) {
+    char end[OC_CUDA_MODEL];
+    oc_cuda_model("", card->architecture, card->multiprocessors, end);
+    size_t length = strlen(model), wanted = strlen(end);
+    return length > wanted && strcmp(model + length - wanted, end) == 0;
+}
+
 /* -- the card ------------------------------------------------------------------------------ */
 
 static int32_t paper_init(uint32_t flags) {

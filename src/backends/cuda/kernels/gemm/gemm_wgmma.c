@@ -96,12 +96,8 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     return NULL;
 }
 
-size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
-                       char to[OC_GEMM_DEFINES_MAX]) {
-    const struct {
-        const char *name;
-        int32_t value;
-    } lines[] = {
+int32_t oc_gemm_product_names(const oc_gemm_product *product, oc_named to[OC_GEMM_NAMES_MAX]) {
+    const oc_named names[] = {
         {"N", product->n},
         {"K", product->k},
         {"TERMS", product->terms},
@@ -113,6 +109,13 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"HAS_BIAS", product->bias != 0},
         {"HAS_ROW_SCALE", product->row_scale != 0},
         {"HAS_TABLE", product->table != 0},
+    };
+    memcpy(to, names, sizeof names);
+    return (int32_t)(sizeof names / sizeof *names);
+}
+
+int32_t oc_gemm_variant_names(const oc_gemm_variant *variant, oc_named to[OC_GEMM_NAMES_MAX]) {
+    const oc_named names[] = {
         {"SWAP", variant->swap != 0},
         {"WARPGROUPS_M", variant->warpgroups_m},
         {"WARPGROUPS_N", variant->warpgroups_n},
@@ -126,8 +129,17 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"CLUSTER_N", variant->cluster_n},
         {"ORDERED", variant->ordered != 0},
     };
+    memcpy(to, names, sizeof names);
+    return (int32_t)(sizeof names / sizeof *names);
+}
+
+size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
+                       char to[OC_GEMM_DEFINES_MAX]) {
+    oc_named lines[2 * OC_GEMM_NAMES_MAX];
+    int32_t count = oc_gemm_product_names(product, lines);
     size_t length = 0;
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    count += oc_gemm_variant_names(variant, lines + count);
+    for (int32_t i = 0; i < count; i++) {
         length += (size_t)snprintf(to + length, OC_GEMM_DEFINES_MAX - length, "#define %s %d\n",
                                    lines[i].name, lines[i].value);
     }
@@ -221,18 +233,24 @@ static const oc_gemm_variant candidates[] = {
     {1, 2, 1, 72, 72, 2, 2, 0, 8, 1, 2, 0}, {1, 2, 1, 32, 32, 2, 2, 0, 10, 1, 1, 0},
     {1, 1, 1, 56, 56, 4, 4, 0, 12, 1, 1, 0}, {1, 1, 1, 48, 48, 4, 4, 0, 16, 1, 2, 0},
     {1, 1, 1, 24, 24, 4, 4, 0, 16, 1, 1, 0}, {1, 1, 1, 16, 16, 4, 4, 0, 16, 1, 1, 0},
+    {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1, 0}, /* always */
 };
 
-oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
-                               double *microseconds) {
-    oc_gemm_variant best = {0, 1, 1, 64, 64, 1, 1, 0, 4, 1, 1, 0};
-    double best_time = oc_gemm_predict(product, &best, rows, processors);
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        const oc_gemm_variant *v = &candidates[i];
+const oc_gemm_variant *oc_gemm_candidate(int32_t number) {
+    bool is_one = number >= 0 && number < (int32_t)(sizeof candidates / sizeof *candidates);
+    return is_one ? &candidates[number] : NULL;
+}
+
+int32_t oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
+                       double *microseconds) {
+    const oc_gemm_variant *v;
+    double best_time = 0;
+    int32_t best = -1;
+    for (int32_t i = 0; (v = oc_gemm_candidate(i)) != NULL; i++) {
         double time = oc_gemm_predict(product, v, rows, processors);
-        if (oc_gemm_refusal(product, v) == NULL && time < best_time) {
+        if (oc_gemm_refusal(product, v) == NULL && (best < 0 || time < best_time)) {
             best_time = time;
-            best = *v;
+            best = i;
         }
     }
     if (microseconds != NULL) {
