@@ -17,6 +17,7 @@ static oc_attention_shape image(int32_t sequences, int32_t length) {
                                 .heads = 16,
                                 .head_dim = 64,
                                 .one_buffer = true,
+                                .wgmma = true,
                                 .processors = 132};
 }
 

@@ -228,7 +228,7 @@ bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *
         return choose_row(shape, variant);
     }
     /* Measured: causal texts of 77 are faster with the mma kernel; long ones fill the tiles. */
-    bool tiles = !shape->causal || shape->longest > 2 * TILE;
+    bool tiles = shape->wgmma && (!shape->causal || shape->longest > 2 * TILE);
     return (tiles && choose_wgmma(shape, variant)) || choose_mma(shape, variant);
 }
 

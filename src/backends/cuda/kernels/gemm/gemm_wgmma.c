@@ -6,7 +6,6 @@
 #include "backends/cuda/kernels/gemm/gemm_wgmma.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 enum {
     BLOCK_BYTES = 128, /* of k, in a stage */
@@ -98,21 +97,7 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
 
 size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
                        char to[OC_GEMM_DEFINES_MAX]) {
-    const struct {
-        const char *name;
-        int32_t value;
-    } lines[] = {
-        {"N", product->n},
-        {"K", product->k},
-        {"TERMS", product->terms},
-        {"IN_F16", product->in_f16 != 0},
-        {"OUT", (int32_t)product->out},
-        {"RESIDUAL", (int32_t)product->residual},
-        {"ACT", product->act},
-        {"HAS_SCALE", product->scale != 0},
-        {"HAS_BIAS", product->bias != 0},
-        {"HAS_ROW_SCALE", product->row_scale != 0},
-        {"HAS_TABLE", product->table != 0},
+    const oc_gemm_line lines[] = {
         {"SWAP", variant->swap != 0},
         {"WARPGROUPS_M", variant->warpgroups_m},
         {"WARPGROUPS_N", variant->warpgroups_n},
@@ -126,12 +111,7 @@ size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *va
         {"CLUSTER_N", variant->cluster_n},
         {"ORDERED", variant->ordered != 0},
     };
-    size_t length = 0;
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        length += (size_t)snprintf(to + length, OC_GEMM_DEFINES_MAX - length, "#define %s %d\n",
-                                   lines[i].name, lines[i].value);
-    }
-    return length;
+    return oc_gemm_write_defines(product, lines, sizeof lines / sizeof *lines, to);
 }
 
 static int32_t tiles_of(const oc_gemm_product *product, const oc_gemm_variant *v, int32_t rows) {
