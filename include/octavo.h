@@ -276,7 +276,7 @@ enum { OCTAVO_KEEP_HIDDEN = 1 };
 
 typedef struct octavo_model_options {
     size_t struct_size;  /* sizeof(octavo_model_options) */
-    const char *device;  /* "auto", "cpu" or "ref"; NULL: auto */
+    const char *device;  /* "auto", "cpu", "cuda", "cuda:N", "cuda:N:mma" or "ref"; NULL: auto */
     const char *tier;    /* CPU tier by name, such as "avx2"; NULL: the best this machine has */
     const char *disable; /* names of savings to leave out, comma between; NULL: none */
     int32_t towers;      /* OCTAVO_IMAGE, OCTAVO_TEXT or both; 0: all that the engine has */

@@ -76,6 +76,7 @@ static oc_attention_shape shape_of(const timed *t) {
                                 .causal = t->causal,
                                 .one_buffer = true,
                                 .query_rows = t->query_rows,
+                                .wgmma = true,
                                 .processors = 132};
 }
 
@@ -108,6 +109,7 @@ static oc_attention_shape check_shape(const checked *c) {
                                 .out_f16 = c->out_f16,
                                 .one_buffer = c->query_rows == 0,
                                 .query_rows = c->query_rows,
+                                .wgmma = true,
                                 .processors = 132};
 }
 

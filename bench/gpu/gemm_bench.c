@@ -14,7 +14,8 @@
  * whose launches rotate over operands larger than the L2.
  *
  * cc -O2 -std=gnu17 -Isrc -I/usr/local/cuda/include -o gemm_bench bench/gpu/gemm_bench.c
- *    src/backends/cuda/kernels/gemm/gemm_wgmma.c -L/usr/local/cuda/lib64/stubs -lcuda -lm -ldl */
+ *    src/backends/cuda/kernels/gemm/gemm_wgmma.c
+ *    src/backends/cuda/kernels/gemm/gemm_product.c -L/usr/local/cuda/lib64/stubs -lcuda -lm -ldl */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <math.h>
@@ -113,9 +114,9 @@ static char *read_file(const char *path, size_t *size) {
 /* ---- compile ---- */
 
 /* In SOURCES, which is src/backends/cuda/kernels; the compiler knows them by their last names. */
-static const char *const headers[] = {"gemm/gemm_finish.cuh", "units/cluster.cuh",
-                                      "units/e4m3.cuh",       "units/mbarrier.cuh",
-                                      "units/tma.cuh",        "units/wgmma.cuh"};
+static const char *const headers[] = {
+    "gemm/gemm.cuh",      "gemm/gemm_finish.cuh", "units/cluster.cuh", "units/e4m3.cuh",
+    "units/matrices.cuh", "units/mbarrier.cuh",   "units/tma.cuh",     "units/wgmma.cuh"};
 enum { HEADERS = sizeof headers / sizeof *headers };
 
 static int compile(const char *sources, const char *cubins, const char *filter) {

@@ -1,5 +1,7 @@
 """What the judges of this folder share: the program and the library of a build folder."""
 import ctypes
+import glob
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +35,19 @@ def octavo(build, *arguments):
     if done.returncode != 0:
         sys.exit(f"octavo {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
     return done.stdout
+
+
+def find_compiler(build):
+    """What compiles kernels here; None: nothing does."""
+    def ask():
+        compiler = json.loads(octavo(build, "doctor", "--json"))["kernel_compiler"]
+        return compiler["about"] if compiler["available"] else None
+    found = ask()
+    for place in [] if found else sys.path:
+        for path in sorted(glob.glob(os.path.join(place, "nvidia", "*", "lib", "libnvrtc.so.1?"))):
+            os.environ["OCTAVO_NVRTC"] = path
+            found = found or ask()
+    return found
 
 
 class EngineInfo(ctypes.Structure):

@@ -41,7 +41,13 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     OC_TRY(oc_cli_table_print(&table, 2, error));
     oc_cli_say("will use: %s\n", oc_cli_text(report, "will_use", "nothing, see below"));
     for (const oc_cli_node *gpu = oc_cli_items(report, "gpus"); gpu; gpu = gpu->next) {
-        oc_cli_say("%s: %s\n", oc_cli_text(gpu, "device", "?"), oc_cli_text(gpu, "about", "?"));
+        const char *device = oc_cli_text(gpu, "device", "?");
+        oc_cli_say("%s: %s\n", device, oc_cli_text(gpu, "about", "?"));
+        for (const oc_cli_node *tier = oc_cli_items(gpu, "tiers"); tier; tier = tier->next) {
+            const char *name = oc_cli_text(tier, "name", "?");
+            oc_cli_say("  kernels %s%s: --device %s:%s\n", name,
+                       oc_cli_true(tier, "default") ? ", will be used" : "", device, name);
+        }
     }
     if (oc_cli_items(report, "gpus")) {
         oc_cli_say("GPU kernels are compiled by %s\n",

@@ -161,16 +161,22 @@ done:
     return status;
 }
 
+/* "cuda", "cuda:N" or "cuda:N:TIER" */
+static bool is_card(const char *device) {
+    int64_t number;
+    bool is_cuda = strncmp(device, "cuda:", 5) == 0;
+    size_t digits = is_cuda ? strcspn(device + 5, ":") : 0;
+    return strcmp(device, "cuda") == 0 ||
+           (is_cuda && oc_parse_int64(device + 5, digits, &number) && number >= 0);
+}
+
 static octavo_status check_device(const oc_cli_options *options, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const char *device = options->device;
-    int64_t number;
     if (!device || is_choice("auto|cpu|ref", device)) {
         goto done;
     }
-    if (strcmp(device, "cuda") == 0 ||
-        (strncmp(device, "cuda:", 5) == 0 &&
-         oc_parse_int64(device + 5, strlen(device + 5), &number) && number >= 0)) {
+    if (is_card(device)) {
         OC_TRY(octavo_tool_device(device, error)); /* before anything is opened or made */
         goto done;
     }

@@ -112,6 +112,21 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
     oc_json_write_end(json);
 }
 
+/* Kernels that a card can be asked for. */
+static void write_tiers(oc_json_writer *json, int32_t card) {
+    const char *name;
+    oc_json_write_key(json, "tiers");
+    oc_json_write_array(json);
+    for (int32_t i = 0; (name = oc_cuda_tier_name(card, i)) != NULL; i++) {
+        oc_json_write_object(json);
+        text_member(json, "name", name);
+        oc_json_write_key(json, "default");
+        oc_json_write_bool(json, i == 0);
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
+}
+
 /* Cards, and what compiles their kernels; `why` there are none. */
 static void write_gpus(oc_json_writer *json, char *why, size_t bytes) {
     char text[512];
@@ -126,6 +141,7 @@ static void write_gpus(oc_json_writer *json, char *why, size_t bytes) {
         bool is_usable = oc_cuda_device_describe(i, text, sizeof text);
         oc_json_write_bool(json, is_usable);
         text_member(json, "about", text);
+        write_tiers(json, i);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
@@ -180,10 +196,11 @@ octavo_status octavo_tool_device(const char *device, octavo_error *error) {
     if (count == 0) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "device %s: %s", device, why);
     }
-    if (card != NULL && strtol(card, NULL, 10) >= count) {
+    long index = card == NULL ? 0 : strtol(card, NULL, 10);
+    if (index >= count) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-                "device %s: there is no card %s; this machine has %d, the first is cuda:0", device,
-                card, count);
+                "device %s: there is no card %ld; this machine has %d, the first is cuda:0", device,
+                index, count);
     }
 done:
     return status;

@@ -40,21 +40,33 @@ static void cuda_close(oc_device *base) {
     free(device);
 }
 
-/* "N": the card's number; NULL or "": 0 */
-static octavo_status read_index(const char *tier, int32_t count, int32_t *out,
-                                octavo_error *error) {
+static const char *const tiers[] = {"wgmma", "mma"}; /* cuda.h */
+
+/* "N" or "N:TIER": the card's number, and which kernels; NULL or "": 0. */
+static octavo_status read_name(const char *name, int32_t count, oc_cuda_device *device,
+                               octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const char *text = name == NULL || name[0] == '\0' ? "0" : name;
     char *end = NULL;
-    long index = tier == NULL || tier[0] == '\0' ? 0 : strtol(tier, &end, 10);
-    if (end != NULL && (*end != '\0' || index < 0)) {
+    long index = strtol(text, &end, 10);
+    if (end == text || (*end != '\0' && *end != ':') || index < 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                "cuda:%s names no card; it must be a number such as cuda:0", tier);
+                "cuda:%s names no card; it must be a number such as cuda:0", text);
     }
     if (index >= count) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
                 "there is no card %ld; this machine has %d, the first is cuda:0", index, count);
     }
-    *out = (int32_t)index;
+    device->index = (int32_t)index;
+    for (size_t i = 0; *end == ':' && i < OC_COUNT(tiers); i++) {
+        if (strcmp(end + 1, tiers[i]) == 0) {
+            device->tier = tiers[i];
+        }
+    }
+    if (*end == ':' && device->tier == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "cuda:%s asks for kernels called %s; there are wgmma and mma", text, end + 1);
+    }
 done:
     return status;
 }
@@ -82,6 +94,12 @@ static octavo_status read_card(oc_cuda_device *device, octavo_error *error) {
     }
     snprintf(device->architecture, sizeof device->architecture, "sm_%d%d%s", device->major,
              device->minor, device->major == 9 ? "a" : "");
+    device->has_wgmma = device->major == 9 && (device->tier == NULL || device->tier == tiers[0]);
+    if (device->tier == tiers[0] && !device->has_wgmma) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                "%s has compute capability %d.%d; wgmma kernels need 9.0", device->name,
+                device->major, device->minor);
+    }
     oc_cuda_model(device->name, device->architecture, device->multiprocessors, device->model);
     snprintf(device->software, sizeof device->software, "driver of CUDA %d.%d",
              device->driver_version / 1000, device->driver_version % 1000 / 10);
@@ -124,7 +142,7 @@ static octavo_status cuda_open(const oc_device_options *options, oc_device **out
     pthread_mutex_init(&device->lock, NULL);
     OC_CU(cu, device_count(&count), "count its cards", error);
     if (paper == NULL) {
-        OC_TRY(read_index(options == NULL ? NULL : options->tier, count, &device->index, error));
+        OC_TRY(read_name(options == NULL ? NULL : options->tier, count, device, error));
         OC_TRY(find_kernels(device, error));
     } else {
         device->index = paper->card;
@@ -145,7 +163,8 @@ done:
 
 static void cuda_describe(const oc_device *base, char *text, size_t bytes) {
     const oc_cuda_device *device = (const oc_cuda_device *)base;
-    snprintf(text, bytes, "%d, %s, %s", device->index, device->name, device->architecture);
+    snprintf(text, bytes, "%d%s%s, %s, %s", device->index, device->tier == NULL ? "" : ":",
+             device->tier == NULL ? "" : device->tier, device->name, device->architecture);
 }
 
 /* Few rows want other tiles than many. */
@@ -344,6 +363,14 @@ bool oc_cuda_device_describe(int32_t index, char *text, size_t bytes) {
         snprintf(text, bytes, "%s", error.message);
     }
     return is_read;
+}
+
+const char *oc_cuda_tier_name(int32_t index, int32_t i) {
+    oc_cuda_device device = {.index = index};
+    bool is_read =
+        oc_cu_open(&device.driver, NULL) == OCTAVO_OK && read_card(&device, NULL) == OCTAVO_OK;
+    int32_t first = device.has_wgmma ? 0 : 1;
+    return is_read && i >= 0 && first + i < (int32_t)OC_COUNT(tiers) ? tiers[first + i] : NULL;
 }
 
 const oc_backend oc_backend_cuda = {

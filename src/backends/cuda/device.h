@@ -20,6 +20,8 @@ typedef struct oc_cuda_device {
     int32_t major, minor, multiprocessors, driver_version;
     size_t shared_max; /* bytes a block can have */
     char architecture[16];
+    bool has_wgmma;   /* Hopper's own tensor instructions are there to be used */
+    const char *tier; /* as asked for, "mma"; NULL: not */
     char model[OC_CUDA_MODEL], software[32]; /* as oc_traits */
     const oc_tuned *tuned;                   /* borrowed; NULL: none */
 

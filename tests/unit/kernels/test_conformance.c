@@ -266,7 +266,20 @@ static bool has_variant(const char *tier) {
     return status == OCTAVO_OK;
 }
 
-/* The first argument is a backend, "all" for all of them; the second the first seed of the stress,
+/* A card, by the kernels that it takes by itself, then by each that it can be asked for. */
+static int run_card(void) {
+    int failed = run_tier(&oc_backend_cuda, "0");
+    const char *tier;
+    for (int32_t i = 1; (tier = oc_cuda_tier_name(0, i)) != NULL; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "0:%s", tier);
+        failed += run_tier(&oc_backend_cuda, name);
+    }
+    return failed;
+}
+
+/* The first argument is a backend, "all" for all of them, "cuda:0:mma" for one tier; the second the
+ * first seed of the stress,
  * "-" for the usual one; the third which tests, such as "gemm". */
 int main(int argc, char **argv) {
     int failed = 0;
@@ -289,10 +302,13 @@ int main(int argc, char **argv) {
         failed += has_variant(integers) ? run_tier(&oc_backend_cpu, integers) : 0;
     }
     if (oc_cuda_device_count(why, sizeof why) > 0) {
-        failed += all || strcmp(only, "cuda") == 0 ? run_tier(&oc_backend_cuda, "0") : 0;
+        failed += all || strcmp(only, "cuda") == 0 ? run_card()
+                  : strncmp(only, "cuda:", strlen("cuda:")) == 0
+                      ? run_tier(&oc_backend_cuda, only + strlen("cuda:"))
+                      : 0;
     } else {
         print_message("SKIPPED: device cuda, %s\n", why);
-        failed += strcmp(only, "cuda") == 0;
+        failed += strncmp(only, "cuda", strlen("cuda")) == 0;
     }
     if (all || strcmp(only, "ref") == 0) { /* last: it is slow, and judged by itself */
         failed += run_tier(&oc_backend_ref, "f32");

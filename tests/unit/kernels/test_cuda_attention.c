@@ -17,6 +17,7 @@ static oc_attention_shape image(int32_t sequences, int32_t length) {
                                 .heads = 16,
                                 .head_dim = 64,
                                 .one_buffer = true,
+                                .wgmma = true,
                                 .processors = 132};
 }
 
@@ -66,6 +67,22 @@ static void the_plan_does_not_change_bits(void **state) {
     }
 }
 
+/* Without wgmma, warps do all of it, in the memory that the smallest of cards gives a block. */
+static void other_cards_take_warps(void **state) {
+    (void)state;
+    static const int32_t lengths[] = {1, 50, 77, 80, 96, 97, 257, 577, 4096};
+    for (int32_t dim = 16; dim <= 128; dim += 16) {
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            oc_attention_shape shape = image(128, lengths[i]);
+            oc_attention_variant v;
+            shape.wgmma = false, shape.head_dim = dim;
+            assert_true(oc_attention_choose(&shape, &v));
+            assert_int_equal(v.kind, OC_ATTENTION_MMA);
+            assert_true(v.shared_bytes <= 101376);
+        }
+    }
+}
+
 static void odd_heads_take_warps_or_nothing(void **state) {
     (void)state;
     oc_attention_shape shape = image(4, 100);
@@ -99,6 +116,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tower_of_images_takes_warpgroups),
         cmocka_unit_test(the_plan_does_not_change_bits),
+        cmocka_unit_test(other_cards_take_warps),
         cmocka_unit_test(odd_heads_take_warps_or_nothing),
         cmocka_unit_test(defines_name_every_parameter),
     };

@@ -32,6 +32,23 @@ typedef struct oc_gemm_args {
     float out_scale;
 } oc_gemm_args;
 
+/* gemm_mma.cu: as oc_step_gemm */
+typedef struct oc_gemm_mma_args {
+    OC_ADDRESS(const int) rows;
+    OC_ADDRESS(const void) a;
+    OC_ADDRESS(const void) weight; /* packed */
+    OC_ADDRESS(const float) scale; /* [N] */
+    OC_ADDRESS(const float) bias;  /* [N] */
+    OC_ADDRESS(const float) row_scale;
+    OC_ADDRESS(const void) residual; /* may be out */
+    OC_ADDRESS(const float) table;   /* [period, N] */
+    OC_ADDRESS(void) out;
+    oc_stride a_stride, weight_stride, row_scale_stride, residual_stride, out_stride;
+    int period;
+    float factor;  /* of the weight */
+    float inverse; /* of the scale of codes out */
+} oc_gemm_mma_args;
+
 /* norm.cu: as oc_step_norm; unit.cu: x and out alone */
 typedef struct oc_norm_args {
     OC_ADDRESS(const int) rows;

@@ -31,6 +31,7 @@ static oc_attention_shape shape_of(const oc_cuda_device *device, const oc_step *
         .out_f16 = a->out.dtype == OCTAVO_F16,
         .one_buffer = a->q.buffer == a->k.buffer && a->k.buffer == a->v.buffer,
         .query_rows = a->query_rows,
+        .wgmma = device->has_wgmma,
         .processors = device->multiprocessors,
     };
 }
@@ -44,8 +45,7 @@ static int32_t find_variants(const oc_cuda_device *device, const oc_step *step,
     bool aligned = a->q.column % 8 == 0 && a->k.column % 8 == 0 && a->v.column % 8 == 0 &&
                    a->out.column % 16 == 0;
     oc_attention_shape shape = shape_of(device, step, limits);
-    *why_not = device->major != 9           ? "the card has no wgmma"
-               : a->q.dtype != OCTAVO_F16   ? "queries are no 16-bit floats"
+    *why_not = a->q.dtype != OCTAVO_F16     ? "queries are no 16-bit floats"
                : a->out.dtype == OCTAVO_F32 ? "the result is F32"
                : !aligned                   ? "a view does not begin where copies can"
                : !(a->scale > 0)            ? "scores have no positive scale"

@@ -204,7 +204,7 @@ static bool choose_mma(const oc_attention_shape *shape, oc_attention_variant *v)
     int32_t shared = (v->queries + 2 * v->keys) * (shape->head_dim * 2 + 16) + 1024;
     v->ctas = least(65536 / (v->warps * 32 * mma_registers(shape)), SHARED_SM / shared);
     v->ctas = v->ctas < 1 ? 1 : least(v->ctas, 16);
-    if (single && v->warps == 5 && !shape->masked && shape->head_dim <= 64) {
+    if (shape->wgmma && single && v->warps == 5 && !shape->masked && shape->head_dim <= 64) {
         v->ctas = 4; /* measured: 20.5 us for 23.4 with 3, though a register is spilled */
     }
     v->predicted_us = mma_us(shape);
@@ -225,7 +225,7 @@ int32_t oc_attention_variants(const oc_attention_shape *shape,
         return choose_row(shape, out);
     }
     /* Measured: causal texts of 77 are faster with the mma kernel; long ones fill the tiles. */
-    bool tiles = !shape->causal || shape->longest > 2 * TILE;
+    bool tiles = shape->wgmma && (!shape->causal || shape->longest > 2 * TILE);
     int32_t count = tiles ? list_wgmma(shape, out) : 0;
     return count > 0 ? count : choose_mma(shape, out);
 }

@@ -1,11 +1,12 @@
 /* attention_variant.h - which attention kernel, with which parameters, on which grid.
  *
  * Three kernels share their parameters (attention.cuh): attention_wgmma.cu for towers whose
- * sequences see all keys, attention_mma.cu for short, causal or masked ones and any head_dim,
- * attention_row.cu for steps of one query row a sequence.  Pure arithmetic: no GPU is asked.
+ * sequences see all keys, where the card has wgmma; attention_mma.cu for short, causal or masked
+ * ones, any head_dim, and on all other cards; attention_row.cu for steps of one query row a
+ * sequence.  Pure arithmetic: no GPU is asked.
  *
- * To run a variant: compile its source with the lines of oc_attention_defines before it (NVRTC,
- * sm_90a); let the kernel have `shared_bytes` of dynamic shared memory; launch grid_x x grid_y CTAs
+ * To run a variant: compile its source with the lines of oc_attention_defines before it (NVRTC);
+ * let the kernel have `shared_bytes` of dynamic shared memory; launch grid_x x grid_y CTAs
  * of `threads`.  attention_wgmma takes (tensor map, args), the others (args). */
 #ifndef OC_BACKENDS_CUDA_ATTENTION_VARIANT_H
 #define OC_BACKENDS_CUDA_ATTENTION_VARIANT_H
@@ -44,6 +45,7 @@ typedef struct oc_attention_shape {
     bool causal, masked, out_f16;
     bool one_buffer; /* q, k and v are columns of one buffer with one stride */
     int32_t query_rows;
+    bool wgmma;         /* the card has it */
     int32_t processors; /* multiprocessors of the card */
 } oc_attention_shape;
 

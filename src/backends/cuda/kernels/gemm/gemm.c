@@ -1,15 +1,15 @@
 /* gemm.c - which product kernel does a step, and its launches. */
 #include <stdio.h>
-#include <string.h>
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/args.h"
+#include "backends/cuda/kernels/gemm/gemm_mma.h"
 #include "backends/cuda/kernels/gemm/gemm_wgmma.h"
 #include "backends/cuda/kernels/tactics.h"
 
 enum { DEFINES = OC_GEMM_DEFINES_MAX, TILE = 64 };
 
-/* -- on Hopper's tensor cores --------------------------------------------------------------- */
+/* -- on tensor cores --------------------------------------------------------------------------- */
 
 static oc_gemm_type type_of(const oc_view *view) {
     switch (oc_cuda_dtype(view)) {
@@ -36,33 +36,43 @@ static oc_gemm_product product_of(const oc_step_gemm *gemm) {
         .act = (int32_t)gemm->act,
         .scale = gemm->column_scale != NULL || weight->factors != 0,
         .bias = gemm->bias != NULL,
+        .row_scale = gemm->a_scale.columns != 0,
         .table = gemm->table != NULL,
     };
 }
 
-/* Why gemm_wgmma cannot do the step, or NULL. */
-static const char *wgmma_refusal(const oc_cuda_device *device, const oc_step_gemm *gemm) {
+/* Why no tensor-core kernel can do the step, or NULL. */
+static const char *tensor_refusal(const oc_step_gemm *gemm) {
     const oc_cuda_matrix *weight = oc_cuda_matrix_of(gemm->weight);
     int32_t out_unit = gemm->out.dtype == OCTAVO_F8_E4M3 ? 16 : 8;
-    if (device->major != 9) {
-        return "the card has no wgmma";
-    }
+    int32_t a_unit = gemm->a.dtype == OCTAVO_F8_E4M3 ? 16 : 8;
     if (gemm->a.dtype != weight->head.dtype) {
         return "activations and weights are not of one 8 or 16-bit type";
     }
-    if (gemm->block_scale != NULL || gemm->a_scale.columns != 0) {
-        return "activations or weights have scales of rows or blocks";
+    if (gemm->block_scale != NULL || gemm->a_scale.columns > 1) {
+        return "activations or weights have scales of blocks";
     }
-    if (gemm->column_scale != NULL && weight->factors != 0) {
-        return "the weight has two scales";
+    if (weight->n % 8 != 0) {
+        return "the columns are no multiple of 8";
     }
-    if (weight->n % 8 != 0 || weight->n > 8192) {
-        return "the columns are no multiple of 8, or more than 8192";
-    }
-    if (gemm->a.column != 0 || gemm->out.column % out_unit != 0 || gemm->residual.column % 8 != 0) {
+    if (gemm->a.column % a_unit != 0 || gemm->out.column % out_unit != 0 ||
+        gemm->residual.column % 8 != 0) {
         return "a view does not begin where copies can";
     }
     return NULL;
+}
+
+/* -- on Hopper's own ------------------------------------------------------------------------ */
+
+/* Why gemm_wgmma cannot do a step that tensor cores can, or NULL. */
+static const char *wgmma_refusal(const oc_cuda_device *device, const oc_step_gemm *gemm) {
+    const oc_cuda_matrix *weight = oc_cuda_matrix_of(gemm->weight);
+    return !device->has_wgmma                                   ? "no wgmma"
+           : gemm->a_scale.columns != 0                         ? "activations have scales of rows"
+           : gemm->column_scale != NULL && weight->factors != 0 ? "the weight has two scales"
+           : weight->n > 8192                                   ? "more than 8192 columns"
+           : gemm->a.column != 0 ? "the activations are some columns of their buffer"
+                                 : NULL;
 }
 
 static octavo_status make_map(const oc_cuda_maker *maker, oc_cu_address address, bool is_f16,
@@ -127,6 +137,54 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
     launch->parameter_count = 3;
     launch->offsets[1] = (int32_t)((char *)&args.w - (char *)&args);
     launch->offsets[2] = (int32_t)((char *)&args.rest - (char *)&args);
+done:
+    return status;
+}
+
+/* -- on those of any card --------------------------------------------------------------------- */
+
+static oc_gemm_mma_card card_of(const oc_cuda_device *device) {
+    return (oc_gemm_mma_card){device->major, device->minor, (int32_t)device->shared_max};
+}
+
+static octavo_status make_mma(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_step_gemm *gemm = &step->u.gemm;
+    const oc_cuda_matrix *weight = oc_cuda_matrix_of(gemm->weight);
+    int32_t rows = maker->limits->rows_max[step->rows];
+    oc_gemm_mma_card card = card_of(maker->device);
+    oc_gemm_product product = product_of(gemm);
+    oc_gemm_mma_variant variant = oc_gemm_mma_choose(&product, &card, rows);
+    oc_gemm_mma_launch shape = oc_gemm_mma_launch_of(&product, &variant, rows);
+    oc_gemm_mma_args args = {
+        .rows = oc_cuda_rows(maker, step->rows),
+        .a = oc_cuda_at(&gemm->a),
+        .weight = oc_cuda_floats(gemm->weight),
+        .scale = oc_cuda_floats(gemm->column_scale),
+        .bias = oc_cuda_floats(gemm->bias),
+        .row_scale = oc_cuda_at(&gemm->a_scale),
+        .residual = oc_cuda_at(&gemm->residual),
+        .table = oc_cuda_floats(gemm->table),
+        .out = oc_cuda_at(&gemm->out),
+        .a_stride = gemm->a.stride,
+        .weight_stride = weight->stride,
+        .row_scale_stride = gemm->a_scale.stride,
+        .residual_stride = gemm->residual.stride,
+        .out_stride = gemm->out.stride,
+        .period = gemm->table == NULL ? 1 : gemm->period,
+        .factor = weight->factor,
+        .inverse = 1.0f / gemm->out.scale,
+    };
+    char defines[DEFINES];
+    oc_cuda_launch *launch;
+    oc_gemm_mma_defines(&product, &variant, defines);
+    OC_TRY(oc_cuda_launch_add(maker, "gemm_mma.cu", "gemm_mma", defines, &args, sizeof args,
+                              &launch, error));
+    OC_TRY(oc_cuda_kernel_get(maker->device, "gemm_mma.cu", "gemm_mma", defines,
+                              (uint32_t)shape.shared_bytes, &launch->function, error));
+    launch->grid[0] = (uint32_t)shape.grid;
+    launch->threads = (uint32_t)shape.threads;
+    launch->shared_bytes = (uint32_t)shape.shared_bytes;
 done:
     return status;
 }
@@ -229,6 +287,36 @@ static void tactics(const oc_cuda_device *device, const oc_step *step, const oc_
 
 /* -- the family ------------------------------------------------------------------------------- */
 
+static void choose_wgmma(const oc_cuda_device *device, oc_step *step, int32_t rows) {
+    oc_gemm_product product = product_of(&step->u.gemm);
+    oc_named names[OC_GEMM_NAMES_MAX];
+    oc_cuda_task task = task_of(&product, rows, names);
+    const oc_tuned_choice *tuned = oc_cuda_tuned(device, &task, NULL);
+    int32_t number = tuned == NULL ? -1 : find_candidate(&product, tuned->best);
+    double time = number < 0 ? 0 : tuned->best_us;
+    char text[OC_TACTIC_TEXT];
+    step->tactic =
+        number < 0 ? oc_gemm_choose(&product, rows, device->multiprocessors, &time) : number;
+    step->kernel = product.in_f16 ? "gemm_wgmma_f16 cuda" : "gemm_wgmma cuda";
+    describe(oc_gemm_candidate(step->tactic), text);
+    snprintf(step->why, sizeof step->why, "tiles %s for %d rows: %s%.1f us%s", text, rows,
+             number < 0 ? "about " : "", time, number < 0 ? "" : " when tuned");
+}
+
+/* The kernel is named after what the instructions multiply. */
+static void choose_mma(const oc_cuda_device *device, oc_step *step, int32_t rows,
+                       const char *no_wgmma) {
+    oc_gemm_product product = product_of(&step->u.gemm);
+    oc_gemm_mma_card card = card_of(device);
+    oc_gemm_mma_variant v = oc_gemm_mma_choose(&product, &card, rows);
+    bool is_codes = product.in_f16 == 0 && oc_gemm_mma_takes_codes(&card);
+    step->kernel = is_codes ? "gemm_mma cuda" : "gemm_mma_f16 cuda";
+    snprintf(step->why, sizeof step->why, "%s%s%stiles of %dx%d, %d stages for %d rows",
+             device->has_wgmma ? no_wgmma : "", device->has_wgmma ? ": " : "",
+             product.in_f16 || is_codes ? "" : "codes widened to 16 bits, ",
+             16 * v.fragments * v.warps_m, v.columns * v.warps_n, v.stages, rows);
+}
+
 static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -240,33 +328,24 @@ static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan
                 "step %s multiplies %d columns into %d, its weight is [%d,%d]", step->name,
                 gemm->a.columns, gemm->out.columns, weight->n, weight->k);
     }
-    const char *why_not = wgmma_refusal(device, gemm);
-    if (why_not != NULL) {
+    const char *no_tensor = tensor_refusal(gemm), *no_wgmma = wgmma_refusal(device, gemm);
+    if (no_tensor != NULL) {
         step->kernel = "gemm_plain cuda";
-        snprintf(step->why, sizeof step->why, "%s", why_not);
-        goto done;
+        snprintf(step->why, sizeof step->why, "%s", no_tensor);
+    } else if (no_wgmma != NULL) {
+        choose_mma(device, step, limits->rows_max[step->rows], no_wgmma);
+    } else {
+        choose_wgmma(device, step, limits->rows_max[step->rows]);
     }
-    oc_gemm_product product = product_of(gemm);
-    oc_named names[OC_GEMM_NAMES_MAX];
-    oc_cuda_task task = task_of(&product, limits->rows_max[step->rows], names);
-    const oc_tuned_choice *tuned = oc_cuda_tuned(device, &task, NULL);
-    int32_t number = tuned == NULL ? -1 : find_candidate(&product, tuned->best);
-    double time = number < 0 ? 0 : tuned->best_us;
-    char text[OC_TACTIC_TEXT];
-    step->tactic =
-        number < 0 ? oc_gemm_choose(&product, task.rows, device->multiprocessors, &time) : number;
-    step->kernel = product.in_f16 ? "gemm_wgmma_f16 cuda" : "gemm_wgmma cuda";
-    describe(oc_gemm_candidate(step->tactic), text);
-    snprintf(step->why, sizeof step->why, "tiles %s for %d rows: %s%.1f us%s", text, task.rows,
-             number < 0 ? "about " : "", time, number < 0 ? "" : " when tuned");
 done:
     return status;
 }
 
 static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
-    return strncmp(step->kernel, "gemm_plain", strlen("gemm_plain")) == 0
-               ? make_plain(maker, step, error)
-               : make_wgmma(maker, step, error);
+    const oc_step_gemm *gemm = &step->u.gemm;
+    return tensor_refusal(gemm) != NULL                 ? make_plain(maker, step, error)
+           : wgmma_refusal(maker->device, gemm) != NULL ? make_mma(maker, step, error)
+                                                        : make_wgmma(maker, step, error);
 }
 
 const oc_cuda_family oc_cuda_gemm = {.choose = choose, .tactics = tactics, .make = make};

@@ -6,7 +6,6 @@
 #include "backends/cuda/kernels/gemm/gemm_wgmma.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 enum {
     BLOCK_BYTES = 128, /* of k, in a stage */
@@ -96,24 +95,6 @@ const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_varian
     return NULL;
 }
 
-int32_t oc_gemm_product_names(const oc_gemm_product *product, oc_named to[OC_GEMM_NAMES_MAX]) {
-    const oc_named names[] = {
-        {"N", product->n},
-        {"K", product->k},
-        {"TERMS", product->terms},
-        {"IN_F16", product->in_f16 != 0},
-        {"OUT", (int32_t)product->out},
-        {"RESIDUAL", (int32_t)product->residual},
-        {"ACT", product->act},
-        {"HAS_SCALE", product->scale != 0},
-        {"HAS_BIAS", product->bias != 0},
-        {"HAS_ROW_SCALE", product->row_scale != 0},
-        {"HAS_TABLE", product->table != 0},
-    };
-    memcpy(to, names, sizeof names);
-    return (int32_t)(sizeof names / sizeof *names);
-}
-
 int32_t oc_gemm_variant_names(const oc_gemm_variant *variant, oc_named to[OC_GEMM_NAMES_MAX]) {
     const oc_named names[] = {
         {"SWAP", variant->swap != 0},
@@ -135,15 +116,8 @@ int32_t oc_gemm_variant_names(const oc_gemm_variant *variant, oc_named to[OC_GEM
 
 size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
                        char to[OC_GEMM_DEFINES_MAX]) {
-    oc_named lines[2 * OC_GEMM_NAMES_MAX];
-    int32_t count = oc_gemm_product_names(product, lines);
-    size_t length = 0;
-    count += oc_gemm_variant_names(variant, lines + count);
-    for (int32_t i = 0; i < count; i++) {
-        length += (size_t)snprintf(to + length, OC_GEMM_DEFINES_MAX - length, "#define %s %d\n",
-                                   lines[i].name, lines[i].value);
-    }
-    return length;
+    oc_named names[OC_GEMM_NAMES_MAX];
+    return oc_gemm_write_defines(product, names, oc_gemm_variant_names(variant, names), to);
 }
 
 static int32_t tiles_of(const oc_gemm_product *product, const oc_gemm_variant *v, int32_t rows) {

@@ -45,6 +45,7 @@
  * Alignment, in bytes: 16 for everything and its rows; codes out with N no multiple of 16: 8. */
 #include "cluster.cuh"
 #include "e4m3.cuh"
+#include "gemm.cuh"
 #include "mbarrier.cuh"
 #include "tma.cuh"
 #include "wgmma.cuh"
@@ -63,17 +64,6 @@
 
 /* Of 512 a lane of the processor's quarter: 2 x 232 + 40, 3 x 160 + 32, 4 x 112 + 32. */
 #define PRODUCER_REGISTERS (WARPGROUPS_M * WARPGROUPS_N == 2 ? 40 : 32)
-
-/* OUT, RESIDUAL */
-#define TYPE_E4M3 0
-#define TYPE_F16  1
-#define TYPE_F32  2
-#define TYPE_NONE 3
-/* ACT, as oc_activation */
-#define ACT_NONE         0
-#define ACT_GELU_ERF     1
-#define ACT_GELU_SIGMOID 2
-#define ACT_GELU_TANH    3
 
 #if IN_F16
 OC_WGMMA(multiply, PIECE_N, F16)

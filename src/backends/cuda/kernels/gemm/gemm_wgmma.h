@@ -1,32 +1,14 @@
 /* gemm_wgmma.h - choosing, describing and launching gemm_wgmma.cu, without a GPU.
  *
- * A product is what is computed; a variant is how.  Any variant that oc_gemm_refusal lets pass
- * gives the same bits.  Nothing here allocates or fails; all functions are pure. */
+ * A product (gemm_product.h) is what is computed; a variant is how.  Any variant that
+ * oc_gemm_refusal lets pass gives the same bits.  Nothing here allocates or fails; all functions
+ * are pure. */
 #ifndef OC_BACKENDS_CUDA_GEMM_WGMMA_H
 #define OC_BACKENDS_CUDA_GEMM_WGMMA_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "backends/cuda/kernels/gemm/gemm_product.h"
 
-#include "backends/cuda/kernels/named.h"
-
-enum {
-    OC_GEMM_SHARED_MAX = 232448, /* bytes that a block may have on sm_90 */
-    OC_GEMM_DEFINES_MAX = 1024,  /* bytes that the #define lines take at most */
-    OC_GEMM_NAMES_MAX = 32       /* of a product's or a variant's numbers */
-};
-
-/* What out and the residual hold; numbers of the kernel's TYPE_ macros. */
-typedef enum oc_gemm_type { OC_GEMM_E4M3, OC_GEMM_F16, OC_GEMM_F32, OC_GEMM_ABSENT } oc_gemm_type;
-
-typedef struct oc_gemm_product {
-    int32_t n, k;
-    int32_t terms;  /* of w: 2: its rows hold two matrices, whose products are added */
-    int32_t in_f16; /* 1: a and w are F16; 0: E4M3 codes */
-    oc_gemm_type out, residual;
-    int32_t act;                           /* an oc_activation */
-    int32_t scale, bias, row_scale, table; /* 1: there is one */
-} oc_gemm_product;
+enum { OC_GEMM_SHARED_MAX = 232448 }; /* bytes that a block may have on sm_90 */
 
 typedef struct oc_gemm_variant {
     int32_t swap; /* 0: left is a, right is w; 1: left is w, right is a */

@@ -78,8 +78,8 @@ static __device__ __forceinline__ void store_group(void *out, long long row, int
         for (int i = 0; i < VEC; i++) {
             x[i % 8] = scaled(values[i], scale);
         }
-        *(uint2 *)((u8 *)out + row + at) = make_uint2(e4m3_four(x[0], x[1], x[2], x[3]),
-                                                      e4m3_four(x[4], x[5], x[6], x[7]));
+        *(uint2 *)((u8 *)out + row + at) = make_uint2(e4m3x4(x[0], x[1], x[2], x[3]),
+                                                      e4m3x4(x[4], x[5], x[6], x[7]));
         return;
     }
     if (VEC == 8 && OUT_TYPE == F16) {

@@ -18,14 +18,19 @@ OC_DEVICE void cluster_sync() {
                      : "memory");
 }
 
-/* Until all kernels that this one depends on have ended and their stores are seen. */
+/* Until all kernels that this one depends on have ended and their stores are seen.  Before sm_90 no
+ * kernel begins earlier. */
 OC_DEVICE void grid_wait() {
+#if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
 }
 
 /* The next kernel may start; it still waits for this one's end in its own grid_wait. */
 OC_DEVICE void grid_launch_dependents() {
+#if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
 }
 
 /* One lane of a converged warp.  NOTE: ptxas knows that one thread runs what depends on this; under a

@@ -1,9 +1,8 @@
-/* scalar.cuh - element types by number, one value at a time; conversions that processors before
- * compute capability 8.9 lack are spelled out.
- *
- * E4M3 is OCP's e4m3fn: largest 448, no infinity, NaN 0x7f; values beyond are cut to 448. */
+/* scalar.cuh - element types by number, one value at a time. */
 #ifndef OC_BACKENDS_CUDA_SCALAR_CUH
 #define OC_BACKENDS_CUDA_SCALAR_CUH
+
+#include "e4m3.cuh"
 
 #define F32  1 /* numbers of octavo_dtype */
 #define F16  2
@@ -42,44 +41,6 @@ static __device__ __forceinline__ float e4m3_value(u8 code) {
                   : magnitude >= 0x08u ? __uint_as_float((magnitude << 20) + (120u << 23))
                                        : (float)magnitude * 0.001953125f; /* 2^-9 */
     return code & 0x80u ? -value : value;
-}
-
-static __device__ __forceinline__ u8 e4m3_code(float value) {
-#if __CUDA_ARCH__ >= 890
-    u16 pair;
-    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(0.0f), "f"(value));
-    return (u8)pair;
-#else
-    u32 bits = __float_as_uint(value), sign = bits >> 24 & 0x80u, magnitude = bits & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) {
-        return 0x7f;
-    }
-    if (magnitude >= 0x43e00000u) { /* 448 */
-        return (u8)(sign | 0x7eu);
-    }
-    if (magnitude < 0x3c800000u) { /* 2^-6: fixed point of 2^-9 */
-        return (u8)(sign | (u32)__float2int_rn(__uint_as_float(magnitude) * 512.0f));
-    }
-    u32 odd = magnitude >> 20 & 1u;
-    return (u8)(sign | (((magnitude + 0x7ffffu + odd) >> 20) - (120u << 3)));
-#endif
-}
-
-/* Four codes, that of x0 in the lowest byte. */
-static __device__ __forceinline__ u32 e4m3_four(float x0, float x1, float x2, float x3) {
-#if __CUDA_ARCH__ >= 890
-    u32 codes;
-    asm("{ .reg .b16 low, high;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
-        "mov.b32 %0, {low, high}; }"
-        : "=r"(codes)
-        : "f"(x0), "f"(x1), "f"(x2), "f"(x3));
-    return codes;
-#else
-    return e4m3_code(x0) | (u32)e4m3_code(x1) << 8 | (u32)e4m3_code(x2) << 16 |
-           (u32)e4m3_code(x3) << 24;
-#endif
 }
 
 /* Element `at` of an array of dtype D; a code is its bare value. */

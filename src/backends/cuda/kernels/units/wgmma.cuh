@@ -15,6 +15,7 @@
 #ifndef OC_WGMMA_CUH
 #define OC_WGMMA_CUH
 
+#include "matrices.cuh"
 #include "mbarrier.cuh"
 
 /* Rows of 128 bytes, 8 rows an atom of 1024 bytes, swizzled as the copy engine's 128-byte mode; the
@@ -49,26 +50,6 @@ OC_DEVICE void wgmma_wait(int groups) {
     _Pragma("unroll") for (int pin = 0; pin < (count); pin++) {                                    \
         asm volatile("" : "+f"((array)[pin])::"memory");                                           \
     }
-
-/* Four 8x8 matrices of 16-bit pairs; each lane gives the address of a row. */
-OC_DEVICE void load_matrices(unsigned (&to)[4], unsigned row) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-                 : "r"(row)
-                 : "memory");
-}
-
-OC_DEVICE void store_matrices(unsigned row, unsigned m0, unsigned m1, unsigned m2, unsigned m3) {
-    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),
-                 "r"(m0), "r"(m1), "r"(m2), "r"(m3)
-                 : "memory");
-}
-
-OC_DEVICE void store_two_matrices(unsigned row, unsigned m0, unsigned m1) {
-    asm volatile("stmatrix.sync.aligned.m8n8.x2.shared.b16 [%0], {%1, %2};" ::"r"(row), "r"(m0),
-                 "r"(m1)
-                 : "memory");
-}
 
 #define OC_WGMMA(name, n, kind)           OC_WGMMA_EXPAND(name, n, kind)
 #define OC_WGMMA_EXPAND(name, n, kind)    OC_WGMMA_EIGHTS(name, n, kind, OC_WGMMA_C_##n)
