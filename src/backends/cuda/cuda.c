@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/cuda/constants.h"
+#include "backends/cuda/copy/place.h"
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/queue.h"
 
@@ -300,4 +301,6 @@ const oc_backend oc_backend_cuda = {
     .worked = oc_cuda_worked,
     .write = oc_cuda_write,
     .read = oc_cuda_read,
+    .check_tensor = oc_cuda_check_tensor,
+    .copy_rows = oc_cuda_copy_rows,
 };
