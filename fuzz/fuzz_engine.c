@@ -1,7 +1,8 @@
 // links: api engine
 /* fuzz_engine.c - all that an engine file can reach: opened as it is, then with its checksums made
- * right, so that what lies behind them is reached.  What opens is read whole; canaries and META go
- * back to bytes; a model is loaded with its canaries, a session made, explained and run.
+ * right, so that what lies behind them is reached.  What opens is read whole; canaries, META and
+ * measured choices go back to bytes; a model is loaded with its canaries, a session made, explained
+ * and run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "../tests/support/engine_reseal.h"
 #include "api/tool.h"
+#include "device/tuned.h"
 #include "engine/records/canary_record.h"
 #include "engine/records/describe.h"
 #include "engine/records/meta.h"
@@ -60,6 +62,24 @@ static void read_meta(const oc_engine_file *file) {
     oc_arena_free(&arena);
 }
 
+/* So may measured choices. */
+static void read_tuned(const oc_engine_file *file) {
+    size_t bytes = 0;
+    oc_tuned tuned, again;
+    oc_arena arena;
+    oc_buffer text;
+    const void *section = oc_engine_section(file, OC_SECTION_TUNED, &bytes);
+    oc_arena_init(&arena);
+    oc_buffer_init(&text);
+    if (section != NULL && oc_tuned_read(section, bytes, 0, &arena, &tuned, NULL) == OCTAVO_OK) {
+        check(oc_tuned_write(&tuned, &text, NULL) == OCTAVO_OK);
+        check(oc_tuned_read(text.data, text.size, 0, &arena, &again, NULL) == OCTAVO_OK);
+        check(tuned.count == again.count);
+    }
+    oc_buffer_free(&text);
+    oc_arena_free(&arena);
+}
+
 static void read_all(const oc_engine_file *file) {
     oc_engine_facts facts;
     oc_graph graph;
@@ -83,6 +103,7 @@ static void read_all(const oc_engine_file *file) {
     check(oc_engine_verify(file, NULL, NULL, NULL) != OCTAVO_OK || sound);
     read_canaries(file);
     read_meta(file);
+    read_tuned(file);
     oc_graph_init(&graph);
     if (oc_engine_graph(file, &graph, NULL) == OCTAVO_OK) {
         oc_graph_free(&graph);

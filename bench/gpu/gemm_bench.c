@@ -142,8 +142,8 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
     }
     snprintf(path, sizeof path, "%s/gemm/gemm_wgmma.cu", sources);
     char *source = read_file(path, NULL);
-    int bad = 0, count = 0;
-    for (int worker = 0; worker < 2; worker++) {
+    int bad = 0, count = 0, workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    for (int worker = 0; worker < workers; worker++) {
         if (fork() != 0) {
             continue;
         }
@@ -154,7 +154,7 @@ static int compile(const char *sources, const char *cubins, const char *filter) 
                 variant_name(v, name);
                 if (!wanted(&cases[i], filter) ||
                     (getenv("VARIANT") != NULL && strstr(getenv("VARIANT"), name) == NULL) ||
-                    count++ % 2 != worker) {
+                    count++ % workers != worker) {
                     continue;
                 }
                 cubin_path(cubins, &cases[i], v, path);

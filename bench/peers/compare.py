@@ -2,7 +2,7 @@
 """Times octavo beside what a user would run instead, in turns, on one machine.
 
     compare.py OCTAVO [--cases image:ViT-B-32:1,...] [--threads 1,2] [--peers ort_fp32,torch_fp32]
-               [--rounds 5] [--seconds 1.0] [--busy] [--work DIR] > figures.jsonl
+               [--rounds 5] [--seconds 1.0] [--busy] [--work DIR] [--out peers.json]
 
 A case is TOWER:PRESET:BATCH[:TOKENS[:PADDED]].  octavo runs a seeded random FP8 engine of that
 preset; the peers run float32 towers of the same shape with random weights.  With PADDED the peers
@@ -11,7 +11,8 @@ get rows of that many tokens, octavo the same text as it is.
 Peers live in a process each and are stopped (SIGSTOP) while it is not their turn; every turn is a
 warm run and then runs for --seconds.  With --busy another process keeps one core busy all the time.
 cpu_ms is process CPU time of a run: with one thread it is the fair figure on a shared machine; with
-more, wall time is.  `foreign` is how many cores other processes used during the turns.
+more, wall time is.  `foreign` is how many cores other processes used during the turns.  peers_file.py
+says what is in the file, which `octavo bench --compare` reads; octavo's own rows are among its rows.
 """
 import argparse
 import json
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from peers_file import PeersFile
 
 SHAPES = {  # preset: image (width, layers, heads, patch), text (width, layers, heads), projection
     "ViT-B-32": ((768, 12, 12, 32), (512, 12, 8), 512),
@@ -200,7 +203,7 @@ def turn_of(run, pids):
     return row
 
 
-def run_case(args, case, threads):
+def run_case(args, case, threads, out):
     tower, preset, batch, *rest = case.split(":")
     batch, tokens = int(batch), int(rest[0]) if rest else 77
     padded = int(rest[1]) if len(rest) > 1 else tokens
@@ -230,12 +233,14 @@ def run_case(args, case, threads):
     middle = {name: {key: statistics.median(t[key] for t in turns) for key in turns[0]}
               for name, turns in rows.items()}
     for name, row in middle.items():
-        row = {"case": case, "threads": threads, "busy": bool(args.busy), "engine": name, **row,
+        row = {"engine": name, "model": preset, "tower": tower, "batch": batch,
+               "tokens": tokens if tower == "text" else None,
+               "padded": padded if padded != tokens and name != "octavo" else None,
+               "threads": threads, "timed": "wall", "busy": bool(args.busy), **row,
                "rounds": args.rounds, "by": figure}
         if name != "octavo":
             row["octavo_is_faster"] = row[figure] / middle["octavo"][figure]
-        print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}),
-              flush=True)
+        out.add("rows", row)
         share = f"{row['share_of_peak']:7.1%}" if "share_of_peak" in row else " " * 7
         ratio = f"{row['octavo_is_faster']:6.2f}x" if name != "octavo" else ""
         print(f"{case:28}{threads:2}T {name:12}{row['ms']:9.2f} ms{row['cpu_ms']:9.2f} cpu ms "
@@ -254,6 +259,7 @@ def main():
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--tier", default="")
     parser.add_argument("--work", default=os.path.join(tempfile.gettempdir(), "octavo-peers"))
+    parser.add_argument("--out", default="peers.json", help="the file to write")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
@@ -265,11 +271,11 @@ def main():
                   if line.startswith("model name")), "unknown")
     flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
     has = [f for f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16") if f in flags]
-    print(json.dumps({"cpu": model, "cores": os.cpu_count(), "has": has,
-                      "date": time.strftime("%Y-%m-%d")}), flush=True)
+    out = PeersFile(args.out, f"{model}, {os.cpu_count()} cores, {' '.join(has)}",
+                    f"octavo, {args.peers}")
     for threads in args.threads.split(","):
         for case in args.cases.split(","):
-            run_case(args, case, int(threads))
+            run_case(args, case, int(threads), out)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,22 @@
 CUDA graph, with FP8 products (torch._scaled_mm, static scales) or in bf16.
 
     gpu.py [--cases image:ViT-L-14:fp8:128,text:ViT-L-14:fp8:1,gemm,attention] [--ms 600]
+           [--out peers.json]
 
-A case is TOWER:PRESET:PRECISION:BATCH with PRECISION fp8 | bf16.  Weights are random, inputs too;
-times are medians of CUDA events around graph replays, inputs on the card.  One JSON line a figure:
-{"case", "ms", "best_ms", "build_s"} or {"case", "error"}.  Needs torch and transformers.
+A case is TOWER:PRESET:PRECISION:BATCH with PRECISION fp8 | bf16; texts have 77 tokens.  Weights are
+random, inputs too; times are medians of CUDA events around graph replays, inputs on the card.
+`octavo bench --compare peers.json` shows them beside its own (peers_file.py says what is in the
+file); gemm and attention are times of single kernels.  Needs torch and transformers.
 """
 import argparse
-import json
 import statistics
+import sys
 import time
 
 import torch
 from torch import nn
+
+from peers_file import PeersFile
 
 SHAPES = {  # preset: image (width, layers, heads, patch), text (width, layers, heads), projection
     "ViT-B-32": ((768, 12, 12, 32), (512, 12, 8), 512),
@@ -22,6 +26,7 @@ SHAPES = {  # preset: image (width, layers, heads, patch), text (width, layers, 
     "ViT-L-14": ((1024, 24, 16, 14), (768, 12, 12), 768),
 }
 TOKENS = {"ViT-B-32": 50, "ViT-B-16": 197, "ViT-L-14": 257}
+TEXT_TOKENS = 77
 
 
 def median_ms(run, budget_ms):
@@ -113,7 +118,7 @@ def tower_case(tower, preset, precision, batch, budget_ms):
             y = model(pixel_values=pixels).image_embeds
             return y / y.norm(dim=-1, keepdim=True)
     else:
-        x = torch.randint(1, 49000, (batch, 77), device="cuda")
+        x = torch.randint(1, 49000, (batch, TEXT_TOKENS), device="cuda")
         x[:, -1] = 49407
 
         def embed(ids):
@@ -127,7 +132,9 @@ def tower_case(tower, preset, precision, batch, budget_ms):
         replay = in_graph(lambda: compiled(x))
         built = time.time() - began
         ms, best = median_ms(replay, budget_ms)
-    return {"ms": round(ms, 4), "best_ms": round(best, 4), "build_s": round(built, 1)}
+    return {"engine": f"torch.compile {precision}, CUDA graph", "model": preset, "tower": tower,
+            "batch": batch, "tokens": TEXT_TOKENS if tower == "text" else None, "ms": ms,
+            "timed": "device", "best_ms": best, "build_s": round(built, 1)}
 
 
 def gemm_cases(budget_ms):
@@ -140,7 +147,7 @@ def gemm_cases(budget_ms):
                                ("fc1", 4 * width, width), ("fc2", width, 4 * width)):
                 a = [torch.randn(rows, k, device="cuda").to(torch.float8_e4m3fn) for _ in range(3)]
                 w = [torch.randn(n, k, device="cuda").to(torch.float8_e4m3fn) for _ in range(3)]
-                row = {"case": f"gemm:{preset}:{name}:{batch}"}
+                row = {"kernel": f"gemm:{preset}:{name}:{batch}"}
                 for fast in (False, True):
                     for out in (torch.float8_e4m3fn, torch.bfloat16):
                         replay = in_graph(lambda: [
@@ -161,7 +168,7 @@ def attention_cases(budget_ms):
               ("ViT-B-16", 128, 12, 197, False), ("ViT-L-14-336", 8, 16, 577, False),
               ("text", 128, 12, 77, True)]
     for name, batch, heads, tokens, causal in shapes:
-        row = {"case": f"attention:{name}:{batch}"}
+        row = {"kernel": f"attention:{name}:{batch}"}
         qkv = [torch.randn(batch, tokens, 3, heads, 64, device="cuda", dtype=torch.float16)
                for _ in range(3)]
         for kind, backend in kinds.items():
@@ -182,22 +189,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cases", default="image:ViT-L-14:fp8:128,image:ViT-L-14:fp8:1,gemm,attention")
     parser.add_argument("--ms", type=float, default=600, help="of measuring a figure")
+    parser.add_argument("--out", default="peers.json", help="the file to write")
     args = parser.parse_args()
     card = torch.cuda.get_device_properties(0)
-    print(json.dumps({"case": "device", "name": card.name, "torch": torch.__version__}), flush=True)
+    out = PeersFile(args.out, card.name, f"torch {torch.__version__}")
+    kernels = {"gemm": gemm_cases, "attention": attention_cases}
     for case in args.cases.split(","):
         try:
-            if case == "gemm":
-                rows = gemm_cases(args.ms)
-            elif case == "attention":
-                rows = attention_cases(args.ms)
+            if case in kernels:
+                for row in kernels[case](args.ms):
+                    out.add("kernels", row)
             else:
                 tower, preset, precision, batch = case.split(":")
-                rows = [{"case": case, **tower_case(tower, preset, precision, int(batch), args.ms)}]
-            for row in rows:
-                print(json.dumps(row), flush=True)
+                row = tower_case(tower, preset, precision, int(batch), args.ms)
+                out.add("rows", row)
+                print(f"{case}: {row['ms']:.3f} ms", file=sys.stderr, flush=True)
         except Exception as error:  # one case that fails leaves the others
-            print(json.dumps({"case": case, "error": repr(error)[:300]}), flush=True)
+            out.add("failed", {"case": case, "error": repr(error)[:300]})
+            print(f"{case}: {error!r}"[:300], file=sys.stderr, flush=True)
         torch.cuda.empty_cache()
 
 

@@ -129,6 +129,11 @@ static octavo_status read_sections(octavo_engine *engine, octavo_error *error) {
     if (section != NULL) {
         OC_TRY(oc_canaries_decode(section, bytes, &engine->canaries, &engine->canary_count, error));
     }
+    section = oc_engine_section(engine->file, OC_SECTION_TUNED, &bytes);
+    if (section != NULL) {
+        OC_TRY(oc_tuned_read(section, bytes, section_offset(engine, OC_SECTION_TUNED),
+                             &engine->arena, &engine->tuned, error));
+    }
     engine->info.name = engine->meta.name;
     engine->info.precision = engine->meta.precision;
 done:

@@ -67,6 +67,7 @@ octavo_status octavo_model_load(octavo_engine *engine, const octavo_model_option
     OC_TRY(read_options(options, &inner, &or_cpu, &cpu_tier, error));
     inner.canaries = engine->canaries;
     inner.canary_count = engine->canary_count;
+    inner.tuned = &engine->tuned;
     oc_weight_source source = oc_engine_source(engine);
     oc_error_clear(&card);
     status = oc_model_load(&engine->graph, &source, &inner, &model->model, or_cpu ? &card : error);

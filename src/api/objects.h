@@ -24,6 +24,7 @@ struct octavo_engine {
     oc_image_processor processor;
     oc_canary *canaries;
     int32_t canary_count;
+    oc_tuned tuned; /* in the arena */
     octavo_engine_info info;
 };
 

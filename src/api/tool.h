@@ -17,6 +17,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  *  "image":{"size","patch","width","layers","heads","tokens"},"text":{"width","layers","heads",
  *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
  *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"part","model"},
+ *  "tuned":[{"model","software","octavo","date","choices":N}...],
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */
@@ -27,11 +28,18 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  * {"device":"cpu","about":"avx2, 2 threads","bytes","canary_share",
  *  "savings":[{"name","on":true,"text"}...],
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
- *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
- * f32","why","seconds","codes":{"saturated","zero","largest"}}...]}...]}
- * A device that wants plans for smaller runs too shows that of the largest; when profiling those
- * that ran, each a program with "rows_max": the images, or tokens of texts, that it holds.
- * seconds and codes are there when profiling; codes of steps whose results are FP8: the shares of
+ *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias -> f32","why","operands":"F8_E4M3",
+ *    "choice":{"by":"model","rows","chosen":{"text","name","microseconds"},"next":{...},"stale"},
+ *    "seconds","flop","bytes","codes":{"saturated","zero","largest"}}...]}...]}
+ * choice is there where the device can do the step in several ways: the one that is taken, and the
+ * runner-up unless there is none.  by "model": times are what the device expects; stale: octavo
+ * tune measured a way that this octavo lacks.  by "tuning": times were measured, and "octavo",
+ * "software" and "date" say by which, with which driver, and when. A device that wants plans for
+ * smaller runs too shows that of the largest; when profiling those that ran, each a program with
+ * "rows_max": the images, or tokens of texts, that it holds. seconds, flop, bytes and codes are
+ * there when profiling, summed over the runs; flop and bytes are the least work of the step: its
+ * products, each operand read and each result written once; codes of steps whose results are FP8:
+ * the shares of
  * +-448 and of zero, and the largest code's value (448 at most). */
 OCTAVO_CHECK octavo_status octavo_tool_explain(const octavo_session *session, char **out,
                                                octavo_error *error);
@@ -266,6 +274,35 @@ OCTAVO_CHECK octavo_status octavo_tool_kernels_list(const char *path, char **rep
  *   IO  a file cannot be removed */
 OCTAVO_CHECK octavo_status octavo_tool_kernels_clear(char **report, octavo_error *error);
 
+typedef struct octavo_tool_tune_options {
+    const char *device;  /* as octavo_model_options.device; NULL and "auto": "cuda" */
+    const char *batches; /* rows of sessions, "16,64"; the smaller sizes that these run by
+                            themselves are with them; NULL: "1,4,8,16,32,64" */
+    const char *disable; /* as octavo_model_options.disable */
+    double seconds;      /* of measuring for each choice; 0: 0.2 */
+    int32_t threads;
+    octavo_progress progress;
+    void *progress_user;
+} octavo_tool_tune_options;
+
+/* Measures which way of doing each step is the fastest on a device, and writes `out`: the engine
+ * with these choices beside those that it had.  `out` may be the engine itself: there is the old
+ * file or the new one at any time, and the old one after an error.  Where the device can do every
+ * step in one way only, nothing is written.  Results of a tuned engine have the same bits.
+ * report, unless NULL: {"file" (null: nothing is written),"engine","device":"NVIDIA H200, ...",
+ *  "software","seconds","choices":[{"step","steps","what","rows","tried",
+ *   "expected":{"text","name","expected_us","measured_us"},"best":{...},"next":{...}}...],
+ *  "expected_us","best_us"}: of a choice, what the device expected to be the fastest, what is, and
+ * the runner-up; steps: of one plan that are done so; at the end, sums over all steps.
+ *   INVALID_ARGUMENT  a device that does each step in one way; a batch or a time that is none
+ *   UNAVAILABLE       no card, no driver, no compiler
+ *   CANNOT_CREATE     out cannot be made
+ *   CANCELLED         progress said so
+ *   others            as octavo_engine_open, octavo_model_load and octavo_session_create */
+OCTAVO_CHECK octavo_status octavo_tool_tune(const char *engine, const char *out,
+                                            const octavo_tool_tune_options *options, char **report,
+                                            octavo_error *error);
+
 /* -- measuring ---------------------------------------------------------------------------- */
 
 /* Writes a seeded random FP8 checkpoint (ModelOpt layout) of a published shape: "ViT-B-32",
@@ -278,9 +315,43 @@ OCTAVO_CHECK octavo_status octavo_tool_preset(const char *name, const char *fold
 double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
                         int32_t tokens);
 
-/* Seconds that the device itself worked on the session's last run, without copies to and from it;
- * -1 where its threads are the host's. */
-double octavo_tool_worked(const octavo_session *session);
+/* Seconds of the session's last run; -1: not told.  Times are taken from the first call on, which
+ * has none to tell, and nowhere but on GPUs. */
+typedef struct octavo_tool_times {
+    double to_device;   /* copying what it was given to the device's memory */
+    double device;      /* its kernels, from the first to the last */
+    double from_device; /* copying its results back, and making float32 of them */
+} octavo_tool_times;
+
+octavo_tool_times octavo_tool_run_times(const octavo_session *session);
+
+/* What the session's device does at most.  CPU: multiply-adds on FP32, as
+ * octavo_tool_peak_gflops measures them.  GPU: the data sheet's tensor rates at the card's highest
+ * clock, and the rate of a large copy, measured now (about 0.1 s).  0: not known. */
+typedef struct octavo_tool_ceilings {
+    double f8_flops, f16_flops; /* a second, on FP8 codes and on 16-bit floats */
+    double bytes_per_s;         /* of the device's memory, reading and writing taken together */
+    char source[200];           /* how they came to be, in a sentence */
+} octavo_tool_ceilings;
+
+OCTAVO_CHECK octavo_status octavo_tool_measure_ceilings(octavo_session *session,
+                                                        octavo_tool_ceilings *out,
+                                                        octavo_error *error);
+
+/* What the session's card does at this moment, as NVML tells; -1: not told. */
+typedef struct octavo_tool_card_state {
+    double sm_mhz, memory_mhz, watts, celsius;
+    /* Why its clocks are below what they might be, as bits of octavo_tool_card_reason; 0: not, or
+     * not told.  That it idles, or that its owner set them so, is no reason. */
+    uint32_t throttled;
+} octavo_tool_card_state;
+
+/* Any thread, while the session runs for another too.
+ *   UNAVAILABLE  the device is no GPU, NVML is not there, or it does not know the card */
+OCTAVO_CHECK octavo_status octavo_tool_card(const octavo_session *session,
+                                            octavo_tool_card_state *out, octavo_error *error);
+/* "power cap": what bit `index` of throttled means; NULL behind the last. */
+const char *octavo_tool_card_reason(int32_t index);
 
 /* Cards that cuda:0, cuda:1 ... name; 0 without a driver. */
 int32_t octavo_tool_cards(void);

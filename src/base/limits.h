@@ -90,5 +90,9 @@
 #define OC_LIMIT_KERNEL_BYTES (64u << 20)
 /* The #defines that a kernel is compiled with: the longest are under a KB. */
 #define OC_LIMIT_KERNEL_TEXT 4096u
+/* Runs of `octavo tune` that an engine keeps: some for each kind of card that it is used on. */
+#define OC_LIMIT_TUNED_RUNS 64
+/* Choices of all of them: ViT-L/14 has about 200 a card. */
+#define OC_LIMIT_TUNED_CHOICES 8192
 
 #endif

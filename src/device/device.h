@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "base/sys/clock.h"
 #include "device/plan.h"
+#include "device/tuned.h"
 
 typedef struct oc_device oc_device;
 typedef struct oc_queue oc_queue;
@@ -27,6 +28,7 @@ typedef struct oc_device_options {
     /* cuda: NULL, or what makes a device of paper, on which nothing can be run: it keeps the
      * machine code that a real one would need (backends/cuda/pack/paper.h). */
     struct oc_paper *paper;
+    const oc_tuned *tuned; /* measured choices of any cards, borrowed; NULL: none */
 } oc_device_options;
 
 /* What a step may take in of the operations behind it. */
@@ -46,6 +48,9 @@ typedef struct oc_traits {
      * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
     const int32_t *buckets;
     int32_t bucket_count;
+    /* What measured choices are kept for, and with what they were measured, for people; the
+     * device's own.  NULL: it does every step in one way. */
+    const char *model, *software;
 } oc_traits;
 
 typedef enum oc_use {
@@ -71,13 +76,23 @@ typedef struct oc_matrix {
 enum { OC_REPORT_TIME = 1, OC_REPORT_CODES = 2 };
 
 typedef struct oc_step_report {
+    /* That the step took.  A device that overlaps steps tells by how much the run is longer for
+     * having it; the sum is the run's. */
     double seconds;
+    double flop, bytes; /* the least work it is (lower/cost.h); who hands in the run fills them */
     /* Of a result that is codes: how many there are, of these at the limit of +-448 (a value within
      * 4 % of it rounds to it, larger ones are cut to it), and zeros; and the largest code without
      * its sign, 0x7f for a NaN. */
     uint64_t codes, saturated, zeros;
     int32_t largest;
 } oc_step_report;
+
+/* Seconds of a run; below 0: not told. */
+typedef struct oc_times {
+    double to_device;   /* that what it brings was on its way to the device's memory */
+    double device;      /* that the device worked on its steps */
+    double from_device; /* that its results were on their way back and made floats of */
+} oc_times;
 
 /* Work handed to a queue; counts up from 1. */
 typedef uint64_t oc_ticket;
@@ -106,6 +121,15 @@ typedef struct oc_backend {
     octavo_status (*choose)(oc_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error);
 
+    /* The ways in which a step whose kernel is chosen can be done, the one that is expected to be
+     * fastest first; step->tactic is the number of one.  Which one changes no bit of any result.
+     * NULL, as constant_copy then: every step is done in one way. */
+    void (*tactics)(const oc_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out);
+    /* Another constant with the same numbers, elsewhere in the device's memory. */
+    octavo_status (*constant_copy)(oc_device *device, const oc_constant *constant,
+                                   oc_constant **out, octavo_error *error);
+
     /* A queue of `threads` threads with `bytes` of memory: a plan's arena and scratch. */
     octavo_status (*queue_create)(oc_device *device, int32_t threads, size_t bytes, oc_queue **out,
                                   octavo_error *error);
@@ -119,10 +143,10 @@ typedef struct oc_backend {
                              octavo_error *error);
     void (*program_free)(oc_program *program); /* NULL is accepted */
 
-    /* Starts the steps; *ticket is what to wait for.  Allocates nothing.  The run's arrays are
-     * borrowed until the wait is over.  reports [steps] receives what `report` (OC_REPORT_...)
-     * asks for; 0: reports may be NULL.  A device whose threads are the host's has done its work
-     * when this returns.
+    /* Starts the steps; *ticket is what to wait for.  The run's arrays are borrowed until the wait
+     * is over.  reports [steps] receives what `report` (OC_REPORT_...) asks for; 0: reports may be
+     * NULL, and nothing is allocated.  A device whose threads are the host's has done its work when
+     * this returns.
      *   DEADLINE_EXCEEDED  the run's time was over before all steps had begun */
     octavo_status (*submit)(oc_queue *queue, oc_program *program, const oc_run *run,
                             uint32_t report, oc_step_report *reports, oc_ticket *ticket,
@@ -132,10 +156,10 @@ typedef struct oc_backend {
     octavo_status (*wait)(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                           octavo_error *error);
 
-    /* Seconds that the device itself worked on the steps of the last run that was submitted without
-     * reports, once that is waited for; copies are not counted.  NULL: its threads are the host's.
-     */
-    double (*worked)(oc_queue *queue);
+    /* Where the time of the last run went that was submitted without reports, once it is waited for
+     * and its results are read.  A queue takes times from the first call on, which has none to tell.
+     * NULL: the device's threads and memory are the host's. */
+    oc_times (*times)(oc_queue *queue);
 
     /* `count` rows of a view, floats or codes, to or from dense host rows: view row index[i], or
      * first + i where index is NULL, is host row i.  All work submitted before is done. */

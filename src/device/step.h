@@ -222,6 +222,7 @@ typedef struct oc_step {
     } u;
     const char *name;   /* of the graph value that it yields, borrowed: "vision.layers.0.mlp.fc1" */
     const char *kernel; /* set by the device: "gemm_i16 avx2" */
+    int32_t tactic;     /* set by the device: which of its ways to do it (oc_backend.tactics) */
     char why[120]; /* set by the device: why this kernel, in one sentence; "" if there was no choice
                     */
 } oc_step;

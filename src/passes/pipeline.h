@@ -19,7 +19,8 @@
     XX(PREADD, "preadd",                                                                           \
        "position, class token and patch bias are added beforehand; rounds otherwise")              \
     XX(CUT_TEXT, "cut-text", "texts end at their end token and are packed without padding")        \
-    XX(DEDUP_TEXT, "dedup-text", "identical texts of one run are computed once")
+    XX(DEDUP_TEXT, "dedup-text", "identical texts of one run are computed once")                   \
+    XX(TUNED, "tuned", "GPU steps go the way that octavo tune found fastest; the same bits")
 
 enum {
 #define XX(bit, name, what) OC_SAVING_INDEX_##bit,

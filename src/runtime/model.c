@@ -192,8 +192,11 @@ done:
 octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *source,
                             const oc_model_options *options, oc_model **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_device_options device = {
-        .tier = options->tier, .threads = options->threads, .paper = options->paper};
+    oc_device_options device = {.tier = options->tier,
+                                .threads = options->threads,
+                                .paper = options->paper,
+                                .tuned = (options->savings & OC_SAVING(TUNED)) != 0 ? options->tuned
+                                                                                    : NULL};
     oc_model *model = calloc(1, sizeof *model);
     *out = NULL;
     if (model == NULL) {
@@ -208,6 +211,9 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
         model->savings &= ~(OC_SAVING(LAST_ROW) | OC_SAVING(CUT_TEXT));
     }
     OC_TRY(options->backend->open(&device, &model->device, error));
+    if (!oc_tuned_has(device.tuned, options->backend->traits(model->device).model)) {
+        model->savings &= ~OC_SAVING(TUNED);
+    }
     OC_TRY(oc_model_read_graph(model, options->towers, error));
     if (!model->causal) {
         model->savings &= ~OC_SAVING(CUT_TEXT);

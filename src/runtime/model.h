@@ -26,6 +26,7 @@ typedef struct oc_model_options {
     int32_t canary_count;
     /* oc_device_options': canaries are then made ready as on a real device, and not run. */
     struct oc_paper *paper;
+    const oc_tuned *tuned;    /* measured choices; must outlive the model; NULL: none */
     octavo_progress progress; /* NULL: none */
     void *progress_user;
 } oc_model_options;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/sys/clock.h"
+#include "lower/cost.h"
 #include "runtime/canary/set.h"
 #include "runtime/check.h"
 
@@ -20,7 +21,10 @@ static octavo_status finish_bucket(oc_session *session, const oc_bucket *bucket,
     oc_step_report *sums = bucket->reports, *reports = session->step_reports;
     OC_TRY(backend->wait(session->queue, ticket, deadline_ns, error));
     for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
+        oc_cost cost = oc_step_cost(&plan->steps[i], run);
         sums[i].seconds += reports[i].seconds;
+        sums[i].flop += cost.flop;
+        sums[i].bytes += cost.bytes;
         sums[i].codes += reports[i].codes;
         sums[i].saturated += reports[i].saturated;
         sums[i].zeros += reports[i].zeros;

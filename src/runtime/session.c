@@ -290,9 +290,9 @@ const oc_step_report *oc_session_reports_at(const oc_session *session, oc_progra
     return i >= 0 && i < buckets->count ? buckets->items[i].reports : NULL;
 }
 
-double oc_session_worked(const oc_session *session) {
+oc_times oc_session_times(const oc_session *session) {
     const oc_backend *backend = session->queue->backend;
-    return backend->worked == NULL ? -1 : backend->worked(session->queue);
+    return backend->times == NULL ? (oc_times){-1, -1, -1} : backend->times(session->queue);
 }
 
 size_t oc_session_bytes(const oc_session *session) {

@@ -60,9 +60,9 @@ octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_er
 const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
                                             int32_t i);
 
-/* Seconds that the device itself worked on the last program that ran; -1 where its threads are the
- * host's. */
-double oc_session_worked(const oc_session *session);
+/* Where the time of the last run went, as oc_backend.times: from the second call on, where the
+ * device is not the host. */
+oc_times oc_session_times(const oc_session *session);
 /* Bytes held: activations and scratch. */
 size_t oc_session_bytes(const oc_session *session);
 oc_model *oc_session_model(const oc_session *session);

@@ -1,6 +1,6 @@
 """The accuracy of engines over labelled images, against the framework's own predictions.
 
-usage: check_accuracy.py BUILD
+usage: check_accuracy.py BUILD [--device DEVICE] [--shared DIR]
 
 clip-mini in FP16: the framework's label for at least 99.8 % of 3,670 images.  In FP8, as Model
 Optimizer exported it: no significant difference from the framework's FP8 predictions (McNemar over
@@ -8,8 +8,11 @@ all sets together, p > 0.01) and at most 0.6 points; and the statistics of docs/
 images and the class embeddings, d being the framework's own distance to the unquantized model: 1.10 d
 to the unquantized model, 0.8 d to the framework's FP8.
 
-The images and predictions lie in ../shared; without them there is nothing to judge, and it says so.
+The images and predictions lie in DIR, by default ../shared: eval/SET, models/clip-mini and
+fixtures/clip-mini-fp8-modelopt.  Without them there is nothing to judge, and it says so.  Any device
+is judged alike.
 """
+import argparse
 import json
 import math
 import os
@@ -19,28 +22,27 @@ import tempfile
 import numpy as np
 from safetensors.numpy import load_file
 
-from judge import ROOT, Judge, octavo
+import judge
+from judge import ROOT
 
-SHARED = os.path.join(ROOT, "..", "shared")
-MODEL = os.path.join(SHARED, "models", "clip-mini")
-FP8 = os.path.join(SHARED, "fixtures", "clip-mini-fp8-modelopt")
 SETS = ("caltech101", "clothing", "cifar10")
 
 
-def predictions(build, engine, data, work):
+def predictions(octavo, engine, data, work):
     """{file: class folder}"""
     path = os.path.join(work, "predictions.json")
-    octavo(build, "eval", engine, "--data", data, "--predictions", path, "--quiet", "--json")
+    octavo("eval", engine, "--data", data, "--predictions", path, "--quiet", "--json")
     with open(path, encoding="utf-8") as file:
         return {row["file"]: row["predicted"] for row in json.load(file)["files"]}
 
 
-def framework_predictions(folder, name):
+def framework_predictions(folder, name, model):
+    """Those of `folder`; where it does not name the classes, `model` does."""
     with open(os.path.join(folder, "predictions.json"), encoding="utf-8") as file:
         report = json.load(file)[name]
     classes = report.get("classes")
     if classes is None:
-        with open(os.path.join(MODEL, "predictions.json"), encoding="utf-8") as file:
+        with open(os.path.join(model, "predictions.json"), encoding="utf-8") as file:
             classes = json.load(file)[name]["classes"]
     return {path: classes[number] for path, number in report["predictions"].items()}
 
@@ -59,7 +61,7 @@ def distance(a, b):
     return float(np.mean(1 - (unit(a) * unit(b)).sum(-1)))
 
 
-def embeddings(build, engine, data, paths, work):
+def embeddings(octavo, engine, data, paths, work):
     """Of the images at `paths`, and of every class: templates averaged."""
     with open(os.path.join(data, "labels.json"), encoding="utf-8") as file:
         labels = json.load(file)
@@ -68,32 +70,46 @@ def embeddings(build, engine, data, paths, work):
     lines, out = os.path.join(work, "texts.txt"), os.path.join(work, "out.npy")
     with open(lines, "w", encoding="utf-8") as file:
         file.writelines(text + "\n" for text in texts)
-    octavo(build, "embed", engine, *paths, "--texts", lines, "-o", out, "--quiet")
+    octavo("embed", engine, *paths, "--texts", lines, "-o", out, "--quiet")
     rows = np.load(out).astype(np.float64)
     classes = unit(rows[len(paths):].reshape(len(labels["classes"]), -1, rows.shape[1]).mean(1))
     return rows[:len(paths)], classes
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build")
+    parser.add_argument("--device", default="cpu", help="that computes, as octavo's --device")
+    parser.add_argument("--shared", default=os.path.join(ROOT, "..", "shared"))
+    args = parser.parse_args()
+    judged = judge.Judge(f"accuracy on {args.device}")
+    model = os.path.join(args.shared, "models", "clip-mini")
+    fp8 = os.path.join(args.shared, "fixtures", "clip-mini-fp8-modelopt")
+
     def expect(right, sentence):
         print(sentence)
-        judge.check(right, sentence)
+        judged.check(right, sentence)
 
-    judge, build = Judge("accuracy"), sys.argv[1]
-    if not os.path.isdir(os.path.join(SHARED, "eval")):
-        print("SKIPPED: ../shared with the labelled images is not here; accuracy is not judged")
+    def octavo(command, *arguments):
+        device = [] if command == "build" else ["--device", args.device]
+        return judge.octavo(args.build, command, *arguments, *device)
+
+    if not os.path.isdir(os.path.join(args.shared, "eval")):
+        print(f"SKIPPED: {args.shared} with the labelled images is not here; accuracy is not judged")
         return 0
     with tempfile.TemporaryDirectory() as work:
         engines = {"F16": os.path.join(work, "f16.octavo"), "FP8": os.path.join(work, "fp8.octavo")}
-        octavo(build, "build", MODEL, "-o", engines["F16"], "--quiet")
-        octavo(build, "build", FP8, "-o", engines["FP8"], "--quiet")
+        octavo("build", model, "-o", engines["F16"], "--quiet")
+        octavo("build", fp8, "-o", engines["FP8"], "--quiet")
         images = equal = right = right_theirs = only_ours = only_theirs = 0
         for name in SETS:
-            data = os.path.join(SHARED, "eval", name)
-            ours, theirs = predictions(build, engines["F16"], data, work), framework_predictions(MODEL, name)
+            data = os.path.join(args.shared, "eval", name)
+            ours = predictions(octavo, engines["F16"], data, work)
+            theirs = framework_predictions(model, name, model)
             equal += sum(ours[path] == theirs[path] for path in theirs)
             images += len(theirs)
-            ours, theirs = predictions(build, engines["FP8"], data, work), framework_predictions(FP8, name)
+            ours = predictions(octavo, engines["FP8"], data, work)
+            theirs = framework_predictions(fp8, name, model)
             for path in theirs:
                 a, b = (p[path] == path.split("/")[0] for p in (ours, theirs))
                 right, right_theirs = right + a, right_theirs + b
@@ -103,18 +119,20 @@ def main():
         expect(p > 0.01, f"FP8: McNemar p {p:.3f}, only ours {only_ours}, only theirs {only_theirs}")
         expect(points <= 0.6, f"FP8: {points:.2f} points from the framework's FP8")
 
-        data = os.path.join(SHARED, "eval", "caltech101")
-        paths = [os.path.join(data, path) for path in framework_predictions(MODEL, "caltech101")]
-        ours = embeddings(build, engines["FP8"], data, paths, work)
-        plain, fp8 = (load_file(os.path.join(folder, "predictions.safetensors")) for folder in (MODEL, FP8))
+        data = os.path.join(args.shared, "eval", "caltech101")
+        paths = [os.path.join(data, path)
+                 for path in framework_predictions(model, "caltech101", model)]
+        ours = embeddings(octavo, engines["FP8"], data, paths, work)
+        plain, theirs = (load_file(os.path.join(folder, "predictions.safetensors"))
+                         for folder in (model, fp8))
         for kind, own in zip(("image", "class"), ours):
             key = f"caltech101.{kind}_embeds"
-            parent, theirs = plain[key].astype(np.float64), fp8[key].astype(np.float64)
-            d = distance(theirs, parent)
-            to_parent, to_theirs = distance(own, parent) / d, distance(own, theirs) / d
+            parent, peer = plain[key].astype(np.float64), theirs[key].astype(np.float64)
+            d = distance(peer, parent)
+            to_parent, to_peer = distance(own, parent) / d, distance(own, peer) / d
             expect(to_parent <= 1.10, f"FP8, {kind}: {to_parent:.3f} d from the unquantized model")
-            expect(to_theirs <= 0.8, f"FP8, {kind}: {to_theirs:.3f} d from the framework's FP8")
-    judge.end()
+            expect(to_peer <= 0.8, f"FP8, {kind}: {to_peer:.3f} d from the framework's FP8")
+    return judged.end()
 
 
 if __name__ == "__main__":

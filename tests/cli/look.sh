@@ -33,7 +33,7 @@ out '^text: activations '
 try 0 explain e.octavo --tower text --json
 json "it['savings'] and all(s['kernel'] for p in it['programs'] for s in p['steps'])"
 try 0 explain e.octavo --disable last-row,merge-qkv --json
-json "{s['name'] for s in it['savings'] if not s['on']} == {'last-row', 'merge-qkv'}"
+json "{s['name'] for s in it['savings'] if not s['on']} == {'last-row', 'merge-qkv', 'tuned'}"
 fails 64 INVALID_ARGUMENT explain e.octavo --disable frob
 
 try 0 doctor

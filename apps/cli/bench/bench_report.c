@@ -1,200 +1,14 @@
-/* bench_report.c - the results of octavo bench, for people and as JSON. */
+/* bench_report.c - the results of octavo bench, for people. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "api/tool.h"
-#include "cli/bench/bench.h"
+#include "cli/bench/peers.h"
 #include "cli/output/render.h"
-#include "cli/output/step_table.h"
-
-enum { PROFILE_ROWS = 40 };
+#include "cli/output/tree.h"
 
 const char *oc_cli_tower_name(int32_t tower) {
     return tower == OCTAVO_IMAGE ? "image" : "text";
-}
-
-static int by_seconds(const void *a, const void *b) {
-    double left = ((const oc_cli_step *)a)->seconds, right = ((const oc_cli_step *)b)->seconds;
-    return (left < right) - (left > right);
-}
-
-/* The steps that ran, the longest first; *total seconds. */
-static octavo_status read_steps(const oc_cli_result *from, oc_arena *arena, oc_cli_step **out,
-                                int32_t *count, double *total, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_cli_node *report;
-    *total = 0;
-    *count = 0;
-    *out = NULL;
-    OC_TRY(oc_cli_tree(from->steps, arena, &report, error));
-    for (const oc_cli_node *item = oc_cli_items(report, "programs"); item; item = item->next) {
-        oc_cli_step *steps;
-        double seconds = 0;
-        int32_t step_count;
-        OC_TRY(oc_cli_group(oc_cli_at(item, "steps"), "name", arena, &steps, &step_count, error));
-        for (int32_t i = 0; i < step_count; i++) {
-            seconds += steps[i].seconds;
-        }
-        if (seconds > *total) { /* the one program that ran */
-            *total = seconds;
-            *out = steps;
-            *count = step_count;
-        }
-    }
-    if (*count) {
-        qsort(*out, (size_t)*count, sizeof **out, by_seconds);
-    }
-done:
-    return status;
-}
-
-static octavo_status print_profile(const oc_cli_result *from, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_arena arena;
-    oc_cli_step *steps;
-    oc_cli_table table;
-    double total;
-    int32_t count;
-    oc_arena_init(&arena);
-    oc_cli_table_open(&table, ">ms|>share|>times|<step|<kernel|<what");
-    OC_TRY(read_steps(from, &arena, &steps, &count, &total, error));
-    oc_cli_say("\n%s, batch %d: %.3f ms in steps\n\n", oc_cli_tower_name(from->tower), from->batch,
-               1e3 * total / from->profiled);
-    for (int32_t i = 0; i < count && i < PROFILE_ROWS; i++) {
-        oc_cli_table_cell(&table, "%.3f", 1e3 * steps[i].seconds / from->profiled);
-        oc_cli_table_cell(&table, "%.1f %%", 100 * steps[i].seconds / total);
-        oc_cli_table_cell(&table, "%d", steps[i].count);
-        oc_cli_table_cell(&table, "%s", steps[i].name);
-        oc_cli_table_cell(&table, "%s", steps[i].kernel);
-        oc_cli_table_cell(&table, "%s", steps[i].what[0] ? steps[i].what : steps[i].kind);
-    }
-    OC_TRY(oc_cli_table_print(&table, 2, error));
-done:
-    oc_cli_table_close(&table);
-    oc_arena_free(&arena);
-    return status;
-}
-
-static octavo_status write_profile(oc_json_writer *json, const oc_cli_result *from,
-                                   octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_arena arena;
-    oc_cli_step *steps;
-    double total;
-    int32_t count;
-    oc_arena_init(&arena);
-    OC_TRY(read_steps(from, &arena, &steps, &count, &total, error));
-    oc_json_write_key(json, "profile");
-    oc_json_write_array(json);
-    for (int32_t i = 0; i < count; i++) {
-        oc_json_write_object(json);
-        oc_json_write_key(json, "step");
-        oc_json_write_text(json, steps[i].name);
-        oc_json_write_key(json, "kernel");
-        oc_json_write_text(json, steps[i].kernel);
-        oc_json_write_key(json, "times");
-        oc_json_write_int(json, steps[i].count);
-        oc_cli_json_fixed(json, "ms", 1e3 * steps[i].seconds / from->profiled, 6);
-        oc_json_write_end(json);
-    }
-    oc_json_write_end(json);
-done:
-    oc_arena_free(&arena);
-    return status;
-}
-
-/* What is below 0 was not told: null. */
-static double told(double value) {
-    return value < 0 ? (double)NAN : value;
-}
-
-static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *of,
-                                  const oc_cli_result *from, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_cli_timing *timing = &from->timing;
-    double flops = timing->flop / timing->median_s;
-    double peak = timing->peak_flops > 0 ? timing->peak_flops : (double)NAN; /* null */
-    oc_json_write_object(json);
-    oc_json_write_key(json, "tower");
-    oc_json_write_text(json, oc_cli_tower_name(from->tower));
-    oc_json_write_key(json, "batch");
-    oc_json_write_int(json, from->batch);
-    if (from->tokens) {
-        oc_json_write_key(json, "tokens");
-        oc_json_write_int(json, from->tokens);
-    }
-    oc_json_write_key(json, "threads");
-    oc_json_write_int(json, of->model.threads);
-    oc_json_write_key(json, "runs");
-    oc_json_write_int(json, timing->runs);
-    oc_json_write_key(json, "latency_ms");
-    oc_json_write_object(json);
-    oc_cli_json_fixed(json, "min", 1e3 * timing->min_s, 4);
-    oc_cli_json_fixed(json, "median", 1e3 * timing->median_s, 4);
-    oc_cli_json_fixed(json, "p90", 1e3 * timing->p90_s, 4);
-    oc_cli_json_fixed(json, "p99", 1e3 * timing->p99_s, 4);
-    oc_json_write_end(json);
-    if (timing->device_s >= 0) {
-        oc_json_write_key(json, "device_ms"); /* without copies to and from it */
-        oc_json_write_object(json);
-        oc_cli_json_fixed(json, "median", 1e3 * timing->device_s, 4);
-        oc_cli_json_fixed(json, "p90", 1e3 * timing->device_p90_s, 4);
-        oc_json_write_end(json);
-    }
-    oc_cli_json_fixed(json, "throughput_per_s", from->batch / timing->median_s, 3);
-    if (from->streams) {
-        oc_json_write_key(json, "concurrent");
-        oc_json_write_object(json);
-        oc_json_write_key(json, "cards");
-        oc_json_write_int(json, from->cards);
-        oc_json_write_key(json, "streams_a_card");
-        oc_json_write_int(json, from->streams);
-        oc_cli_json_fixed(json, "throughput_per_s", from->rows_per_s, 3);
-        oc_json_write_end(json);
-    }
-    oc_cli_json_fixed(json, "tflops", 1e-12 * flops, 6);
-    oc_cli_json_fixed(json, "peak_tflops", 1e-12 * peak, 6);
-    oc_cli_json_fixed(json, "share_of_peak", flops / peak, 4);
-    oc_cli_json_fixed(json, "spread", timing->spread, 4);
-    oc_cli_json_fixed(json, "cpu_ms", 1e3 * timing->cpu_s, 4);
-    oc_json_write_key(json, "busy");
-    oc_json_write_bool(json, timing->busy.spoiled);
-    oc_cli_json_fixed(json, "others_cores", told(timing->busy.others_cores), 3);
-    oc_cli_json_fixed(json, "waited_share", told(timing->busy.waited_share), 4);
-    if (from->steps) {
-        OC_TRY(write_profile(json, from, error));
-    }
-    oc_json_write_end(json);
-done:
-    return status;
-}
-
-static octavo_status tell_json(const oc_cli_bench_run *of, const char *device,
-                               octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_buffer buffer;
-    oc_json_writer json;
-    oc_buffer_init(&buffer);
-    oc_json_write_open(&json, &buffer, false);
-    oc_json_write_object(&json);
-    oc_json_write_key(&json, "device");
-    oc_json_write_text(&json, device);
-    oc_json_write_key(&json, "results");
-    oc_json_write_array(&json);
-    for (int32_t i = 0; i < of->result_count; i++) {
-        OC_TRY(write_result(&json, of, &of->results[i], error));
-    }
-    oc_json_write_end(&json);
-    oc_cli_json_fixed(&json, "load_s", of->model.load_s, 4);
-    oc_cli_json_fixed(&json, "rss_mb", oc_cli_resident_mb(), 1);
-    oc_cli_json_fixed(&json, "session_mb",
-                      (double)octavo_tool_session_bytes(of->model.session) / (1 << 20), 1);
-    oc_json_write_end(&json);
-    OC_TRY(oc_cli_json_print(&json, error));
-done:
-    oc_buffer_free(&buffer);
-    return status;
 }
 
 /* What the asterisk means: the worst of the measurements that have one. */
@@ -223,18 +37,15 @@ static void add_ms(oc_cli_table *table, double seconds) {
     oc_cli_table_cell(table, "%.*f", ms < 9.9995 ? 3 : ms < 99.995 ? 2 : ms < 999.95 ? 1 : 0, ms);
 }
 
-static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo_error *error) {
+static octavo_status print_rows(const oc_cli_bench_run *of, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cli_table table;
     char share[32];
-    bool has_device = of->result_count > 0 && of->results[0].timing.device_s >= 0;
-    oc_cli_table_open(
-        &table,
-        has_device ? "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>gpu ms|>rows/s|>GFLOP/s"
-                   : "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu ms|>rows/s|>GFLOP/s|>of "
-                     "peak");
-    oc_cli_say("%s on %s\nready in %.3f s, %.0f MB resident\n\n", of->model.info->name, device,
-               of->model.load_s, oc_cli_resident_mb());
+    bool is_card = of->result_count > 0 && oc_cli_is_card(&of->results[0]);
+    oc_cli_table_open(&table, is_card ? "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>gpu "
+                                        "ms|>rows/s|>TFLOP/s"
+                                      : "<tower|>batch|>tokens|>median ms|>min|>p90|>p99|>cpu "
+                                        "ms|>rows/s|>GFLOP/s|>of peak");
     for (int32_t i = 0; i < of->result_count; i++) {
         const oc_cli_timing *timing = &of->results[i].timing;
         double flops = timing->flop / timing->median_s;
@@ -242,21 +53,155 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
         oc_cli_table_cell(&table, "%d", of->results[i].batch);
         oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "-", of->results[i].tokens);
         const double times[] = {timing->median_s, timing->min_s, timing->p90_s, timing->p99_s,
-                                has_device ? timing->device_s : timing->cpu_s};
+                                is_card ? timing->device.median_s : timing->cpu_s};
         for (size_t t = 0; t < OC_COUNT(times); t++) {
             add_ms(&table, times[t]);
         }
         oc_cli_table_cell(&table, "%.1f", of->results[i].batch / timing->median_s);
-        oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
-        if (has_device) {
-            continue;
+        if (is_card) {
+            oc_cli_table_cell(&table, "%.1f%s", 1e-12 * flops, timing->busy.spoiled ? "*" : "");
+        } else {
+            oc_cli_table_cell(&table, "%.1f", 1e-9 * flops);
+            snprintf(share, sizeof share, timing->peak_flops > 0 ? "%.1f %%" : "-",
+                     100 * flops / timing->peak_flops);
+            oc_cli_table_cell(&table, "%s%s", share, timing->busy.spoiled ? "*" : "");
         }
-        snprintf(share, sizeof share, timing->peak_flops > 0 ? "%.1f %%" : "-",
-                 100 * flops / timing->peak_flops);
-        oc_cli_table_cell(&table, "%s%s", share, timing->busy.spoiled ? "*" : "");
     }
     OC_TRY(oc_cli_table_print(&table, 0, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+/* "1755" or "1755-1980": the median, and the most where that is another. */
+static void add_gauge(oc_cli_table *table, oc_cli_gauge gauge) {
+    if (gauge.median < 0) {
+        oc_cli_table_cell(table, "-");
+    } else if (gauge.max - gauge.median < 0.5) {
+        oc_cli_table_cell(table, "%.0f", gauge.median);
+    } else {
+        oc_cli_table_cell(table, "%.0f-%.0f", gauge.median, gauge.max);
+    }
+}
+
+/* Of a GPU: where the time of a run goes, and what the card does meanwhile. */
+static octavo_status print_card(const oc_cli_bench_run *of, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_table table;
+    uint32_t throttled = 0;
+    char text[160];
+    oc_cli_table_open(&table,
+                      "<tower|>batch|>tokens|>to gpu ms|>gpu ms|>back ms|>MHz|>memory|>W|>C");
+    for (int32_t i = 0; i < of->result_count; i++) {
+        const oc_cli_timing *timing = &of->results[i].timing;
+        oc_cli_table_cell(&table, "%s", oc_cli_tower_name(of->results[i].tower));
+        oc_cli_table_cell(&table, "%d", of->results[i].batch);
+        oc_cli_table_cell(&table, of->results[i].tokens ? "%d" : "-", of->results[i].tokens);
+        add_ms(&table, timing->to_device.median_s);
+        add_ms(&table, timing->device.median_s);
+        add_ms(&table, timing->from_device.median_s);
+        add_gauge(&table, timing->card.sm_mhz);
+        add_gauge(&table, timing->card.memory_mhz);
+        add_gauge(&table, timing->card.watts);
+        add_gauge(&table, timing->card.celsius);
+        throttled |= timing->card.throttled;
+    }
+    printf("\n");
+    OC_TRY(oc_cli_table_print(&table, 0, error));
+    if (of->results[0].timing.card.why.message[0]) {
+        oc_cli_say("\nClocks and power are not known: %s.\n",
+                   of->results[0].timing.card.why.message);
+    }
+    if (throttled) {
+        oc_cli_say("\nThe card held its clocks back in these, for: %s.\n",
+                   oc_cli_card_reasons(throttled, text, sizeof text));
+        for (int32_t i = 0; i < of->result_count; i++) {
+            const oc_cli_result *row = &of->results[i];
+            if (row->timing.card.throttled) {
+                oc_cli_say("  %s, batch %d\n", oc_cli_tower_name(row->tower), row->batch);
+            }
+        }
+    }
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+/* Each row beside those of --compare that did the same. */
+static octavo_status print_peers(const oc_cli_bench_run *of, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_table table;
+    int32_t alone = 0;
+    oc_cli_table_open(&table, "<tower|>batch|>tokens|<timed|>octavo ms|>peer ms|>ratio|<peer");
+    for (int32_t i = 0; i < of->result_count; i++) {
+        const oc_cli_result *row = &of->results[i];
+        int32_t found = 0;
+        for (int32_t p = 0; p < of->peers->count; p++) {
+            const oc_cli_peer *peer = &of->peers->items[p];
+            if (!oc_cli_peer_fits(peer, of, row)) {
+                continue;
+            }
+            double ratio = oc_cli_peer_ratio(peer, row);
+            found++;
+            oc_cli_table_cell(&table, "%s", oc_cli_tower_name(row->tower));
+            oc_cli_table_cell(&table, "%d", row->batch);
+            oc_cli_table_cell(&table, row->tokens ? "%d" : "-", row->tokens);
+            oc_cli_table_cell(&table, peer->is_device ? "gpu" : "wall");
+            add_ms(&table, 1e-3 * peer->ms / ratio);
+            add_ms(&table, 1e-3 * peer->ms);
+            oc_cli_table_cell(&table, "%.2f", ratio);
+            oc_cli_table_cell(&table, "%s", peer->engine);
+        }
+        alone += found == 0;
+    }
+    if (alone < of->result_count) {
+        oc_cli_say("\nBeside others; over 1: octavo is faster\n\n");
+        OC_TRY(oc_cli_table_print(&table, 2, error));
+    }
+    if (alone) {
+        oc_cli_say("\nNo peer did the work of:\n");
+    }
+    for (int32_t i = 0; alone && i < of->result_count; i++) {
+        const oc_cli_result *row = &of->results[i];
+        int32_t p = 0;
+        while (p < of->peers->count && !oc_cli_peer_fits(&of->peers->items[p], of, row)) {
+            p++;
+        }
+        if (p == of->peers->count) {
+            oc_cli_say(row->tokens ? "  %s %s, batch %d, %d tokens\n" : "  %s %s, batch %d\n",
+                       of->name, oc_cli_tower_name(row->tower), row->batch, row->tokens);
+        }
+    }
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
+/* What the limits of steps are made from; what is 0 is not known. */
+static void say_ceilings(const octavo_tool_ceilings *c) {
+    char products[80] = "", memory[40] = "";
+    if (c->f16_flops > 0 && c->f8_flops != c->f16_flops) {
+        snprintf(products, sizeof products, "%.4g TFLOP/s on FP8, %.4g on 16 bit ",
+                 1e-12 * c->f8_flops, 1e-12 * c->f16_flops);
+    } else if (c->f16_flops > 0) {
+        snprintf(products, sizeof products, "%.4g GFLOP/s ", 1e-9 * c->f16_flops);
+    }
+    if (c->bytes_per_s > 0) {
+        snprintf(memory, sizeof memory, "%s%.4g GB/s ", products[0] ? "and " : "",
+                 1e-9 * c->bytes_per_s);
+    }
+    oc_cli_say("\nLimits are from %s%s(%s).\n", products, memory, c->source);
+}
+
+static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_say("%s on %s\nready in %.3f s, %.0f MB resident\n\n", of->model.info->name, device,
+               of->model.load_s, oc_cli_resident_mb());
+    OC_TRY(print_rows(of, error));
     say_busy(of);
+    if (of->result_count > 0 && oc_cli_is_card(&of->results[0])) {
+        OC_TRY(print_card(of, error));
+    }
     for (int32_t i = 0; i < of->result_count; i++) {
         const oc_cli_result *from = &of->results[i];
         if (from->streams) {
@@ -266,13 +211,18 @@ static octavo_status tell(const oc_cli_bench_run *of, const char *device, octavo
                        from->rows_per_s);
         }
     }
+    if (of->peers) {
+        OC_TRY(print_peers(of, error));
+    }
     for (int32_t i = 0; i < of->result_count; i++) {
         if (of->results[i].steps) {
-            OC_TRY(print_profile(&of->results[i], error));
+            OC_TRY(oc_cli_profile_print(of, &of->results[i], error));
         }
     }
+    if (of->ceilings.source[0]) {
+        say_ceilings(&of->ceilings);
+    }
 done:
-    oc_cli_table_close(&table);
     return status;
 }
 
@@ -299,7 +249,7 @@ octavo_status oc_cli_bench_tell(const oc_cli_options *options, const oc_cli_benc
     octavo_status status = OCTAVO_OK;
     char device[256];
     OC_TRY(device_of(of, device, sizeof device, error));
-    OC_TRY(options->json ? tell_json(of, device, error) : tell(of, device, error));
+    OC_TRY(options->json ? oc_cli_bench_json(of, device, error) : tell(of, device, error));
 done:
     return status;
 }

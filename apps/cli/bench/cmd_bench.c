@@ -6,7 +6,8 @@
 #include "api/tool.h"
 #include "base/json/number.h"
 #include "base/limits.h"
-#include "cli/bench/bench.h"
+#include "base/sys/clock.h"
+#include "cli/bench/peers.h"
 #include "cli/bench/preset_engine.h"
 #include "cli/bench/streams.h"
 #include "cli/line/commands.h"
@@ -14,7 +15,7 @@
 #include "cli/output/progress.h"
 #include "cli/output/tree.h"
 
-enum { UNSTABLE = 2 };
+enum { UNSTABLE = 2, PROFILE_RUNS = 3, PROFILE_NS = 1000000000 };
 
 static const int32_t towers[] = {OCTAVO_IMAGE, OCTAVO_TEXT};
 
@@ -86,15 +87,15 @@ done:
     return status;
 }
 
-/* Runs the job for about a second with the clock on each step. */
+/* Runs the job for about a second, each step timed. */
 static octavo_status profile(const oc_cli_bench_run *of, const oc_cli_job *job, oc_cli_result *out,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    double runs = 1 / out->timing.median_s;
-    out->profiled = runs < 3 ? 3 : runs > 1000 ? 1000 : (int32_t)runs;
+    uint64_t start = oc_clock_ns();
     OC_TRY(octavo_tool_profile(of->model.session, 1, error));
-    for (int32_t i = 0; i < out->profiled; i++) {
+    while (out->profiled < PROFILE_RUNS || oc_clock_ns() - start < PROFILE_NS) {
         OC_TRY(oc_cli_job_run(&of->model, job, error));
+        out->profiled++;
     }
     OC_TRY(octavo_tool_explain(of->model.session, &out->steps, error));
     OC_TRY(octavo_tool_profile(of->model.session, 0, error));
@@ -137,6 +138,7 @@ done:
 octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cli_preset preset = {.engine = NULL};
+    oc_cli_peers peers = {.count = 0};
     int32_t tower = oc_cli_tower(options);
     oc_cli_bench_run *of = calloc(1, sizeof *of);
     if (!of) {
@@ -148,6 +150,10 @@ octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *
                 "either an engine file or --preset is measured: %s",
                 options->preset ? "both are given" : "none is given");
     }
+    if (options->compare) {
+        OC_TRY(oc_cli_peers_read(options->compare, &peers, error));
+        of->peers = &peers;
+    }
     if (options->preset) {
         OC_TRY(oc_cli_preset_make(options, &preset, error));
         OC_TRY(oc_cli_list_add(&options->arena, &options->arguments, preset.engine, error));
@@ -157,7 +163,11 @@ octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *
         OC_TRY(set_tokens(options, of, error));
     }
     OC_TRY(oc_cli_model_ready(options, tower, of->batch_max, 0, &of->model, error));
+    of->name = options->preset ? options->preset : of->model.info->name;
     OC_TRY(measure(options, of, error));
+    if (options->profile) {
+        OC_TRY(octavo_tool_measure_ceilings(of->model.session, &of->ceilings, error));
+    }
     oc_cli_progress_clear(options->progress);
     OC_TRY(oc_cli_bench_tell(options, of, error));
     for (int32_t i = 0; options->max_spread >= 0 && i < of->result_count; i++) {
@@ -176,6 +186,7 @@ done:
         oc_cli_model_close(&of->model);
     }
     free(of);
+    oc_cli_peers_free(&peers);
     oc_cli_preset_remove(&preset);
     return status;
 }

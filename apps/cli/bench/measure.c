@@ -100,58 +100,100 @@ static double percentile(const double *sorted, int32_t count, double share) {
     return sorted[rank < 1 ? 0 : rank > count ? count - 1 : rank - 1];
 }
 
+/* Seconds of each run: wall, and the parts that octavo_tool_times tells. */
+enum { WALL, TO_DEVICE, DEVICE, FROM_DEVICE, SERIES };
+
+typedef struct samples {
+    double *seconds[SERIES];
+    int32_t count, capacity;
+} samples;
+
+static octavo_status add(samples *s, double wall, octavo_tool_times times, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const double values[SERIES] = {wall, times.to_device, times.device, times.from_device};
+    if (s->count == s->capacity) {
+        int32_t capacity = s->capacity ? 2 * s->capacity : 1024;
+        for (int32_t i = 0; i < SERIES; i++) {
+            double *more = realloc(s->seconds[i], (size_t)capacity * sizeof *more);
+            if (!more) {
+                OC_NO_MEMORY(error, (size_t)capacity * sizeof *more);
+            }
+            s->seconds[i] = more;
+        }
+        s->capacity = capacity;
+    }
+    for (int32_t i = 0; i < SERIES; i++) {
+        s->seconds[i][s->count] = values[i];
+    }
+    s->count++;
+done:
+    return status;
+}
+
+static oc_cli_part part(const samples *s, int32_t series) {
+    return (oc_cli_part){percentile(s->seconds[series], s->count, 0.5),
+                         percentile(s->seconds[series], s->count, 0.9)};
+}
+
+static void summarise(const samples *s, oc_cli_timing *out) {
+    for (int32_t i = 0; i < SERIES; i++) {
+        qsort(s->seconds[i], (size_t)s->count, sizeof(double), by_value);
+    }
+    out->runs = s->count;
+    out->to_device = part(s, TO_DEVICE);
+    out->device = part(s, DEVICE);
+    out->from_device = part(s, FROM_DEVICE);
+    out->min_s = s->seconds[WALL][0];
+    out->median_s = percentile(s->seconds[WALL], s->count, 0.5);
+    out->p90_s = percentile(s->seconds[WALL], s->count, 0.9);
+    out->p99_s = percentile(s->seconds[WALL], s->count, 0.99);
+    out->spread = (out->p90_s - out->median_s) / out->median_s;
+}
+
 octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *model,
                           const oc_cli_job *job, oc_cli_timing *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t capacity = 1024;
     oc_cli_load load;
-    double peak[2], *seconds = malloc((size_t)capacity * 2 * sizeof *seconds), *worked;
+    samples s = {.count = 0};
+    oc_cli_watch *watch = calloc(1, sizeof *watch);
+    double peak[2];
     uint64_t start = oc_clock_ns(), warm = (uint64_t)(options->warmup * 1e9);
     *out = (oc_cli_timing){.runs = 0};
-    if (!seconds) {
-        OC_NO_MEMORY(error, (size_t)capacity * 2 * sizeof *seconds);
+    if (!watch) {
+        OC_NO_MEMORY(error, sizeof *watch);
     }
+    (void)octavo_tool_run_times(model->session); /* from now on they are taken */
     do {
         OC_TRY(oc_cli_job_run(model, job, error));
     } while (oc_clock_ns() - start < warm);
     peak[0] = octavo_tool_peak_gflops(model->session);
+    oc_cli_watch_begin(watch, model->session);
     uint64_t now = oc_clock_ns(), wanted = (uint64_t)(options->duration * 1e9);
     double cpu = cpu_seconds();
     oc_cli_load_read(&load);
-    for (start = now; out->runs < RUNS_MIN || (now - start < wanted && out->runs < RUNS_MAX);) {
-        if (out->runs == capacity) { /* wall times, and behind them the device's */
-            double *more = realloc(seconds, 4 * (size_t)capacity * sizeof *more);
-            if (!more) {
-                OC_NO_MEMORY(error, 4 * (size_t)capacity * sizeof *more);
-            }
-            seconds = more;
-            memcpy(seconds + 2 * capacity, seconds + capacity, (size_t)capacity * sizeof *seconds);
-            capacity *= 2;
-        }
+    for (start = now; s.count < RUNS_MIN || (now - start < wanted && s.count < RUNS_MAX);) {
         uint64_t before = oc_clock_ns();
         OC_TRY(oc_cli_job_run(model, job, error));
         now = oc_clock_ns();
-        seconds[out->runs] = (double)(now - before) * 1e-9;
-        seconds[capacity + out->runs++] = octavo_tool_worked(model->session);
+        OC_TRY(
+            add(&s, (double)(now - before) * 1e-9, octavo_tool_run_times(model->session), error));
         oc_cli_progress_step(options->progress, "measuring", now - start, wanted);
     }
-    out->cpu_s = (cpu_seconds() - cpu) / out->runs;
+    out->cpu_s = (cpu_seconds() - cpu) / s.count;
     out->busy = oc_cli_busy_since(&load, model->threads);
+    oc_cli_watch_end(watch, &out->card);
     peak[1] = octavo_tool_peak_gflops(model->session);
-    worked = seconds + capacity;
-    qsort(seconds, (size_t)out->runs, sizeof *seconds, by_value);
-    qsort(worked, (size_t)out->runs, sizeof *worked, by_value);
-    out->device_s = percentile(worked, out->runs, 0.5);
-    out->device_p90_s = percentile(worked, out->runs, 0.9);
-    out->min_s = seconds[0];
-    out->median_s = percentile(seconds, out->runs, 0.5);
-    out->p90_s = percentile(seconds, out->runs, 0.9);
-    out->p99_s = percentile(seconds, out->runs, 0.99);
-    out->spread = (out->p90_s - out->median_s) / out->median_s;
+    summarise(&s, out);
     out->flop = octavo_tool_flop(model->session, job->tower, job->batch, job->tokens);
     out->peak_flops = 1e9 * (peak[0] > peak[1] ? peak[0] : peak[1]);
 done:
-    free(seconds);
+    if (watch) {
+        oc_cli_watch_end(watch, &out->card);
+    }
+    for (int32_t i = 0; i < SERIES; i++) {
+        free(s.seconds[i]);
+    }
+    free(watch);
     return status;
 }
 

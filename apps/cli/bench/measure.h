@@ -3,6 +3,7 @@
 #define OC_CLI_MEASURE_H
 
 #include "cli/bench/busy.h"
+#include "cli/bench/card.h"
 #include "cli/commands/open_model.h"
 
 /* A tower with random input: pixels, or ids with the end token last, so that no token is cut. */
@@ -18,16 +19,21 @@ octavo_status oc_cli_job_make(const oc_cli_model *model, int32_t tower, int32_t 
 octavo_status oc_cli_job_run(const oc_cli_model *model, const oc_cli_job *job, octavo_error *error);
 void oc_cli_job_free(oc_cli_job *job); /* a zeroed one is accepted */
 
+/* Of the runs; below 0: not told. */
+typedef struct oc_cli_part {
+    double median_s, p90_s;
+} oc_cli_part;
+
 typedef struct oc_cli_timing {
-    double min_s, median_s, p90_s, p99_s;
-    double device_s,
-        device_p90_s;  /* that the device worked on a run, median; -1: the host's threads */
-    double cpu_s;      /* process CPU time a run */
-    double spread;     /* (p90 - median) / median */
-    double flop;       /* of a run, as octavo_tool_flop counts */
+    double min_s, median_s, p90_s, p99_s;       /* wall */
+    oc_cli_part to_device, device, from_device; /* octavo_tool_times; of GPUs alone */
+    double cpu_s;                               /* process CPU time a run */
+    double spread;                              /* (p90 - median) / median */
+    double flop;                                /* of a run, as octavo_tool_flop counts */
     double peak_flops; /* a second, the better of measurements before and after; 0: unknown */
     int32_t runs;
     oc_cli_busy busy; /* while these ran */
+    oc_cli_card card;
 } oc_cli_timing;
 
 /* Runs for `warmup` seconds (once at least), then for `duration` seconds (three times at least). */

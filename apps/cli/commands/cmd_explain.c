@@ -26,6 +26,70 @@ done:
     return status;
 }
 
+/* Whether a step before this one, alike but for its layer, has the same choice. */
+static bool is_told(const oc_cli_node *step, const char *pattern, oc_arena *arena) {
+    const oc_cli_node *choice = oc_cli_at(step, "choice");
+    const char *name = oc_cli_text(oc_cli_at(choice, "chosen"), "name", "?");
+    for (const oc_cli_node *at = step->parent->first; at != step; at = at->next) {
+        const oc_cli_node *other = oc_cli_at(at, "choice");
+        const char *its = other ? oc_cli_pattern(oc_cli_text(at, "name", "?"), arena) : NULL;
+        if (its && strcmp(its, pattern) == 0 &&
+            strcmp(oc_cli_text(oc_cli_at(other, "chosen"), "name", "?"), name) == 0 &&
+            oc_cli_number(other, "rows", 0) == oc_cli_number(choice, "rows", 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_way(oc_cli_table *table, const char *step, const oc_cli_node *choice,
+                    const oc_cli_node *way, const char *by) {
+    oc_cli_table_cell(table, "%s", step);
+    if (step[0]) {
+        oc_cli_table_cell(table, "%.0f", oc_cli_number(choice, "rows", 0));
+    } else {
+        oc_cli_table_cell(table, "%s", "");
+    }
+    oc_cli_table_cell(table, "%s", oc_cli_text(way, "text", "?"));
+    oc_cli_table_cell(table, "%.2f", oc_cli_number(way, "microseconds", 0));
+    oc_cli_table_cell(table, "%s", by);
+}
+
+/* Of steps that could be done otherwise: how they are done, and the runner-up. */
+static octavo_status print_choices(const oc_cli_node *program, oc_arena *arena,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cli_table table;
+    bool any = false;
+    oc_cli_table_open(&table, "<choice|>rows|<way, and runner-up|>us|<by");
+    for (const oc_cli_node *step = oc_cli_items(program, "steps"); step; step = step->next) {
+        const oc_cli_node *choice = oc_cli_at(step, "choice");
+        const char *name = choice ? oc_cli_pattern(oc_cli_text(step, "name", "?"), arena) : NULL;
+        if (!name || is_told(step, name, arena)) {
+            continue;
+        }
+        bool tuned = strcmp(oc_cli_text(choice, "by", ""), "tuning") == 0;
+        char by[64];
+        snprintf(by, sizeof by, "%s%s",
+                 tuned                          ? "measured "
+                 : oc_cli_true(choice, "stale") ? "model; tune again"
+                                                : "model",
+                 tuned ? oc_cli_text(choice, "date", "") : "");
+        add_way(&table, name, choice, oc_cli_at(choice, "chosen"), by);
+        if (oc_cli_at(choice, "next")) {
+            add_way(&table, "", choice, oc_cli_at(choice, "next"), "");
+        }
+        any = true;
+    }
+    if (any) {
+        putchar('\n');
+    }
+    OC_TRY(oc_cli_table_print(&table, 2, error));
+done:
+    oc_cli_table_close(&table);
+    return status;
+}
+
 static octavo_status print_program(const oc_cli_node *program, oc_arena *arena,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -46,6 +110,7 @@ static octavo_status print_program(const oc_cli_node *program, oc_arena *arena,
                           steps[i].why[0] ? ": " : "", steps[i].why);
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
+    OC_TRY(print_choices(program, arena, error));
 done:
     oc_cli_table_close(&table);
     return status;

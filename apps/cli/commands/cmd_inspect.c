@@ -104,6 +104,13 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     oc_cli_say("canaries: %.0f of parts, %.0f of the whole model; calibration record: %s\n",
                oc_cli_number(canaries, "part", 0), oc_cli_number(canaries, "model", 0),
                calibration && calibration->count ? "yes" : "no");
+    for (const oc_cli_node *run = oc_cli_items(report, "tuned"); run; run = run->next) {
+        char count[OC_CLI_NUMBER_TEXT];
+        oc_cli_say("tuned for %s: %s, %s, octavo %s, %s\n", oc_cli_text(run, "model", "?"),
+                   oc_cli_counted(oc_cli_number(run, "choices", 0), "choice", count),
+                   oc_cli_text(run, "date", "?"), oc_cli_text(run, "octavo", "?"),
+                   oc_cli_text(run, "software", "?"));
+    }
     putchar('\n');
     OC_TRY(print_operands(report, error));
     putchar('\n');

@@ -145,7 +145,10 @@ static const oc_cli_flag bench_flags[] = {
           "--device cuda:all"),
     NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
-    SWITCH("profile", profile, "show where the time goes, step by step"),
+    TEXT("compare", compare, "PEERS.json",
+         "print ratios to what other engines took, as bench/peers/gpu.py and compare.py note it"),
+    SWITCH("profile", profile,
+           "show where the time goes, step by step, and how much of its limit each step reaches"),
     TEXT("save-checkpoint", save_checkpoint, "DIR", "keep the random checkpoint of --preset"),
     TEXT("work", work, "DIR", "folder for the temporary files of --preset; default: $TMPDIR, /tmp"),
     END,
@@ -161,6 +164,18 @@ static const oc_cli_flag inspect_flags[] = {
 static const oc_cli_flag explain_flags[] = {
     CHOICE("tower", tower, "image|text", "default: all that the engine has"),
     COUNT("batch", batch, 1, OC_LIMIT_BATCH, "rows of one run; default: 8"),
+    END,
+};
+
+static const oc_cli_flag tune_flags[] = {
+    {"output", 'o', false, OC_CLI_TEXT, FIELD(output), "FILE", 0, 0,
+     "write the tuned engine there; default: in the place of E.octavo"},
+    WORDS("batch", batches, "N[,N...]",
+          "tune for sessions of so many rows, and what these run smaller batches by; default: "
+          "1,4,8,16,32,64"),
+    NUMBER("seconds", seconds, "S", 0.01, 60,
+           "of measuring for each choice, beside what compiling takes; default: 0.2"),
+    WORDS("disable", disable, "NAME[,NAME...]", "tune for sessions without these savings"),
     END,
 };
 
@@ -247,8 +262,19 @@ const oc_cli_command oc_cli_commands[] = {
      "Runs a tower again and again on random input and prints percentiles of the wall time, the "
      "CPU time, the rate, and its share of the multiply-add peak that the same program measures "
      "on the same threads. Arithmetic is counted as a framework does it: savings show as speed. A "
-     "measurement that other programs took time from is marked.",
+     "measurement that other programs took time from is marked.\n\n"
+     "On a GPU the wall time is from the call to float32 results in the host's memory, and its "
+     "parts stand beside it: copies to the card, the card's own time, the way back. Clocks, "
+     "power (that NVML averages over a second on some cards) and temperature are sampled "
+     "meanwhile: the median, and the most where that is another.\n\n"
+     "--profile: a step's time on a GPU is what the run takes longer for having it, in its place "
+     "and with all overlap: graphs of the first 1, 2, 3 ... steps run in turn. Its limit is the "
+     "larger of its multiply-adds at the rate of the tensor cores (of FP32 on a CPU) and its "
+     "bytes, "
+     "operands read once and results written once, at the rate of a large copy. What lies in a "
+     "cache can come faster: over 100 %.",
      "octavo bench clip.octavo --tower image --batch 1,8\n"
+     "octavo bench --preset ViT-L-14 --device cuda --batch 1,128 --compare peers.json\n"
      "octavo bench --preset ViT-B-32 --threads 1 --profile\n",
      bench_flags, true, oc_cli_bench},
     {"inspect", "E.octavo", 1, 1, "show what an engine file holds", "cannot inspect",
@@ -258,6 +284,21 @@ const oc_cli_command oc_cli_commands[] = {
      "Opens the engine on the device and lists savings, and steps with their kernels and reasons. "
      "Steps that differ by their layer only share a row.",
      "octavo explain clip.octavo --tower text\n", explain_flags, true, oc_cli_explain},
+    {"tune", "E.octavo", 1, 1, "measure which GPU kernels are fastest, and keep that in the engine",
+     "cannot tune",
+     "A GPU can do most steps in several ways, which give the same bits: an engine chooses by a "
+     "model of their times. tune measures those that the model likes best, on the card of --device "
+     "(default: cuda), and writes the winners into the engine file, beside what other cards' "
+     "tunings "
+     "left there. The weights stay as they are, and the file is replaced in one moment; what is "
+     "interrupted changes nothing.\n\n"
+     "Cards of the same name, architecture and number of multiprocessors then use these choices "
+     "for "
+     "sessions of these sizes; `--disable tuned` leaves them out, `octavo explain` shows them, and "
+     "`octavo kernels pack` packs their kernels.",
+     "octavo tune clip.octavo --device cuda:0\n"
+     "octavo tune clip.octavo --batch 64,128 -o clip-h200.octavo\n",
+     tune_flags, false, oc_cli_tune},
     {"kernels", "pack|list|clear [FILE]", 1, 2, "pack, list and clear compiled GPU kernels",
      "cannot do that with kernels",
      "GPU kernels are compiled by NVIDIA's NVRTC where they are first needed, and kept in the "

@@ -22,12 +22,13 @@ typedef struct oc_cli_options {
     int32_t threads; /* 0: one for each usable core */
     const char *device, *tier, *disable;
 
-    const char *against, *architectures, *batches, *completion, *data, *images, *inputs, *keep,
-        *labels, *labels_file, *layout, *man, *method, *output, *outputs, *precision, *predictions,
-        *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file, *tower, *work;
+    const char *against, *architectures, *batches, *compare, *completion, *data, *images, *inputs,
+        *keep, *labels, *labels_file, *layout, *man, *method, *output, *outputs, *precision,
+        *predictions, *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file,
+        *tower, *work;
     oc_cli_list texts;
     int32_t batch, limit, streams, tokens, top; /* 0: not given */
-    double duration, warmup;                    /* seconds */
+    double duration, seconds, warmup;           /* seconds */
     double max_drop;                            /* percentage points; below 0: no gate */
     double max_spread;                          /* share; below 0: no gate */
     bool dump_layers, fail_fast, graph, profile, strict, tensors, verify;

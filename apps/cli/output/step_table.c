@@ -66,6 +66,7 @@ octavo_status oc_cli_group(const oc_cli_node *list, const char *name_key, oc_are
             .kernel = oc_cli_text(node, "kernel", ""),
             .what = oc_cli_text(node, "what", ""),
             .why = oc_cli_text(node, "why", ""),
+            .operands = oc_cli_text(node, "operands", ""),
         };
         if (!step.name) {
             OC_NO_MEMORY(error, bytes);
@@ -83,6 +84,8 @@ octavo_status oc_cli_group(const oc_cli_node *list, const char *name_key, oc_are
         }
         (*out)[i].count++;
         (*out)[i].seconds += oc_cli_number(node, "seconds", 0);
+        (*out)[i].flop += oc_cli_number(node, "flop", 0);
+        (*out)[i].bytes += oc_cli_number(node, "bytes", 0);
     }
 done:
     return status;

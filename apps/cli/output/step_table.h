@@ -10,7 +10,8 @@ typedef struct oc_cli_step {
     const char *kind, *kernel, *what;
     const char *why; /* where reasons differ in numbers only: the one with the largest */
     int32_t count;
-    double seconds; /* of all of them */
+    const char *operands;        /* "F8_E4M3": what its products multiply */
+    double seconds, flop, bytes; /* of all of them, where they were measured; else 0 */
 } oc_cli_step;
 
 /* "layers.11.fc1" becomes "layers.*.fc1": a number between dots is a layer's.  In the arena; NULL

@@ -1,12 +1,12 @@
-/* explain.c - why each step of a session runs as it does, and measuring it. */
+/* explain.c - why each step of a session runs as it does, and what each took. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/objects.h"
 #include "api/require.h"
 #include "api/tool.h"
-#include "backends/cpu/cpu.h"
 #include "base/json/json_write.h"
+#include "lower/cost.h"
 #include "lower/describe.h"
 #include "num/e4m3.h"
 #include "passes/pipeline.h"
@@ -22,8 +22,64 @@ static void text_member(oc_json_writer *json, const char *key, const char *value
     oc_json_write_text(json, value);
 }
 
+static void write_tactic(oc_json_writer *json, const char *key, const char *name, const char *text,
+                         double microseconds) {
+    oc_json_write_key(json, key);
+    oc_json_write_object(json);
+    text_member(json, "text", text);
+    text_member(json, "name", name);
+    oc_json_write_key(json, "microseconds");
+    oc_json_write_double(json, microseconds);
+    oc_json_write_end(json);
+}
+
+/* What people call a way of this name, or the name. */
+static const char *text_of(const oc_tactics *tactics, const char *name) {
+    for (int32_t i = 0; i < tactics->count; i++) {
+        if (strcmp(tactics->items[i].name, name) == 0) {
+            return tactics->items[i].text;
+        }
+    }
+    return name;
+}
+
+/* How the step is done, and how it would be done next: as measured, or as the device expects. */
+static void write_choice(oc_json_writer *json, const oc_step *step, const oc_tactics *tactics) {
+    const oc_tuned_choice *tuned = tactics->is_stale ? NULL : tactics->tuned;
+    const oc_tactic *next = &tactics->items[0];
+    next += next->number == step->tactic && tactics->count > 1;
+    oc_json_write_key(json, "choice");
+    oc_json_write_object(json);
+    text_member(json, "by", tuned != NULL ? "tuning" : "model");
+    oc_json_write_key(json, "rows");
+    oc_json_write_int(json, tactics->rows);
+    if (tuned != NULL) {
+        write_tactic(json, "chosen", tuned->best, text_of(tactics, tuned->best), tuned->best_us);
+        if (tuned->next[0] != '\0') {
+            write_tactic(json, "next", tuned->next, text_of(tactics, tuned->next), tuned->next_us);
+        }
+        text_member(json, "octavo", tactics->run->octavo);
+        text_member(json, "software", tactics->run->software);
+        text_member(json, "date", tactics->run->date);
+    } else {
+        for (int32_t i = 0; i < tactics->count; i++) {
+            const oc_tactic *at = &tactics->items[i];
+            if (at->number == step->tactic) {
+                write_tactic(json, "chosen", at->name, at->text, at->microseconds);
+            }
+        }
+        if (next->number != step->tactic) {
+            write_tactic(json, "next", next->name, next->text, next->microseconds);
+        }
+        oc_json_write_key(json, "stale");
+        oc_json_write_bool(json, tactics->is_stale);
+    }
+    oc_json_write_end(json);
+}
+
 /* report: NULL where nothing was measured. */
-static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_report *report) {
+static void write_step(oc_json_writer *json, const oc_step *step, const oc_tactics *tactics,
+                       const oc_step_report *report) {
     char what[160];
     oc_step_describe(step, what, sizeof what);
     oc_json_write_object(json);
@@ -32,9 +88,17 @@ static void write_step(oc_json_writer *json, const oc_step *step, const oc_step_
     text_member(json, "kernel", step->kernel);
     text_member(json, "what", what);
     text_member(json, "why", step->why);
+    text_member(json, "operands", oc_dtype_name(oc_step_operands(step)));
+    if (tactics->count > 0) {
+        write_choice(json, step, tactics);
+    }
     if (report != NULL) {
         oc_json_write_key(json, "seconds");
         oc_json_write_double(json, report->seconds);
+        oc_json_write_key(json, "flop");
+        oc_json_write_double(json, report->flop);
+        oc_json_write_key(json, "bytes");
+        oc_json_write_double(json, report->bytes);
     }
     if (report != NULL && report->codes != 0) {
         oc_json_write_key(json, "codes");
@@ -60,6 +124,8 @@ static double sum_seconds(const oc_plan *plan, const oc_step_report *reports) {
 
 static void write_program(oc_json_writer *json, const oc_session *session, oc_program_kind kind,
                           int32_t i, int32_t threads) {
+    const oc_device *device = oc_model_device(oc_session_model(session));
+    oc_tactics tactics = {.count = 0};
     const oc_plan *plan = oc_session_plan_at(session, kind, i);
     const oc_step_report *reports = oc_session_reports_at(session, kind, i);
     oc_json_write_object(json);
@@ -84,7 +150,10 @@ static void write_program(oc_json_writer *json, const oc_session *session, oc_pr
     oc_json_write_key(json, "steps");
     oc_json_write_array(json);
     for (int32_t s = 0; s < plan->step_count; s++) {
-        write_step(json, &plan->steps[s], reports == NULL ? NULL : &reports[s]);
+        if (device->backend->tactics != NULL) {
+            device->backend->tactics(device, &plan->steps[s], &plan->limits, &tactics);
+        }
+        write_step(json, &plan->steps[s], &tactics, reports == NULL ? NULL : &reports[s]);
     }
     oc_json_write_end(json);
     oc_json_write_end(json);
@@ -162,53 +231,4 @@ octavo_status octavo_tool_profile(octavo_session *session, int32_t on, octavo_er
                               error));
 done:
     return status;
-}
-
-/* -- work and peak ------------------------------------------------------------------------- */
-
-double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t batch,
-                        int32_t tokens) {
-    if (session == NULL || oc_tower_of_bit(tower) == NULL || batch < 0 || tokens < 0) {
-        return 0;
-    }
-    const oc_graph *graph = &session->model->engine->graph;
-    const oc_tower *row = oc_tower_of_bit(tower);
-    double macs = 0;
-    for (oc_value v = 0; v < graph->node_count; v++) {
-        const oc_node *node = &graph->nodes[v];
-        bool ours = oc_tower_has_value(row, node->name);
-        double rows, width = (double)node->type.dims[node->type.rank == 3 ? 2 : 1];
-        if (node->op == OC_OP_LINEAR) {
-            if (!ours && strcmp(node->name, row->embeds_raw) != 0) {
-                continue;
-            }
-            rows = node->type.rank == 2     ? 1
-                   : node->type.dims[1] > 0 ? (double)node->type.dims[1]
-                                            : tokens;
-            macs += rows * width * (double)graph->nodes[node->inputs[1]].type.dims[1];
-        } else if (node->op == OC_OP_ATTENTION && ours) {
-            rows = node->type.dims[1] > 0 ? (double)node->type.dims[1] : tokens;
-            macs += 2 * rows * rows * width;
-        } else if (node->op == OC_OP_PATCH_EMBED && ours) {
-            const oc_type *w = &graph->nodes[node->inputs[1]].type;
-            macs += (double)node->type.dims[1] * width * 3.0 * (double)(w->dims[2] * w->dims[3]);
-        }
-    }
-    return 2.0 * macs * batch;
-}
-
-double octavo_tool_peak_gflops(octavo_session *session) {
-    double peak = 0;
-    if (session != NULL && oc_model_device(session->model->model)->backend == &oc_backend_cpu) {
-        peak = oc_cpu_fma_peak(session->info.threads);
-    }
-    return peak > 0 ? peak : 0;
-}
-
-double octavo_tool_worked(const octavo_session *session) {
-    return session == NULL ? -1 : oc_session_worked(session->session);
-}
-
-uint64_t octavo_tool_session_bytes(const octavo_session *session) {
-    return session == NULL ? 0 : session->model->info.weight_bytes + session->info.bytes;
 }

@@ -126,6 +126,21 @@ static void write_record(oc_json_writer *json, const octavo_engine *engine, cons
     }
 }
 
+static void write_tuned(oc_json_writer *json, const oc_tuned *tuned) {
+    oc_json_write_key(json, "tuned");
+    oc_json_write_array(json);
+    for (int32_t i = 0; i < tuned->count; i++) {
+        oc_json_write_object(json);
+        text_member(json, "model", tuned->runs[i].model);
+        text_member(json, "software", tuned->runs[i].software);
+        text_member(json, "octavo", tuned->runs[i].octavo);
+        text_member(json, "date", tuned->runs[i].date);
+        int_member(json, "choices", tuned->runs[i].count);
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
+}
+
 static void write_engine(oc_json_writer *json, const octavo_engine *engine, const char *path,
                          int32_t flags) {
     oc_engine_facts facts;
@@ -164,6 +179,7 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     int_member(json, "part", parts);
     int_member(json, "model", engine->canary_count - parts);
     oc_json_write_end(json);
+    write_tuned(json, &engine->tuned);
     write_record(json, engine, "calibration", OC_SECTION_CALIBRATION, true);
     write_record(json, engine, "card", OC_SECTION_CARD, false);
     if ((flags & OCTAVO_INSPECT_GRAPH) != 0) {

@@ -10,23 +10,18 @@
 #include "api/objects.h"
 #include "api/require.h"
 #include "api/tool.h"
+#include "api/tool/batches.h"
 #include "backends/cuda/cache.h"
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/cuda.h"
 #include "backends/cuda/pack/paper.h"
 #include "base/json/json_write.h"
-#include "base/json/number.h"
 #include "base/limits.h"
 #include "base/sys/clock.h"
 #include "base/sys/temporary.h"
 
-enum { BATCH = 16 }; /* what commands make sessions for, at most, where they are not told */
-
-/* Sizes of sessions. */
-typedef struct batch_set {
-    bool has[OC_LIMIT_BATCH + 1];
-    int32_t count;
-} batch_set;
+/* What commands make sessions for, at most, where they are not told. */
+#define BATCHES "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"
 
 static octavo_status take(oc_json_writer *json, oc_buffer *text, char **out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
@@ -90,31 +85,9 @@ done:
     return status;
 }
 
-static octavo_status read_batches(const char *words, batch_set *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    int64_t value;
-    memset(out, 0, sizeof *out);
-    for (const char *at = words; at != NULL; at = strchr(at, ',')) {
-        at += *at == ',';
-        size_t length = strcspn(at, ",");
-        if (!oc_parse_int64(at, length, &value) || value < 1 || value > OC_LIMIT_BATCH) {
-            OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
-                    "batches are whole numbers from 1 to %d, not \"%.*s\"", OC_LIMIT_BATCH,
-                    (int)(length < 64 ? length : 64), at);
-        }
-        out->has[value] = true;
-    }
-    for (int32_t size = 1; size <= OC_LIMIT_BATCH; size++) {
-        out->has[size] = out->has[size] || (words == NULL && size <= BATCH);
-        out->count += out->has[size];
-    }
-done:
-    return status;
-}
-
 /* Makes a model on a card of paper, and sessions of all sizes. */
 static octavo_status pack_card(const octavo_engine *engine, oc_paper *paper,
-                               const octavo_tool_pack_options *options, const batch_set *batches,
+                               const octavo_tool_pack_options *options, const oc_batches *batches,
                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_model *model = NULL;
@@ -125,7 +98,8 @@ static octavo_status pack_card(const octavo_engine *engine, oc_paper *paper,
                              .threads = options->threads,
                              .canaries = engine->canaries,
                              .canary_count = engine->canary_count,
-                             .paper = paper};
+                             .paper = paper,
+                             .tuned = &engine->tuned};
     OC_TRY(oc_savings_parse(options->disable, &load.savings, error));
     OC_TRY(oc_progress(options->progress, options->progress_user, card->architecture, 0,
                        (uint64_t)batches->count, error));
@@ -143,6 +117,26 @@ static octavo_status pack_card(const octavo_engine *engine, oc_paper *paper,
 done:
     oc_session_free(session);
     oc_model_release(model);
+    return status;
+}
+
+/* For cards that were never tuned for, and for each that was. */
+static octavo_status pack_cards(const octavo_engine *engine, oc_paper *paper,
+                                const octavo_tool_pack_options *options, const oc_batches *batches,
+                                octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_tuned *tuned = &engine->tuned;
+    paper->model = NULL;
+    OC_TRY(pack_card(engine, paper, options, batches, error));
+    for (int32_t i = 0; i < tuned->count; i++) {
+        const char *model = tuned->runs[i].model;
+        bool is_first = !oc_tuned_has(&(oc_tuned){tuned->runs, i}, model);
+        if (is_first && oc_paper_card_stands_for(oc_paper_card_at(paper->card), model)) {
+            paper->model = model;
+            OC_TRY(pack_card(engine, paper, options, batches, error));
+        }
+    }
+done:
     return status;
 }
 
@@ -181,7 +175,7 @@ static void write_architectures(oc_json_writer *json, const oc_pack_list *list, 
 }
 
 static octavo_status report_pack(const oc_pack_list *list, const char *engine, const char *out,
-                                 const char *architectures, const batch_set *batches,
+                                 const char *architectures, const oc_batches *batches,
                                  uint64_t start_ns, char **report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     char compiler[256];
@@ -223,7 +217,7 @@ octavo_status octavo_tool_kernels_pack(const char *engine, const char *out,
     octavo_engine *opened = NULL;
     const oc_paper_card *card;
     oc_paper paper = {.card = 0};
-    batch_set batches;
+    oc_batches batches;
     oc_error_clear(error);
     oc_pack_list_init(&paper.kernels);
     if (report != NULL) {
@@ -234,11 +228,11 @@ octavo_status octavo_tool_kernels_pack(const char *engine, const char *out,
     OC_REQUIRE(error, options);
     OC_REQUIRE(error, options->architectures);
     OC_TRY(check_architectures(options->architectures, error));
-    OC_TRY(read_batches(options->batches, &batches, error));
+    OC_TRY(oc_batches_read(options->batches == NULL ? BATCHES : options->batches, &batches, error));
     OC_TRY(octavo_engine_open(engine, &opened, error));
     for (; (card = oc_paper_card_at(paper.card)) != NULL; paper.card++) {
         if (lists(options->architectures, card->architecture)) {
-            OC_TRY(pack_card(opened, &paper, options, &batches, error));
+            OC_TRY(pack_cards(opened, &paper, options, &batches, error));
         }
     }
     OC_TRY(oc_pack_save(&paper.kernels, out, error));

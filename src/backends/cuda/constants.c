@@ -169,6 +169,61 @@ done:
     return status;
 }
 
+/* Other memory of the card with the same bytes; *out is 0 on failure. */
+static octavo_status copy_memory(const oc_cuda_device *device, oc_cu_address from, size_t bytes,
+                                 oc_cu_address *out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_cu_address address = 0;
+    oc_cu_copy copy = {.from_type = 2,
+                       .from_device = from,
+                       .from_pitch = bytes,
+                       .to_type = 2,
+                       .to_pitch = bytes,
+                       .width_bytes = bytes,
+                       .height = 1};
+    *out = 0;
+    OC_TRY(oc_cuda_memory(device, bytes, &address, error));
+    copy.to_device = address;
+    OC_CU(device->driver, copy_2d(&copy, NULL), "copy weights on the card", error);
+    OC_CU(device->driver, stream_wait(NULL), "copy weights on the card", error);
+    *out = address;
+    address = 0;
+done:
+    if (address != 0) {
+        device->driver->memory_free(address);
+    }
+    return status;
+}
+
+octavo_status oc_cuda_constant_copy(oc_device *base, const oc_constant *constant, oc_constant **out,
+                                    octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_cuda_device *device = (const oc_cuda_device *)base;
+    const oc_cuda_matrix *from = oc_cuda_matrix_of(constant);
+    oc_cuda_matrix *made = malloc(sizeof *made);
+    oc_cu_address address;
+    *out = NULL;
+    if (made == NULL) {
+        OC_NO_MEMORY(error, sizeof *made);
+    }
+    *made = *from;
+    made->head.data = NULL;
+    made->factors = 0;
+    OC_TRY(oc_cuda_enter(device, error));
+    OC_TRY(copy_memory(device, (oc_cu_address)(uintptr_t)from->head.data, from->head.bytes,
+                       &address, error));
+    made->head.data = (void *)(uintptr_t)address;
+    if (from->factors != 0) {
+        OC_TRY(copy_memory(device, from->factors, (size_t)from->n * sizeof(float), &made->factors,
+                           error));
+    }
+    *out = &made->head;
+    made = NULL;
+done:
+    oc_cuda_constant_free(base, (oc_constant *)made);
+    return status;
+}
+
 void oc_cuda_constant_free(oc_device *base, oc_constant *constant) {
     const oc_cuda_device *device = (const oc_cuda_device *)base;
     oc_cuda_matrix *matrix = (oc_cuda_matrix *)constant;

@@ -34,6 +34,8 @@ static inline int32_t oc_cuda_packed_row(int32_t n) {
 
 octavo_status oc_cuda_constant_create(oc_device *device, const oc_matrix *matrix, oc_constant **out,
                                       octavo_error *error);
+octavo_status oc_cuda_constant_copy(oc_device *device, const oc_constant *constant,
+                                    oc_constant **out, octavo_error *error);
 void oc_cuda_constant_free(oc_device *device, oc_constant *constant);
 
 #endif

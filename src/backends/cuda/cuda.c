@@ -83,6 +83,9 @@ static octavo_status read_card(oc_cuda_device *device, octavo_error *error) {
     }
     snprintf(device->architecture, sizeof device->architecture, "sm_%d%d%s", device->major,
              device->minor, device->major == 9 ? "a" : "");
+    oc_cuda_model(device->name, device->architecture, device->multiprocessors, device->model);
+    snprintf(device->software, sizeof device->software, "driver of CUDA %d.%d",
+             device->driver_version / 1000, device->driver_version % 1000 / 10);
 done:
     return status;
 }
@@ -128,6 +131,10 @@ static octavo_status cuda_open(const oc_device_options *options, oc_device **out
         device->index = paper->card;
     }
     OC_TRY(read_card(device, error));
+    if (paper != NULL && paper->model != NULL) {
+        snprintf(device->model, sizeof device->model, "%s", paper->model);
+    }
+    device->tuned = options == NULL ? NULL : options->tuned;
     OC_CU(cu, context_retain(&device->context, device->index), "open the card", error);
     OC_TRY(oc_cuda_enter(device, error));
     *out = &device->base;
@@ -146,13 +153,15 @@ static void cuda_describe(const oc_device *base, char *text, size_t bytes) {
 static const int32_t buckets[] = {1, 4, 8, 16, 32, 64};
 
 static oc_traits cuda_traits(const oc_device *base) {
-    (void)base;
+    const oc_cuda_device *device = (const oc_cuda_device *)base;
     return (oc_traits){.storage = OCTAVO_F16,
                        .buffers = OCTAVO_F16,
                        .fuses = OC_FUSE_ALL,
                        .host_memory = false,
                        .buckets = buckets,
-                       .bucket_count = (int32_t)OC_COUNT(buckets)};
+                       .bucket_count = (int32_t)OC_COUNT(buckets),
+                       .model = device->model,
+                       .software = device->software};
 }
 
 octavo_status oc_cuda_memory(const oc_cuda_device *device, size_t bytes, oc_cu_address *out,
@@ -227,7 +236,30 @@ done:
     return status;
 }
 
-octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
+static void cuda_tactics(const oc_device *base, const oc_step *step, const oc_plan_limits *limits,
+                         oc_tactics *out) {
+    const oc_cuda_family *family = families[step->kind];
+    out->count = 0;
+    if (family->tactics != NULL) {
+        family->tactics((const oc_cuda_device *)base, step, limits, out);
+    }
+}
+
+/* Steps go through their rows up and down in turn, so that each begins with what the one before it
+ * left in the L2.  Attention goes up.  Where all fits into the L2, the order is nothing to gain from. */
+static bool is_descending(const oc_step *steps, int32_t count, int32_t index, int32_t rows) {
+    enum { ROWS_ENOUGH = 8192 }; /* of 768 to 1024 columns: some 16 MB of floats */
+    int32_t end = index;
+    while (end < count && steps[end].kind != OC_STEP_ATTENTION) {
+        end++;
+    }
+    return rows >= ROWS_ENOUGH && (end - index) % 2 != 0;
+}
+
+octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *steps, int32_t count, int32_t index,
+                           octavo_error *error) {
+    const oc_step *step = &steps[index];
+    maker->descending = is_descending(steps, count, index, maker->limits->rows_max[step->rows]);
     return families[step->kind]->make(maker, step, error);
 }
 
@@ -243,6 +275,40 @@ octavo_status oc_cuda_launch_add(oc_cuda_maker *maker, const char *name, const c
     OC_TRY(oc_cuda_kernel_get(maker->device, name, entry, defines, 0, &launch->function, error));
     maker->count++;
     *out = launch;
+done:
+    return status;
+}
+
+octavo_status oc_cuda_launch_start(const oc_cu_driver *cu, oc_cu_stream stream, oc_cuda_launch *l,
+                                   octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    void *parameters[OC_COUNT(l->offsets)];
+    oc_cu_launch_attribute attributes[2];
+    oc_cu_launch config = {.grid_x = l->grid[0],
+                           .grid_y = l->grid[1],
+                           .grid_z = l->grid[2],
+                           .block_x = l->threads,
+                           .block_y = 1,
+                           .block_z = 1,
+                           .shared_bytes = l->shared_bytes,
+                           .stream = stream,
+                           .attributes = attributes};
+    memset(attributes, 0, sizeof attributes);
+    if (l->cluster != 0) {
+        oc_cu_launch_attribute *cluster = &attributes[config.attribute_count++];
+        cluster->id = OC_CU_LAUNCH_CLUSTER;
+        cluster->value.cluster.x = l->cluster;
+        cluster->value.cluster.y = cluster->value.cluster.z = 1;
+    }
+    if (l->overlaps) {
+        oc_cu_launch_attribute *overlap = &attributes[config.attribute_count++];
+        overlap->id = OC_CU_LAUNCH_PDL;
+        overlap->value.flag = 1;
+    }
+    for (int32_t i = 0; i < l->parameter_count; i++) {
+        parameters[i] = l->args + l->offsets[i];
+    }
+    OC_CU(cu, launch(&config, l->function, parameters, NULL), "start a kernel", error);
 done:
     return status;
 }
@@ -291,6 +357,8 @@ const oc_backend oc_backend_cuda = {
     .constant_free = oc_cuda_constant_free,
     .stride = cuda_stride,
     .choose = cuda_choose,
+    .tactics = cuda_tactics,
+    .constant_copy = oc_cuda_constant_copy,
     .queue_create = oc_cuda_queue_create,
     .queue_free = oc_cuda_queue_free,
     .memory = oc_cuda_queue_memory,
@@ -298,7 +366,7 @@ const oc_backend oc_backend_cuda = {
     .program_free = oc_cuda_program_free,
     .submit = oc_cuda_submit,
     .wait = oc_cuda_wait,
-    .worked = oc_cuda_worked,
+    .times = oc_cuda_times,
     .write = oc_cuda_write,
     .read = oc_cuda_read,
     .check_tensor = oc_cuda_check_tensor,

@@ -20,6 +20,8 @@ typedef struct oc_cuda_device {
     int32_t major, minor, multiprocessors, driver_version;
     size_t shared_max; /* bytes a block can have */
     char architecture[16];
+    char model[OC_CUDA_MODEL], software[32]; /* as oc_traits */
+    const oc_tuned *tuned;                   /* borrowed; NULL: none */
 
     pthread_mutex_t lock; /* of the kernels */
     oc_cuda_kernel *kernels;

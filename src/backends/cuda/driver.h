@@ -38,7 +38,7 @@ enum { /* CUdevice_attribute */
        OC_CU_MINOR = 76,
        OC_CU_SHARED_OPTIN = 97,
        OC_CU_L2_BYTES = 38,
-       OC_CU_CLOCK_KHZ = 13,
+       OC_CU_CLOCK_KHZ = 13, /* the highest */
 };
 
 enum {                 /* CUmemorytype, and CUpointer_attribute */
@@ -113,6 +113,7 @@ typedef struct oc_cu_copy {
     XX(device_name, "cuDeviceGetName", (char *name, int32_t bytes, int32_t device))                \
     XX(device_memory, "cuDeviceTotalMem_v2", (size_t * bytes, int32_t device))                     \
     XX(device_attribute, "cuDeviceGetAttribute", (int32_t * value, int32_t what, int32_t device))  \
+    XX(device_bus, "cuDeviceGetPCIBusId", (char *name, int32_t bytes, int32_t device))             \
     XX(context_retain, "cuDevicePrimaryCtxRetain", (oc_cu_context * context, int32_t device))      \
     XX(context_release, "cuDevicePrimaryCtxRelease_v2", (int32_t device))                          \
     XX(context_set, "cuCtxSetCurrent", (oc_cu_context context))                                    \
@@ -127,6 +128,8 @@ typedef struct oc_cu_copy {
     XX(upload_async, "cuMemcpyHtoDAsync_v2",                                                       \
        (oc_cu_address to, const void *from, size_t bytes, oc_cu_stream stream))                    \
     XX(copy_2d, "cuMemcpy2DAsync_v2", (const oc_cu_copy *copy, oc_cu_stream stream))               \
+    XX(copy_device, "cuMemcpyDtoDAsync_v2",                                                        \
+       (oc_cu_address to, oc_cu_address from, size_t bytes, oc_cu_stream stream))                  \
     XX(set_bytes, "cuMemsetD8Async",                                                               \
        (oc_cu_address to, uint8_t value, size_t bytes, oc_cu_stream stream))                       \
     XX(stream_create, "cuStreamCreate", (oc_cu_stream * stream, uint32_t flags))                   \

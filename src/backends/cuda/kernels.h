@@ -33,15 +33,21 @@ typedef struct oc_cuda_maker {
     oc_cuda_inputs inputs;
     oc_cuda_launch *launches; /* of OC_CUDA_LAUNCHES a step at most */
     int32_t count;
+    /* 1: the step is to begin with its last rows, which the one before it wrote last: they are in
+     * the L2 still. */
+    int32_t descending;
 } oc_cuda_maker;
 
 enum { OC_CUDA_LAUNCHES = 2 };
 
 typedef struct oc_cuda_family {
     const char *kernel; /* the only one there is, for any such step; NULL: `choose` */
-    /* Sets step->kernel and step->why; as oc_backend.choose. */
+    /* Sets step->kernel, step->tactic and step->why; as oc_backend.choose. */
     octavo_status (*choose)(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
                             oc_scratch *scratch, octavo_error *error);
+    /* As oc_backend.tactics; NULL: every step is done in one way. */
+    void (*tactics)(const oc_cuda_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out);
     /* Appends the launches of a step whose views have addresses. */
     octavo_status (*make)(oc_cuda_maker *maker, const oc_step *step, octavo_error *error);
 } oc_cuda_family;
@@ -53,6 +59,10 @@ extern const oc_cuda_family oc_cuda_patches, oc_cuda_tokens, oc_cuda_norm, oc_cu
 octavo_status oc_cuda_launch_add(oc_cuda_maker *maker, const char *name, const char *entry,
                                  const char *defines, const void *args, size_t bytes,
                                  oc_cuda_launch **out, octavo_error *error);
+
+/* Starts it on a stream, or records it where the stream is being captured. */
+octavo_status oc_cuda_launch_start(const oc_cu_driver *driver, oc_cu_stream stream,
+                                   oc_cuda_launch *launch, octavo_error *error);
 
 /* The address of a row set's count. */
 static inline oc_cu_address oc_cuda_rows(const oc_cuda_maker *maker, oc_rows rows) {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "backends/cuda/kernels/args.h"
+#include "backends/cuda/measure/prefixes.h"
 #include "base/size.h"
 #include "device/host.h"
 
@@ -39,8 +40,8 @@ struct oc_program {
     oc_cu_address block_address, counts;
     uint64_t *host_counts; /* pinned */
     oc_cu_graph_exec graph;
-    oc_cu_event *events; /* before each step and behind the last */
-    oc_cu_event copied;  /* the block of the last run has left pinned memory */
+    oc_cuda_prefixes *prefixes; /* NULL until a run is to tell its steps' times */
+    oc_cu_event copied;         /* the block of the last run has left pinned memory */
     bool is_copying;
 };
 
@@ -61,7 +62,7 @@ void oc_cuda_queue_free(oc_queue *base) {
             cu->event_free(queue->done[i]);
         }
     }
-    const oc_cu_event events[] = {queue->began, queue->ended, queue->caller};
+    const oc_cu_event events[] = {queue->arriving, queue->began, queue->ended, queue->caller};
     for (size_t i = 0; i < OC_COUNT(events); i++) {
         if (events[i] != NULL) {
             cu->event_free(events[i]);
@@ -101,6 +102,7 @@ octavo_status oc_cuda_queue_create(oc_device *base, int32_t threads, size_t byte
     for (int32_t i = 0; i < OC_CUDA_RUNS; i++) {
         OC_CU(cu, event_create(&queue->done[i], OC_CU_EVENT_NO_TIMING), "make an event", error);
     }
+    OC_CU(cu, event_create(&queue->arriving, 0), "make an event", error);
     OC_CU(cu, event_create(&queue->began, 0), "make an event", error);
     OC_CU(cu, event_create(&queue->ended, 0), "make an event", error);
     OC_CU(cu, event_create(&queue->caller, OC_CU_EVENT_NO_TIMING), "make an event", error);
@@ -159,63 +161,34 @@ static oc_cuda_inputs inputs_of(const oc_program *program) {
 }
 
 static octavo_status launch(const oc_program *program, oc_cuda_launch *l, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    const oc_cu_driver *cu = program->queue->device->driver;
-    void *parameters[OC_COUNT(l->offsets)];
-    oc_cu_launch_attribute attributes[2];
-    oc_cu_launch config = {.grid_x = l->grid[0],
-                           .grid_y = l->grid[1],
-                           .grid_z = l->grid[2],
-                           .block_x = l->threads,
-                           .block_y = 1,
-                           .block_z = 1,
-                           .shared_bytes = l->shared_bytes,
-                           .stream = program->queue->stream,
-                           .attributes = attributes};
-    memset(attributes, 0, sizeof attributes);
-    if (l->cluster != 0) {
-        oc_cu_launch_attribute *cluster = &attributes[config.attribute_count++];
-        cluster->id = OC_CU_LAUNCH_CLUSTER;
-        cluster->value.cluster.x = l->cluster;
-        cluster->value.cluster.y = cluster->value.cluster.z = 1;
-    }
-    if (l->overlaps) {
-        oc_cu_launch_attribute *overlap = &attributes[config.attribute_count++];
-        overlap->id = OC_CU_LAUNCH_PDL;
-        overlap->value.flag = 1;
-    }
-    for (int32_t i = 0; i < l->parameter_count; i++) {
-        parameters[i] = l->args + l->offsets[i];
-    }
-    OC_CU(cu, launch(&config, l->function, parameters, NULL), "start a kernel", error);
-done:
-    return status;
+    return oc_cuda_launch_start(program->queue->device->driver, program->queue->stream, l, error);
 }
 
-static octavo_status launch_all(const oc_program *program, octavo_error *error) {
+static octavo_status launch_first(const oc_program *program, int32_t steps, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    for (int32_t i = 0; i < program->launch_count; i++) {
+    for (int32_t i = 0; i < program->launch_count && program->launches[i].step < steps; i++) {
         OC_TRY(launch(program, &program->launches[i], error));
     }
 done:
     return status;
 }
 
-/* A graph of all launches: one call starts them. */
-static octavo_status capture(oc_program *program, octavo_error *error) {
+/* A graph of the launches of the first steps: one call starts them. */
+static octavo_status capture(const oc_program *program, int32_t steps, oc_cu_graph_exec *out,
+                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cu_driver *cu = program->queue->device->driver;
     oc_cu_stream stream = program->queue->stream;
     oc_cu_graph graph = NULL;
     OC_CU(cu, capture_begin(stream, OC_CU_CAPTURE_THREAD_LOCAL), "record a graph", error);
-    octavo_status launched = launch_all(program, error);
+    octavo_status launched = launch_first(program, steps, error);
     int32_t ended = cu->capture_end(stream, &graph); /* in any case: else the stream is lost */
     OC_TRY(launched);
     if (ended != OC_CU_SUCCESS) {
         status = oc_cu_fail(cu, ended, "record a graph", error, __FILE__, __LINE__);
         goto done;
     }
-    OC_CU(cu, graph_instantiate(&program->graph, graph, 0), "make a graph", error);
+    OC_CU(cu, graph_instantiate(out, graph, 0), "make a graph", error);
 done:
     if (graph != NULL) {
         cu->graph_free(graph);
@@ -233,11 +206,7 @@ void oc_cuda_program_free(oc_program *program) {
     if (program->graph != NULL) {
         cu->graph_exec_free(program->graph);
     }
-    for (int32_t i = 0; program->events != NULL && i <= program->step_count; i++) {
-        if (program->events[i] != NULL) {
-            cu->event_free(program->events[i]);
-        }
-    }
+    oc_cuda_prefixes_free(program->prefixes);
     if (program->copied != NULL) {
         cu->event_free(program->copied);
     }
@@ -253,7 +222,6 @@ void oc_cuda_program_free(oc_program *program) {
     if (program->host_counts != NULL) {
         cu->host_free(program->host_counts);
     }
-    free(program->events);
     free(program->steps);
     free(program->launches);
     free(program);
@@ -272,13 +240,6 @@ static octavo_status make_memory(oc_program *program, octavo_error *error) {
     OC_CU(cu, host_create((void **)&program->host_counts, counts, 0), "give pinned memory", error);
     OC_TRY(oc_cuda_memory(device, counts, &program->counts, error));
     OC_CU(cu, event_create(&program->copied, OC_CU_EVENT_NO_TIMING), "make an event", error);
-    program->events = calloc((size_t)program->step_count + 1, sizeof(oc_cu_event));
-    if (program->events == NULL) {
-        OC_NO_MEMORY(error, ((size_t)program->step_count + 1) * sizeof(oc_cu_event));
-    }
-    for (int32_t i = 0; i <= program->step_count; i++) {
-        OC_CU(cu, event_create(&program->events[i], 0), "make an event", error);
-    }
 done:
     return status;
 }
@@ -296,7 +257,7 @@ static octavo_status make_launches(oc_program *program, octavo_error *error) {
                            .launches = program->launches};
     for (int32_t i = 0; i < program->step_count; i++) {
         int32_t first = maker.count;
-        OC_TRY(oc_cuda_make(&maker, &program->steps[i], error));
+        OC_TRY(oc_cuda_make(&maker, program->steps, program->step_count, i, error));
         for (int32_t j = first; j < maker.count; j++) {
             maker.launches[j].step = i;
         }
@@ -340,7 +301,7 @@ octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_progr
     OC_TRY(oc_host_steps(plan, (void *)(uintptr_t)queue->memory, &program->steps, error));
     OC_TRY(make_memory(program, error));
     OC_TRY(make_launches(program, error));
-    OC_TRY(capture(program, error));
+    OC_TRY(capture(program, program->step_count, &program->graph, error));
     *out = program;
     program = NULL;
 done:
@@ -407,7 +368,25 @@ done:
     return status;
 }
 
-/* Step by step, with an event between each two; codes counted behind each. */
+static octavo_status capture_prefix(void *program, int32_t steps, oc_cu_graph_exec *out,
+                                    octavo_error *error) {
+    return capture(program, steps, out, error);
+}
+
+/* What each step takes of the run whose numbers are on the card. */
+static octavo_status time_steps(oc_program *program, oc_step_report *reports, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if (program->prefixes == NULL) {
+        OC_TRY(oc_cuda_prefixes_create(program->queue->device->driver, program->queue->stream,
+                                       program->step_count, capture_prefix, program,
+                                       &program->prefixes, error));
+    }
+    OC_TRY(oc_cuda_prefixes_time(program->prefixes, reports, error));
+done:
+    return status;
+}
+
+/* Step by step, codes counted behind each. */
 static octavo_status run_steps(oc_program *program, uint32_t report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cuda_queue *queue = program->queue;
@@ -417,14 +396,12 @@ static octavo_status run_steps(oc_program *program, uint32_t report, octavo_erro
     if ((report & OC_REPORT_CODES) != 0) {
         OC_CU(cu, set_bytes(program->counts, 0, bytes, queue->stream), "clear counts", error);
     }
-    OC_CU(cu, event_record(program->events[0], queue->stream), "record an event", error);
     for (int32_t i = 0; i < program->step_count; i++) {
         oc_step *step = &program->steps[i];
         oc_view *views[OC_STEP_VIEWS] = {0};
         for (; next < program->launch_count && program->launches[next].step == i; next++) {
             OC_TRY(launch(program, &program->launches[next], error));
         }
-        OC_CU(cu, event_record(program->events[i + 1], queue->stream), "record an event", error);
         oc_step_views(step, views);
         if ((report & OC_REPORT_CODES) != 0 && oc_is_codes(views[0]->dtype)) {
             oc_count_args args = {.rows = program->block_address + program->layout.rows +
@@ -445,37 +422,54 @@ done:
     return status;
 }
 
-/* What run_steps noted. */
-static octavo_status read_reports(oc_program *program, uint32_t report, oc_step_report *reports,
-                                  octavo_error *error) {
+/* What run_steps counted. */
+static octavo_status read_codes(oc_program *program, oc_step_report *reports, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cuda_queue *queue = program->queue;
     const oc_cu_driver *cu = queue->device->driver;
     size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
-    if ((report & OC_REPORT_CODES) != 0) {
-        oc_cu_copy copy = {.from_type = 2,
-                           .from_device = program->counts,
-                           .from_pitch = bytes,
-                           .to_type = 1,
-                           .to_host = program->host_counts,
-                           .to_pitch = bytes,
-                           .width_bytes = bytes,
-                           .height = 1};
-        OC_CU(cu, copy_2d(&copy, queue->stream), "copy counts", error);
-    }
+    oc_cu_copy copy = {.from_type = 2,
+                       .from_device = program->counts,
+                       .from_pitch = bytes,
+                       .to_type = 1,
+                       .to_host = program->host_counts,
+                       .to_pitch = bytes,
+                       .width_bytes = bytes,
+                       .height = 1};
+    OC_CU(cu, copy_2d(&copy, queue->stream), "copy counts", error);
     OC_CU(cu, stream_wait(queue->stream), "finish a run", error);
     for (int32_t i = 0; i < program->step_count; i++) {
-        float milliseconds = 0;
         const uint64_t *counts = program->host_counts + (size_t)i * COUNTS;
-        OC_CU(cu, event_elapsed(&milliseconds, program->events[i], program->events[i + 1]),
-              "time a step", error);
-        reports[i] = (oc_step_report){.seconds = 1e-3 * (double)milliseconds};
-        if ((report & OC_REPORT_CODES) != 0) {
-            reports[i].codes = counts[0];
-            reports[i].saturated = counts[1];
-            reports[i].zeros = counts[2];
-            reports[i].largest = (int32_t)counts[3];
-        }
+        reports[i].codes = counts[0];
+        reports[i].saturated = counts[1];
+        reports[i].zeros = counts[2];
+        reports[i].largest = (int32_t)counts[3];
+    }
+done:
+    return status;
+}
+
+/* What the reports ask for; the whole run comes last, so that its results are what is left. */
+static octavo_status run_reported(oc_program *program, uint32_t report, oc_step_report *reports,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    memset(reports, 0, (size_t)program->step_count * sizeof *reports);
+    if ((report & OC_REPORT_TIME) != 0) {
+        OC_TRY(time_steps(program, reports, error));
+    }
+    OC_TRY(run_steps(program, report, error));
+    if ((report & OC_REPORT_CODES) != 0) {
+        OC_TRY(read_codes(program, reports, error));
+    }
+done:
+    return status;
+}
+
+/* Notes a moment of the stream, where somebody asked for times. */
+static octavo_status note(const oc_cuda_queue *queue, oc_cu_event moment, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    if (queue->is_timed) {
+        OC_CU(queue->device->driver, event_record(moment, queue->stream), "record an event", error);
     }
 done:
     return status;
@@ -490,19 +484,20 @@ octavo_status oc_cuda_submit(oc_queue *base, oc_program *program, const oc_run *
     *ticket = ++queue->submitted;
     OC_TRY(oc_run_check(run, 0, program->step_count, error));
     OC_TRY(oc_cuda_enter(queue->device, error));
-    if (run->stream != NULL) {
+    if (run->stream != NULL) { /* ahead of the moments: the caller's work is none of the run's */
         OC_CU(cu, event_record(queue->caller, run->stream), "note what a run waits for", error);
         OC_CU(cu, stream_wait_event(queue->stream, queue->caller, 0), "wait for a stream", error);
     }
+    OC_TRY(note(queue, queue->arriving, error));
     OC_TRY(bring_in(program, run, error));
+    OC_TRY(note(queue, queue->began, error));
+    queue->read_ns = 0;
     if (report == 0) {
-        OC_CU(cu, event_record(queue->began, queue->stream), "record an event", error);
         OC_CU(cu, graph_launch(program->graph, queue->stream), "start a graph", error);
-        OC_CU(cu, event_record(queue->ended, queue->stream), "record an event", error);
     } else {
-        OC_TRY(run_steps(program, report, error));
-        OC_TRY(read_reports(program, report, reports, error));
+        OC_TRY(run_reported(program, report, reports, error));
     }
+    OC_TRY(note(queue, queue->ended, error));
     OC_CU(cu, event_record(queue->done[*ticket % OC_CUDA_RUNS], queue->stream), "record an event",
           error);
 done:
@@ -542,11 +537,20 @@ done:
     return status;
 }
 
-double oc_cuda_worked(oc_queue *base) {
-    const oc_cuda_queue *queue = (const oc_cuda_queue *)base;
+static double between(const oc_cuda_queue *queue, oc_cu_event from, oc_cu_event to) {
     float milliseconds = 0;
-    bool is_told = oc_cuda_enter(queue->device, NULL) == OCTAVO_OK &&
-                   queue->device->driver->event_elapsed(&milliseconds, queue->began,
-                                                        queue->ended) == OC_CU_SUCCESS;
+    bool is_told = queue->device->driver->event_elapsed(&milliseconds, from, to) == OC_CU_SUCCESS;
     return is_told ? 1e-3 * (double)milliseconds : -1;
+}
+
+oc_times oc_cuda_times(oc_queue *base) {
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
+    oc_times times = {-1, -1, -1};
+    if (queue->is_timed && oc_cuda_enter(queue->device, NULL) == OCTAVO_OK) {
+        times = (oc_times){.to_device = between(queue, queue->arriving, queue->began),
+                           .device = between(queue, queue->began, queue->ended),
+                           .from_device = 1e-9 * (double)queue->read_ns};
+    }
+    queue->is_timed = true;
+    return times;
 }

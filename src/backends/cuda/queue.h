@@ -21,8 +21,11 @@ typedef struct oc_cuda_queue {
     char *rows;               /* pinned */
     oc_cuda_staging *staging; /* NULL: no program takes pixels */
     oc_cu_event done[OC_CUDA_RUNS];
-    oc_cu_event began, ended; /* around the last graph */
-    oc_cu_event caller;       /* what the caller's stream had to do before the last run */
+    oc_cu_event caller; /* what the caller's stream had to do before the last run */
+    /* Once somebody asked for times: before the last run's copies, and around its graph. */
+    oc_cu_event arriving, began, ended;
+    bool is_timed;
+    uint64_t read_ns; /* that rows of the last run took to the host */
     oc_cu_function count;
     oc_ticket submitted;
 } oc_cuda_queue;
@@ -39,7 +42,7 @@ octavo_status oc_cuda_submit(oc_queue *queue, oc_program *program, const oc_run 
                              octavo_error *error);
 octavo_status oc_cuda_wait(oc_queue *queue, oc_ticket ticket, uint64_t deadline_ns,
                            octavo_error *error);
-double oc_cuda_worked(oc_queue *queue);
+oc_times oc_cuda_times(oc_queue *queue);
 octavo_status oc_cuda_write(oc_queue *queue, const oc_plan *plan, const oc_view *view,
                             int32_t first, int32_t count, const void *rows, octavo_error *error);
 octavo_status oc_cuda_copy_rows(oc_queue *queue, const oc_plan *plan, const oc_view *view,
@@ -48,7 +51,8 @@ octavo_status oc_cuda_copy_rows(oc_queue *queue, const oc_plan *plan, const oc_v
 octavo_status oc_cuda_read(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
                            const int32_t *index, int32_t count, void *rows, octavo_error *error);
 
-/* The launches of a step (cuda.c). */
-octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error);
+/* The launches of step `index` (cuda.c). */
+octavo_status oc_cuda_make(oc_cuda_maker *maker, const oc_step *steps, int32_t count, int32_t index,
+                           octavo_error *error);
 
 #endif

@@ -20,15 +20,22 @@ typedef struct block {
     char name[NAME]; /* of a module: the kernel that was asked for last */
 } block;
 
-/* What a stream records, and graphs hold. */
+/* What a stream records: a kernel that would run. */
 typedef struct recorded {
     const char *entry;
     void *parameters;
 } recorded;
 
+typedef struct recording {
+    int32_t number; /* of an instance, from 1 */
+    int32_t count;
+    recorded launches[];
+} recording;
+
 static oc_fake_driver fake;
 static block blocks[BLOCKS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static double clock_ms; /* the cards' */
 static char contexts[OC_FAKE_CARDS];
 static _Thread_local int32_t current = -1; /* card */
 static _Thread_local recorded capture[GRAPH_LAUNCHES];
@@ -115,6 +122,20 @@ static void check_handle(const void *handle) {
     pthread_mutex_unlock(&lock);
 }
 
+/* A kernel takes a millisecond, a copy a quarter, all else no time. */
+static void work(double milliseconds) {
+    pthread_mutex_lock(&lock);
+    clock_ms += milliseconds;
+    pthread_mutex_unlock(&lock);
+}
+
+static void run(const recorded *kernel) {
+    work(1);
+    if (fake.ran != NULL) {
+        fake.ran(kernel->entry, kernel->parameters);
+    }
+}
+
 static void *pointer(oc_cu_address address) {
     return (void *)(uintptr_t)address;
 }
@@ -148,7 +169,7 @@ static int32_t fake_device_get(int32_t *device, int32_t index) {
 static int32_t fake_device_name(char *name, int32_t bytes, int32_t device) {
     (void)device;
     CALL("cuDeviceGetName")
-    snprintf(name, (size_t)bytes, "a card of paper");
+    snprintf(name, (size_t)bytes, "%s", fake.name);
     return OC_CU_SUCCESS;
 }
 
@@ -159,6 +180,12 @@ static int32_t fake_device_memory(size_t *bytes, int32_t device) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t fake_device_bus(char *name, int32_t bytes, int32_t device) {
+    CALL("cuDeviceGetPCIBusId")
+    snprintf(name, (size_t)bytes, "0000:%02x:00.0", 0x1a + device);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t device) {
     (void)device;
     CALL("cuDeviceGetAttribute")
@@ -166,6 +193,7 @@ static int32_t fake_device_attribute(int32_t *value, int32_t what, int32_t devic
              : what == OC_CU_MINOR           ? fake.minor
              : what == OC_CU_MULTIPROCESSORS ? 132
              : what == OC_CU_SHARED_OPTIN    ? 232448
+             : what == OC_CU_CLOCK_KHZ       ? 1980000
                                              : 1;
     return OC_CU_SUCCESS;
 }
@@ -274,6 +302,7 @@ static int32_t fake_upload_async(oc_cu_address to, const void *from, size_t byte
                                  oc_cu_stream stream) {
     CALL("cuMemcpyHtoDAsync")
     check_handle(stream);
+    work(0.25);
     check(pointer(to), bytes);
     pthread_mutex_lock(&lock);
     fake.uploaded += (int64_t)bytes;
@@ -303,6 +332,17 @@ static int32_t fake_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t fake_copy_device(oc_cu_address to, oc_cu_address from, size_t bytes,
+                                oc_cu_stream stream) {
+    (void)stream;
+    CALL("cuMemcpyDtoDAsync")
+    work(0.25);
+    check(pointer(to), bytes);
+    check(pointer(from), bytes);
+    memcpy(pointer(to), pointer(from), bytes);
+    return OC_CU_SUCCESS;
+}
+
 static int32_t fake_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc_cu_stream stream) {
     (void)stream;
     CALL("cuMemsetD8Async")
@@ -316,7 +356,7 @@ static int32_t fake_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc_
 #define HANDLE(name, type, symbol)                                                                 \
     static int32_t name(type *handle) {                                                            \
         CALL(symbol)                                                                               \
-        *handle = (type)keep(1, HANDLE);                                                           \
+        *handle = (type)keep(sizeof(double), HANDLE); /* of an event: when */                      \
         return OC_CU_SUCCESS;                                                                      \
     }
 #define HANDLE_FREE(name, type, symbol)                                                            \
@@ -353,6 +393,15 @@ static int32_t fake_stream_wait_event(oc_cu_stream stream, oc_cu_event event, ui
     return OC_CU_SUCCESS;
 }
 
+static recording *keep_recording(int32_t number, int32_t count, const recorded *launches) {
+    size_t bytes = (size_t)count * sizeof *launches;
+    recording *kept = keep(sizeof *kept + bytes, HANDLE);
+    kept->number = number;
+    kept->count = count;
+    memcpy(kept->launches, launches, bytes);
+    return kept;
+}
+
 static int32_t fake_capture_begin(oc_cu_stream stream, int32_t mode) {
     (void)stream;
     (void)mode;
@@ -366,37 +415,33 @@ static int32_t fake_capture_end(oc_cu_stream stream, oc_cu_graph *graph) {
     int32_t count = captured;
     captured = -1;
     CALL("cuStreamEndCapture")
-    recorded *kept = keep((size_t)(count + 1) * sizeof *kept, HANDLE);
-    memcpy(kept, capture, (size_t)count * sizeof *kept);
-    kept[count] = (recorded){NULL, NULL};
-    *graph = (oc_cu_graph)(void *)kept;
+    *graph = (oc_cu_graph)(void *)keep_recording(0, count, capture);
     return OC_CU_SUCCESS;
 }
 
 static int32_t fake_graph_instantiate(oc_cu_graph_exec *exec, oc_cu_graph graph,
                                       unsigned long long flags) {
-    const recorded *from = (const recorded *)(const void *)graph;
-    size_t count = 1;
+    const recording *from = (const recording *)(const void *)graph;
     (void)flags;
     CALL("cuGraphInstantiate")
-    while (from[count - 1].entry != NULL) {
-        count++;
-    }
-    recorded *kept = keep(count * sizeof *kept, HANDLE);
-    memcpy(kept, from, count * sizeof *kept);
-    *exec = (oc_cu_graph_exec)(void *)kept;
+    pthread_mutex_lock(&lock);
+    int32_t number = ++fake.graphs;
+    pthread_mutex_unlock(&lock);
+    *exec = (oc_cu_graph_exec)(void *)keep_recording(number, from->count, from->launches);
     return OC_CU_SUCCESS;
 }
 
 static int32_t fake_graph_launch(oc_cu_graph_exec exec, oc_cu_stream stream) {
+    const recording *launched = (const recording *)(const void *)exec;
     CALL("cuGraphLaunch")
     check_handle(stream);
     check_handle(exec);
-    for (const recorded *at = (const recorded *)(const void *)exec; at->entry != NULL; at++) {
-        if (fake.ran != NULL) {
-            fake.ran(at->entry, at->parameters);
-        }
+    for (int32_t i = 0; i < launched->count; i++) {
+        run(&launched->launches[i]);
     }
+    pthread_mutex_lock(&lock);
+    fake.graph = launched->number;
+    pthread_mutex_unlock(&lock);
     return OC_CU_SUCCESS;
 }
 
@@ -409,6 +454,10 @@ static int32_t fake_event_record(oc_cu_event event, oc_cu_stream stream) {
     CALL("cuEventRecord")
     check_handle(event);
     check_handle(stream);
+    pthread_mutex_lock(&lock);
+    *(double *)(void *)event = clock_ms;
+    fake.records++;
+    pthread_mutex_unlock(&lock);
     return OC_CU_SUCCESS;
 }
 
@@ -425,10 +474,11 @@ static int32_t fake_event_wait(oc_cu_event event) {
 }
 
 static int32_t fake_event_elapsed(float *milliseconds, oc_cu_event start, oc_cu_event end) {
-    (void)start;
-    (void)end;
     CALL("cuEventElapsedTime")
-    *milliseconds = 1;
+    *milliseconds =
+        fake.elapsed != NULL
+            ? fake.elapsed(fake.graph)
+            : (float)(*(const double *)(const void *)end - *(const double *)(const void *)start);
     return OC_CU_SUCCESS;
 }
 
@@ -470,15 +520,16 @@ static int32_t fake_launch(const oc_cu_launch *launch, oc_cu_function function, 
     pthread_mutex_lock(&lock);
     const block *in = find(function);
     fake.launches++;
+    recorded kernel = {in->name, parameters[0]};
     pthread_mutex_unlock(&lock);
-    if (captured >= 0) {
-        if (captured == GRAPH_LAUNCHES) {
-            abort();
-        }
-        capture[captured++] = (recorded){in->name, parameters[0]};
-    } else if (fake.ran != NULL) {
-        fake.ran(in->name, parameters[0]);
+    if (captured < 0) {
+        run(&kernel);
+        return OC_CU_SUCCESS;
     }
+    if (captured == GRAPH_LAUNCHES) {
+        abort();
+    }
+    capture[captured++] = kernel;
     return OC_CU_SUCCESS;
 }
 
@@ -537,7 +588,9 @@ const oc_cu_driver *oc_fake_driver_table(void) {
 oc_fake_driver *oc_fake_driver_begin(void) {
     memset(&fake, 0, sizeof fake);
     memset(blocks, 0, sizeof blocks);
+    clock_ms = 0;
     fake.devices = 2;
+    fake.name = "a card of paper";
     fake.major = 9;
     fake.driver_version = 13000;
     fake.result = 999;

@@ -588,7 +588,7 @@ static void savings_have_names(void **state) {
         oc_error_clear(&error);
         assert_int_equal(oc_savings_parse(wrong[i], &savings, &error), OCTAVO_INVALID_ARGUMENT);
         assert_non_null(strstr(error.message, "there are last-row, fold-scale, merge-qkv, "
-                                              "fold-pixels, preadd, cut-text, dedup-text"));
+                                              "fold-pixels, preadd, cut-text, dedup-text, tuned"));
     }
 }
 

@@ -109,7 +109,8 @@ static void choices_can_be_launched(void **state) {
                                            .scale = 1,
                                            .bias = 1};
                 double time = 0;
-                oc_gemm_variant v = oc_gemm_choose(&product, rows[r], PROCESSORS, &time);
+                oc_gemm_variant v =
+                    *oc_gemm_candidate(oc_gemm_choose(&product, rows[r], PROCESSORS, &time));
                 oc_gemm_launch launch = oc_gemm_launch_of(&product, &v, rows[r], PROCESSORS);
                 const char *refusal = oc_gemm_refusal(&product, &v);
                 if (refusal != NULL) {

@@ -298,6 +298,15 @@ static void nothing_gives_nothing(void **state) {
     assert_true(octavo_tool_flop(NULL, OCTAVO_IMAGE, 1, 1) == 0);
     assert_true(octavo_tool_peak_gflops(NULL) == 0);
     assert_int_equal(octavo_tool_session_bytes(NULL), 0);
+    octavo_tool_times times = octavo_tool_run_times(NULL);
+    assert_true(times.to_device == -1 && times.device == -1 && times.from_device == -1);
+    octavo_tool_ceilings ceilings;
+    assert_int_equal(octavo_tool_measure_ceilings(NULL, &ceilings, NULL), OCTAVO_INVALID_ARGUMENT);
+    assert_true(ceilings.f8_flops == 0 && ceilings.bytes_per_s == 0);
+    octavo_tool_card_state card;
+    assert_int_equal(octavo_tool_card(NULL, &card, NULL), OCTAVO_INVALID_ARGUMENT);
+    assert_true(card.sm_mhz == -1 && card.watts == -1 && card.throttled == 0);
+    assert_int_equal(octavo_tool_card(session, &card, NULL), OCTAVO_UNAVAILABLE); /* no GPU */
     octavo_tool_list_free(NULL);
 }
 

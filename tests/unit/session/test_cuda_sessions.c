@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,10 @@ static void check_texts(const float *rows) {
     }
 }
 
+static bool near(double a, double b) {
+    return fabs(a - b) < 1e-9 * fabs(b) + 1e-12;
+}
+
 /* -- in place ------------------------------------------------------------------------------------
  */
 
@@ -213,6 +218,52 @@ static void tensors_are_taken_where_they_lie(void **state) {
         assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error), OCTAVO_OK);
         check_texts(way == 1 ? there : host);
     }
+    oc_session_free(session);
+    close_memory(CARD, &memory);
+    assert_int_equal(fake->alive, 0);
+    assert_int_equal(fake->wrong, 0);
+    oc_fake_driver_end();
+}
+
+/* Times tell what moved: pixels that lie on the card have no way to it.  A run that reports its
+ * steps reads them there too, and leaves its results. */
+static void times_know_what_moved(void **state) {
+    (void)state;
+    octavo_error error = {0};
+    oc_session *session = NULL;
+    card_memory memory;
+    float host[BATCH * DIM];
+    oc_times times[2];
+    double steps = 0;
+    fake = oc_fake_driver_begin();
+    fake->ran = ran;
+    open_memory(CARD, &memory);
+    assert_int_equal(open_session(&oc_backend_cuda, false, &session, &error), OCTAVO_OK);
+    octavo_argument out = embeds_of("image_embeds", host), in[] = {images_of(pixels), out};
+    in[1] = on_card(in[0], memory.pixels);
+    (void)oc_session_times(session);
+    for (int32_t way = 0; way < 2; way++) {
+        assert_int_equal(oc_session_run(session, &in[way], 1, &out, 1, NULL, &error), OCTAVO_OK);
+        times[way] = oc_session_times(session);
+        assert_true(times[way].from_device > 0);
+    }
+    assert_true(near(times[0].to_device, 0.5e-3)); /* the run's numbers, and a piece of pixels */
+    assert_true(near(times[1].to_device, 0.25e-3));
+    assert_true(times[0].device > 0 && near(times[0].device, times[1].device));
+    assert_int_equal(oc_session_profile(session, OC_REPORT_TIME, &error), OCTAVO_OK);
+    memset(host, 0, sizeof host);
+    seen_pixels = NULL;
+    assert_int_equal(oc_session_run(session, &in[1], 1, &out, 1, NULL, &error), OCTAVO_OK);
+    check_images(host);
+    assert_ptr_equal(seen_pixels, (const void *)(uintptr_t)memory.pixels);
+    for (int32_t i = 0; i < oc_session_plan_count(session, OC_PROGRAM_IMAGE_BYTES); i++) {
+        const oc_step_report *reports = oc_session_reports_at(session, OC_PROGRAM_IMAGE_BYTES, i);
+        const oc_plan *plan = oc_session_plan_at(session, OC_PROGRAM_IMAGE_BYTES, i);
+        for (int32_t s = 0; s < plan->step_count; s++) {
+            steps += reports[s].seconds;
+        }
+    }
+    assert_true(near(steps, times[1].device));
     oc_session_free(session);
     close_memory(CARD, &memory);
     assert_int_equal(fake->alive, 0);
@@ -357,6 +408,7 @@ static void fails_in_sentences(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_are_taken_where_they_lie),
+        cmocka_unit_test(times_know_what_moved),
         cmocka_unit_test(refuses_what_lies_elsewhere),
         cmocka_unit_test(cpu_takes_no_card),
         cmocka_unit_test(fails_in_sentences),

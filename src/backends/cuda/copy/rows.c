@@ -111,6 +111,7 @@ octavo_status oc_cuda_read(oc_queue *base, const oc_plan *plan, const oc_view *v
     octavo_status status = OCTAVO_OK;
     oc_cuda_queue *queue = (oc_cuda_queue *)base;
     int32_t most = rows_at_once(view), end = first + count;
+    uint64_t start = oc_clock_ns();
     size_t given = (size_t)view->columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
     if (most == 0) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
@@ -132,6 +133,7 @@ octavo_status oc_cuda_read(oc_queue *base, const oc_plan *plan, const oc_view *v
         OC_TRY(move(queue, plan, view, at, here, true, error));
         take_rows(queue, view, at, index, here, count, out);
     }
+    queue->read_ns += oc_clock_ns() - start;
 done:
     return status;
 }

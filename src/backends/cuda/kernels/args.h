@@ -42,6 +42,7 @@ typedef struct oc_norm_args {
     OC_ADDRESS(float) out_scales;
     oc_stride x_stride, out_stride, out_scales_stride;
     float eps, out_scale;
+    int descending; /* 1: the last rows first */
 } oc_norm_args;
 
 /* attention_plain.cu: as oc_step_attention */

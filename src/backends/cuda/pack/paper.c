@@ -26,6 +26,19 @@ const oc_paper_card *oc_paper_card_at(int32_t index) {
     return index >= 0 && index < (int32_t)OC_COUNT(cards) ? &cards[index] : NULL;
 }
 
+void oc_cuda_model(const char *name, const char *architecture, int32_t multiprocessors,
+                   char text[OC_CUDA_MODEL]) {
+    snprintf(text, OC_CUDA_MODEL, "%s, %s, %d multiprocessors", name, architecture,
+             multiprocessors);
+}
+
+bool oc_paper_card_stands_for(const oc_paper_card *card, const char *model) {
+    char end[OC_CUDA_MODEL];
+    oc_cuda_model("", card->architecture, card->multiprocessors, end);
+    size_t length = strlen(model), wanted = strlen(end);
+    return length > wanted && strcmp(model + length - wanted, end) == 0;
+}
+
 /* -- the card ------------------------------------------------------------------------------ */
 
 static int32_t paper_init(uint32_t flags) {
@@ -56,6 +69,11 @@ static int32_t paper_device_name(char *name, int32_t bytes, int32_t device) {
 static int32_t paper_device_memory(size_t *bytes, int32_t device) {
     (void)device;
     *bytes = SIZE_MAX / 2;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t paper_device_bus(char *name, int32_t bytes, int32_t device) {
+    snprintf(name, (size_t)bytes, "paper:%d", device);
     return OC_CU_SUCCESS;
 }
 
@@ -137,6 +155,15 @@ static int32_t paper_upload_async(oc_cu_address to, const void *from, size_t byt
 
 static int32_t paper_copy_2d(const oc_cu_copy *copy, oc_cu_stream stream) {
     (void)copy;
+    (void)stream;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t paper_copy_device(oc_cu_address to, oc_cu_address from, size_t bytes,
+                                 oc_cu_stream stream) {
+    (void)to;
+    (void)from;
+    (void)bytes;
     (void)stream;
     return OC_CU_SUCCESS;
 }

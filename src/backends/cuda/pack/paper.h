@@ -19,9 +19,19 @@ typedef struct oc_paper_card {
 /* NULL: there is no such number. */
 const oc_paper_card *oc_paper_card_at(int32_t index);
 
+enum { OC_CUDA_MODEL = 192 };
+
+/* What measured choices of a card are kept under: "NVIDIA H200, sm_90a, 132 multiprocessors". */
+void oc_cuda_model(const char *name, const char *architecture, int32_t multiprocessors,
+                   char text[OC_CUDA_MODEL]);
+
+/* Whether a real card that is called so has the same kernels as this one. */
+bool oc_paper_card_stands_for(const oc_paper_card *card, const char *model);
+
 /* What oc_device_options.paper points to. */
 typedef struct oc_paper {
     int32_t card;
+    const char *model;    /* of the real card whose measured choices count; NULL: none do */
     oc_pack_list kernels; /* all that were asked for, by any device that was given this paper */
 } oc_paper;
 

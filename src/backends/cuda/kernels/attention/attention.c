@@ -5,6 +5,7 @@
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/args.h"
 #include "backends/cuda/kernels/attention/attention_variant.h"
+#include "backends/cuda/kernels/tactics.h"
 
 enum { DEFINES = 1024, PLAIN_WARPS = 4 };
 
@@ -16,14 +17,10 @@ static oc_rows sequences_of(const oc_step *step) {
 
 /* -- on tensor cores ------------------------------------------------------------------------ */
 
-/* The variant for a step; false: none fits, and `why_not` says why. */
-static bool find_variant(const oc_cuda_device *device, const oc_step *step,
-                         const oc_plan_limits *limits, oc_attention_variant *out,
-                         const char **why_not) {
+static oc_attention_shape shape_of(const oc_cuda_device *device, const oc_step *step,
+                                   const oc_plan_limits *limits) {
     const oc_step_attention *a = &step->u.attention;
-    bool aligned = a->q.column % 8 == 0 && a->k.column % 8 == 0 && a->v.column % 8 == 0 &&
-                   a->out.column % 16 == 0;
-    oc_attention_shape shape = {
+    return (oc_attention_shape){
         .sequences = limits->rows_max[sequences_of(step)],
         .length = limits->sequence_max[step->keys],
         .longest = limits->sequence_max[step->keys],
@@ -36,15 +33,29 @@ static bool find_variant(const oc_cuda_device *device, const oc_step *step,
         .query_rows = a->query_rows,
         .processors = device->multiprocessors,
     };
-    *why_not = device->major != 9                  ? "the card has no wgmma"
-               : a->q.dtype != OCTAVO_F16          ? "queries are no 16-bit floats"
-               : a->out.dtype == OCTAVO_F32        ? "the result is F32"
-               : !aligned                          ? "a view does not begin where copies can"
-               : !(a->scale > 0)                   ? "scores have no positive scale"
-               : shape.sequences < 1               ? "there is no sequence"
-               : !oc_attention_choose(&shape, out) ? "no variant has this head size and length"
-                                                   : NULL;
-    return *why_not == NULL;
+}
+
+/* The variants for a step; 0: there are none, and `why_not` says why. */
+static int32_t find_variants(const oc_cuda_device *device, const oc_step *step,
+                             const oc_plan_limits *limits,
+                             oc_attention_variant out[OC_ATTENTION_VARIANTS],
+                             const char **why_not) {
+    const oc_step_attention *a = &step->u.attention;
+    bool aligned = a->q.column % 8 == 0 && a->k.column % 8 == 0 && a->v.column % 8 == 0 &&
+                   a->out.column % 16 == 0;
+    oc_attention_shape shape = shape_of(device, step, limits);
+    *why_not = device->major != 9           ? "the card has no wgmma"
+               : a->q.dtype != OCTAVO_F16   ? "queries are no 16-bit floats"
+               : a->out.dtype == OCTAVO_F32 ? "the result is F32"
+               : !aligned                   ? "a view does not begin where copies can"
+               : !(a->scale > 0)            ? "scores have no positive scale"
+               : shape.sequences < 1        ? "there is no sequence"
+                                            : NULL;
+    int32_t count = *why_not != NULL ? 0 : oc_attention_variants(&shape, out);
+    if (*why_not == NULL && count == 0) {
+        *why_not = "no variant has this head size and length";
+    }
+    return count;
 }
 
 /* A map of the buffer of q, k and v, of which boxes of 64 columns are taken. */
@@ -168,6 +179,55 @@ done:
     return status;
 }
 
+/* -- which variant ---------------------------------------------------------------------------- */
+
+/* What the step computes; names [OC_ATTENTION_NAMES_MAX]. */
+static oc_cuda_task task_of(const oc_cuda_device *device, const oc_step *step,
+                            const oc_plan_limits *limits, oc_attention_kind kind, oc_named *names) {
+    oc_attention_shape shape = shape_of(device, step, limits);
+    int32_t count = oc_attention_shape_names(&shape, names);
+    return (oc_cuda_task){
+        .kernel = oc_attention_name(kind), .names = names, .count = count, .rows = shape.sequences};
+}
+
+static void tactics(const oc_cuda_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out) {
+    oc_attention_variant variants[OC_ATTENTION_VARIANTS];
+    oc_named names[OC_ATTENTION_NAMES_MAX];
+    const char *why_not;
+    int32_t count = find_variants(device, step, limits, variants, &why_not);
+    out->count = 0;
+    if (count < 2) {
+        return;
+    }
+    oc_cuda_task task = task_of(device, step, limits, variants[0].kind, names);
+    oc_cuda_tactics_begin(device, &task, out);
+    for (int32_t i = 0; i < count; i++) {
+        const oc_attention_variant *v = &variants[i];
+        char text[OC_TACTIC_TEXT];
+        snprintf(text, sizeof text, "items of %d tile%s, %d stage%s", v->tiles, OC_PLURAL(v->tiles),
+                 v->stages, OC_PLURAL(v->stages));
+        oc_cuda_tactics_add(out, i, names, oc_attention_variant_names(v, names), v->predicted_us,
+                            text);
+    }
+}
+
+/* The number of the variant that was measured to be fastest, or -1. */
+static int32_t find_tuned(const oc_cuda_device *device, const oc_step *step,
+                          const oc_plan_limits *limits, const oc_attention_variant *variants,
+                          int32_t count, double *microseconds) {
+    oc_named names[OC_ATTENTION_NAMES_MAX];
+    oc_cuda_task task = task_of(device, step, limits, variants[0].kind, names);
+    const oc_tuned_choice *tuned = oc_cuda_tuned(device, &task, NULL);
+    for (int32_t i = 0; tuned != NULL && i < count; i++) {
+        if (oc_named_is(names, oc_attention_variant_names(&variants[i], names), tuned->best)) {
+            *microseconds = tuned->best_us;
+            return i;
+        }
+    }
+    return -1;
+}
+
 /* -- the family ------------------------------------------------------------------------------- */
 
 static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
@@ -176,14 +236,19 @@ static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan
                                         [OC_ATTENTION_MMA] = "attention_mma cuda",
                                         [OC_ATTENTION_ROW] = "attention_row cuda"};
     octavo_status status = OCTAVO_OK;
-    oc_attention_variant variant;
+    oc_attention_variant variants[OC_ATTENTION_VARIANTS];
     const char *why_not;
     (void)scratch;
-    if (find_variant(device, step, limits, &variant, &why_not)) {
-        step->kernel = names[variant.kind];
-        snprintf(step->why, sizeof step->why, "sequences of %d at most, %d of them: about %.1f us",
+    int32_t count = find_variants(device, step, limits, variants, &why_not);
+    if (count > 0) {
+        double time = 0;
+        int32_t tuned = find_tuned(device, step, limits, variants, count, &time);
+        step->tactic = tuned < 0 ? oc_attention_fastest(variants, count) : tuned;
+        step->kernel = names[variants[0].kind];
+        snprintf(step->why, sizeof step->why, "sequences of %d at most, %d of them: %s%.1f us%s",
                  limits->sequence_max[step->keys], limits->rows_max[sequences_of(step)],
-                 variant.predicted_us);
+                 tuned < 0 ? "about " : "", tuned < 0 ? variants[step->tactic].predicted_us : time,
+                 tuned < 0 ? "" : " when tuned");
         goto done;
     }
     if (plain_shared(step, limits) > device->shared_max) {
@@ -200,11 +265,11 @@ done:
 }
 
 static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_error *error) {
-    oc_attention_variant variant;
+    oc_attention_variant variants[OC_ATTENTION_VARIANTS];
     const char *why_not;
-    return find_variant(maker->device, step, maker->limits, &variant, &why_not)
-               ? make_tensor(maker, step, &variant, error)
+    return find_variants(maker->device, step, maker->limits, variants, &why_not) > step->tactic
+               ? make_tensor(maker, step, &variants[step->tactic], error)
                : make_plain(maker, step, error);
 }
 
-const oc_cuda_family oc_cuda_attention = {.choose = choose, .make = make};
+const oc_cuda_family oc_cuda_attention = {.choose = choose, .tactics = tactics, .make = make};

@@ -167,10 +167,9 @@ static double mma_us(const oc_attention_shape *shape) {
     return LAUNCH_US + bytes / STREAM_US;
 }
 
-/* Of the plans' variants with the same arithmetic, the one that is expected to be fastest. */
-static bool choose_wgmma(const oc_attention_shape *shape, oc_attention_variant *best) {
-    bool found = false;
-    int32_t all = divide_up(shape->longest, TILE);
+/* Those of the plans' variants that have the same arithmetic. */
+static int32_t list_wgmma(const oc_attention_shape *shape, oc_attention_variant *out) {
+    int32_t count = 0, all = divide_up(shape->longest, TILE);
     oc_attention_variant v = {.kind = OC_ATTENTION_WGMMA, .heads = 1, .tail = -1};
     v.warps = shape->longest <= TILE ? 16 : 12;
     v.blocks = shape->longest <= SINGLE_KEYS ? 1 : divide_up(shape->longest, BLOCK_KEYS);
@@ -178,16 +177,13 @@ static bool choose_wgmma(const oc_attention_shape *shape, oc_attention_variant *
         int32_t deep = shape->longest <= TILE ? 8 : 2; /* of items that are this small, all */
         for (v.stages = deep; v.stages > (deep > 2 ? deep - 1 : 0); v.stages--) {
             oc_attention_variant fits = v;
-            if (!oc_attention_derive(shape, &fits)) {
-                continue;
-            }
-            fits.predicted_us = wgmma_us(shape, &fits);
-            if (!found || fits.predicted_us < best->predicted_us) {
-                *best = fits, found = true;
+            if (count < OC_ATTENTION_VARIANTS && oc_attention_derive(shape, &fits)) {
+                fits.predicted_us = wgmma_us(shape, &fits);
+                out[count++] = fits;
             }
         }
     }
-    return found;
+    return count;
 }
 
 /* Registers are 65,536; a thread of this kernel wants about so many. */
@@ -223,13 +219,50 @@ static bool choose_row(const oc_attention_shape *shape, oc_attention_variant *v)
     return oc_attention_derive(shape, v);
 }
 
-bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *variant) {
+int32_t oc_attention_variants(const oc_attention_shape *shape,
+                              oc_attention_variant out[OC_ATTENTION_VARIANTS]) {
     if (shape->query_rows != 0) {
-        return choose_row(shape, variant);
+        return choose_row(shape, out);
     }
     /* Measured: causal texts of 77 are faster with the mma kernel; long ones fill the tiles. */
     bool tiles = !shape->causal || shape->longest > 2 * TILE;
-    return (tiles && choose_wgmma(shape, variant)) || choose_mma(shape, variant);
+    int32_t count = tiles ? list_wgmma(shape, out) : 0;
+    return count > 0 ? count : choose_mma(shape, out);
+}
+
+int32_t oc_attention_fastest(const oc_attention_variant *variants, int32_t count) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < count; i++) {
+        best = variants[i].predicted_us < variants[best].predicted_us ? i : best;
+    }
+    return best;
+}
+
+bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *variant) {
+    oc_attention_variant variants[OC_ATTENTION_VARIANTS];
+    int32_t count = oc_attention_variants(shape, variants);
+    if (count > 0) {
+        *variant = variants[oc_attention_fastest(variants, count)];
+    }
+    return count > 0;
+}
+
+int32_t oc_attention_shape_names(const oc_attention_shape *shape,
+                                 oc_named to[OC_ATTENTION_NAMES_MAX]) {
+    const oc_named names[] = {
+        {"HEADS", shape->heads},           {"HEAD_DIM", shape->head_dim}, {"LENGTH", shape->length},
+        {"LONGEST", shape->longest},       {"CAUSAL", shape->causal},     {"MASKED", shape->masked},
+        {"QUERY_ROWS", shape->query_rows}, {"OUT_F16", shape->out_f16},
+    };
+    memcpy(to, names, sizeof names);
+    return (int32_t)(sizeof names / sizeof *names);
+}
+
+int32_t oc_attention_variant_names(const oc_attention_variant *v,
+                                   oc_named to[OC_ATTENTION_NAMES_MAX]) {
+    to[0] = (oc_named){"TILES", v->tiles};
+    to[1] = (oc_named){"STAGES", v->stages};
+    return 2;
 }
 
 int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size) {

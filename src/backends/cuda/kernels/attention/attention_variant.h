@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/cuda/kernels/named.h"
+
+enum { OC_ATTENTION_VARIANTS = 48, OC_ATTENTION_NAMES_MAX = 16 };
+
 /* The kernels' parameter; addresses are of the device.  Mirrors attention.cuh. */
 typedef struct oc_attention_args {
     uint64_t q, k, v;   /* row 0, first column; rows begin at multiples of 16 bytes */
@@ -72,8 +76,15 @@ typedef struct oc_attention_variant {
     double predicted_us; /* on an H200; inputs in device memory, not in L2 */
 } oc_attention_variant;
 
-/* The variant that is expected to be fastest among those whose arithmetic the shape's `longest`
- * selects; false: none (head_dim is no multiple of 16, or over 128). */
+/* All variants whose arithmetic is what the shape's `longest` selects; returns how many there are,
+ * 0 where head_dim is no multiple of 16, or over 128. */
+int32_t oc_attention_variants(const oc_attention_shape *shape,
+                              oc_attention_variant out[OC_ATTENTION_VARIANTS]);
+
+/* The number of the one that is expected to be fastest. */
+int32_t oc_attention_fastest(const oc_attention_variant *variants, int32_t count);
+
+/* That one; false: there is none. */
 bool oc_attention_choose(const oc_attention_shape *shape, oc_attention_variant *variant);
 
 /* Fills the derived fields; false where the chosen ones do not fit the shape or the machine. */
@@ -81,6 +92,12 @@ bool oc_attention_derive(const oc_attention_shape *shape, oc_attention_variant *
 
 /* "attention_wgmma" ...: the kernel, and its source with ".cu" behind it. */
 const char *oc_attention_name(oc_attention_kind kind);
+
+/* What a shape is, and in what its variants differ, by name; returns how many names there are. */
+int32_t oc_attention_shape_names(const oc_attention_shape *shape,
+                                 oc_named to[OC_ATTENTION_NAMES_MAX]);
+int32_t oc_attention_variant_names(const oc_attention_variant *variant,
+                                   oc_named to[OC_ATTENTION_NAMES_MAX]);
 
 /* The #define lines; returns their length, as snprintf. */
 int oc_attention_defines(const oc_attention_variant *variant, char *text, size_t size);

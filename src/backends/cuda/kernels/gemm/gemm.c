@@ -5,6 +5,7 @@
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/args.h"
 #include "backends/cuda/kernels/gemm/gemm_wgmma.h"
+#include "backends/cuda/kernels/tactics.h"
 
 enum { DEFINES = OC_GEMM_DEFINES_MAX, TILE = 64 };
 
@@ -85,7 +86,7 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
     const oc_cuda_matrix *weight = oc_cuda_matrix_of(gemm->weight);
     int32_t rows = maker->limits->rows_max[step->rows];
     oc_gemm_product product = product_of(gemm);
-    oc_gemm_variant variant = oc_gemm_choose(&product, rows, maker->device->multiprocessors, NULL);
+    oc_gemm_variant variant = *oc_gemm_candidate(step->tactic);
     oc_gemm_launch shape =
         oc_gemm_launch_of(&product, &variant, rows, maker->device->multiprocessors);
     struct {
@@ -103,6 +104,7 @@ static octavo_status make_wgmma(oc_cuda_maker *maker, const oc_step *step, octav
                   .out_stride = gemm->out.stride,
                   .period = gemm->table == NULL ? 1 : gemm->period,
                   .inverse = 1.0f / gemm->out.scale,
+                  .descending = maker->descending,
               }};
     char defines[DEFINES];
     oc_cuda_launch *launch;
@@ -174,6 +176,57 @@ done:
     return status;
 }
 
+/* -- which variant ---------------------------------------------------------------------------- */
+
+/* What the step computes; names [OC_GEMM_NAMES_MAX]. */
+static oc_cuda_task task_of(const oc_gemm_product *product, int32_t rows, oc_named *names) {
+    int32_t count = oc_gemm_product_names(product, names);
+    return (oc_cuda_task){.kernel = "gemm_wgmma", .names = names, .count = count, .rows = rows};
+}
+
+/* The number of the variant of this name that the product can have, or -1. */
+static int32_t find_candidate(const oc_gemm_product *product, const char *name) {
+    const oc_gemm_variant *v;
+    oc_named names[OC_GEMM_NAMES_MAX];
+    for (int32_t i = 0; (v = oc_gemm_candidate(i)) != NULL; i++) {
+        if (oc_named_is(names, oc_gemm_variant_names(v, names), name)) {
+            return oc_gemm_refusal(product, v) == NULL ? i : -1;
+        }
+    }
+    return -1;
+}
+
+static void describe(const oc_gemm_variant *v, char text[OC_TACTIC_TEXT]) {
+    char cluster[32] = "";
+    if (v->cluster_m * v->cluster_n > 1) {
+        snprintf(cluster, sizeof cluster, ", clusters %dx%d", v->cluster_m, v->cluster_n);
+    }
+    snprintf(text, OC_TACTIC_TEXT, "%s%dx%d, %d stages%s%s", v->swap ? "swapped " : "",
+             64 * v->warpgroups_m, v->tile_n, v->stages, cluster, v->ordered ? ", in turns" : "");
+}
+
+static void tactics(const oc_cuda_device *device, const oc_step *step, const oc_plan_limits *limits,
+                    oc_tactics *out) {
+    oc_named names[OC_GEMM_NAMES_MAX];
+    const oc_gemm_variant *v;
+    out->count = 0;
+    if (strncmp(step->kernel, "gemm_wgmma", strlen("gemm_wgmma")) != 0) {
+        return;
+    }
+    oc_gemm_product product = product_of(&step->u.gemm);
+    oc_cuda_task task = task_of(&product, limits->rows_max[step->rows], names);
+    oc_cuda_tactics_begin(device, &task, out);
+    for (int32_t i = 0; (v = oc_gemm_candidate(i)) != NULL; i++) {
+        char text[OC_TACTIC_TEXT];
+        if (oc_gemm_refusal(&product, v) == NULL) {
+            describe(v, text);
+            oc_cuda_tactics_add(out, i, names, oc_gemm_variant_names(v, names),
+                                oc_gemm_predict(&product, v, task.rows, device->multiprocessors),
+                                text);
+        }
+    }
+}
+
 /* -- the family ------------------------------------------------------------------------------- */
 
 static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan_limits *limits,
@@ -194,14 +247,18 @@ static octavo_status choose(oc_cuda_device *device, oc_step *step, const oc_plan
         goto done;
     }
     oc_gemm_product product = product_of(gemm);
-    double time = 0;
-    oc_gemm_variant v =
-        oc_gemm_choose(&product, limits->rows_max[step->rows], device->multiprocessors, &time);
+    oc_named names[OC_GEMM_NAMES_MAX];
+    oc_cuda_task task = task_of(&product, limits->rows_max[step->rows], names);
+    const oc_tuned_choice *tuned = oc_cuda_tuned(device, &task, NULL);
+    int32_t number = tuned == NULL ? -1 : find_candidate(&product, tuned->best);
+    double time = number < 0 ? 0 : tuned->best_us;
+    char text[OC_TACTIC_TEXT];
+    step->tactic =
+        number < 0 ? oc_gemm_choose(&product, task.rows, device->multiprocessors, &time) : number;
     step->kernel = product.in_f16 ? "gemm_wgmma_f16 cuda" : "gemm_wgmma cuda";
-    snprintf(step->why, sizeof step->why,
-             "%stiles of %dx%d, %d stages, clusters of %dx%d for %d rows: about %.1f us",
-             v.swap ? "sides changed, " : "", 64 * v.warpgroups_m, v.tile_n, v.stages, v.cluster_m,
-             v.cluster_n, limits->rows_max[step->rows], time);
+    describe(oc_gemm_candidate(step->tactic), text);
+    snprintf(step->why, sizeof step->why, "tiles %s for %d rows: %s%.1f us%s", text, task.rows,
+             number < 0 ? "about " : "", time, number < 0 ? "" : " when tuned");
 done:
     return status;
 }
@@ -212,4 +269,4 @@ static octavo_status make(oc_cuda_maker *maker, const oc_step *step, octavo_erro
                : make_wgmma(maker, step, error);
 }
 
-const oc_cuda_family oc_cuda_gemm = {.choose = choose, .make = make};
+const oc_cuda_family oc_cuda_gemm = {.choose = choose, .tactics = tactics, .make = make};

@@ -101,8 +101,11 @@ OC_DEVICE void prefetch_residual(int first_row, int rows, int column, const argu
     }
 }
 
+/* Clusters' tiles end with out's columns. */
+#define IS_WHOLE (N % (SWAP ? CLUSTER_M * TILE_M : CLUSTER_N * TILE_N) == 0)
+
 OC_DEVICE bool is_column(int column) {
-    return N % TILE_N == 0 || column < N;
+    return IS_WHOLE || column < N;
 }
 
 /* Four of a row of the residual, as they are in memory.  So many groups of columns are asked for at
@@ -401,8 +404,8 @@ OC_DEVICE int pair_row(const part &here, int group, int e) {
 
 OC_DEVICE void load_aside(swapped &aside, const part &here, const arguments &p) {
     int own = own_column(here), column = pair_column(here);
-    bool has_own = N % TILE_M == 0 || own + 2 < N;
-    column = N % TILE_M == 0 || column < N ? column : N - 2;
+    bool has_own = IS_WHOLE || own + 2 < N;
+    column = IS_WHOLE || column < N ? column : N - 2;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         aside.scale[half] = HAS_SCALE && has_own ? p.scale[own + 2 * half] : 0;
@@ -431,7 +434,7 @@ OC_DEVICE void load_aside(swapped &aside, const part &here, const arguments &p) 
 OC_DEVICE void store_swapped(const float (&sum)[COLUMNS / 2], const swapped &aside,
                              const part &here, const arguments &p) {
     int odd = threadIdx.x / 4 & 1, column = pair_column(here);
-    bool is_ours = N % TILE_M == 0 || column < N;
+    bool is_ours = IS_WHOLE || column < N;
 #pragma unroll
     for (int group = 0; group < COLUMNS / 8; group++) {
 #pragma unroll

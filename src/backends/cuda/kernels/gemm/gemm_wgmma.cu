@@ -133,7 +133,8 @@ typedef struct arguments {
     void *out;                 /* rows of out_stride elements */
     long long residual_stride, out_stride;
     int period;
-    float inverse; /* of the scale of codes out */
+    float inverse;  /* of the scale of codes out */
+    int descending; /* 1: the last tiles first */
 } arguments;
 
 /* Where this CTA is, and its tiles: first, first + step, ... < count. */
@@ -249,7 +250,7 @@ OC_DEVICE void produce(const place &here, const oc_tensor_map *left, const oc_te
     int stage = 0, parity = 1, count = 0;
 #pragma unroll 1
     for (int index = here.first; index < here.count; index += here.step, count++) {
-        tile at = tile_at(here, index);
+        tile at = tile_at(here, p.descending ? here.count - 1 - index : index);
         int block = 0;
         if (count == 0) { /* weights do not wait for the kernels before this one */
 #pragma unroll 1
@@ -379,7 +380,7 @@ OC_DEVICE void consume(const place &here, int warpgroup, const arguments &p) {
     }
     grid_wait(); /* residual and out belong to the kernels before until now */
     for (int index = here.first; index < here.count; index += here.step, count++) {
-        tile at = tile_at(here, index);
+        tile at = tile_at(here, p.descending ? here.count - 1 - index : index);
         part mine;
         mine.row = at.left + group_m * 64 + warp * 16;
         mine.column = at.right + group_n * COLUMNS;

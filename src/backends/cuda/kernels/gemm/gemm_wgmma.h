@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/cuda/kernels/named.h"
+
 enum {
     OC_GEMM_SHARED_MAX = 232448, /* bytes that a block may have on sm_90 */
-    OC_GEMM_DEFINES_MAX = 1024   /* bytes that the #define lines take at most */
+    OC_GEMM_DEFINES_MAX = 1024,  /* bytes that the #define lines take at most */
+    OC_GEMM_NAMES_MAX = 32       /* of a product's or a variant's numbers */
 };
 
 /* What out and the residual hold; numbers of the kernel's TYPE_ macros. */
@@ -45,7 +48,8 @@ typedef struct oc_gemm_arguments {
     uint64_t scale, bias, row_scale, residual, table, out;
     int64_t residual_stride, out_stride; /* elements */
     int32_t period;
-    float inverse; /* 1 / the scale of codes out */
+    float inverse;      /* 1 / the scale of codes out */
+    int32_t descending; /* 1: the last rows first */
 } oc_gemm_arguments;
 
 /* Tensor maps: two dimensions [rows, k] of 1 or 2 bytes (CU_TENSOR_MAP_DATA_TYPE_UINT8 or FLOAT16),
@@ -61,6 +65,11 @@ typedef struct oc_gemm_launch {
 
 /* Why the kernel cannot be this, in a few words; NULL if it can. */
 const char *oc_gemm_refusal(const oc_gemm_product *product, const oc_gemm_variant *variant);
+
+/* What a product, and what a variant is made of, by the names of the #define lines; returns how
+ * many there are. */
+int32_t oc_gemm_product_names(const oc_gemm_product *product, oc_named to[OC_GEMM_NAMES_MAX]);
+int32_t oc_gemm_variant_names(const oc_gemm_variant *variant, oc_named to[OC_GEMM_NAMES_MAX]);
 
 /* The #define lines that go before the source, 0-terminated; returns their length. */
 size_t oc_gemm_defines(const oc_gemm_product *product, const oc_gemm_variant *variant,
@@ -80,8 +89,12 @@ static inline int32_t oc_gemm_packed_row(int32_t row) {
 double oc_gemm_predict(const oc_gemm_product *product, const oc_gemm_variant *variant, int32_t rows,
                        int32_t processors);
 
-/* The variant that the model thinks fastest; *microseconds, unless NULL, receives its time. */
-oc_gemm_variant oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
-                               double *microseconds);
+/* The variants that are tried, numbered from 0; NULL: there are no more. */
+const oc_gemm_variant *oc_gemm_candidate(int32_t number);
+
+/* The number of the one that the model thinks fastest; *microseconds, unless NULL, receives its
+ * time. */
+int32_t oc_gemm_choose(const oc_gemm_product *product, int32_t rows, int32_t processors,
+                       double *microseconds);
 
 #endif

@@ -70,12 +70,13 @@ static __device__ __forceinline__ void store_group(void *out, long long row, int
         return;
     }
     if (VEC == 8 && OUT_TYPE == E4M3) {
-        u32 words[2] = {0, 0};
+        float x[8] = {0};
 #pragma unroll
         for (int i = 0; i < VEC; i++) {
-            words[i / 4 % 2] |= (u32)e4m3_code(scaled(values[i], scale)) << 8 * (i % 4);
+            x[i % 8] = scaled(values[i], scale);
         }
-        *(uint2 *)((u8 *)out + row + at) = make_uint2(words[0], words[1]);
+        *(uint2 *)((u8 *)out + row + at) = make_uint2(e4m3_four(x[0], x[1], x[2], x[3]),
+                                                      e4m3_four(x[4], x[5], x[6], x[7]));
         return;
     }
     if (VEC == 8 && OUT_TYPE == F16) {
@@ -123,9 +124,11 @@ static __device__ void quantize_row(const oc_norm_args &p, int row, int lane) {
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     norm_rows(const __grid_constant__ oc_norm_args p) {
     begin();
-    const int lane = threadIdx.x % 32, first = (blockIdx.x * WARPS + threadIdx.x / 32) * ROWS;
     const int rows = *p.rows;
-    if (first >= rows) {
+    const int blocks = (rows + WARPS * ROWS - 1) / (WARPS * ROWS);
+    const int block = p.descending ? blocks - 1 - (int)blockIdx.x : (int)blockIdx.x;
+    const int lane = threadIdx.x % 32, first = (block * WARPS + (int)threadIdx.x / 32) * ROWS;
+    if (block < 0 || first >= rows) {
         return;
     }
     if (DYNAMIC) {

@@ -50,6 +50,7 @@ static octavo_status make_norm(oc_cuda_maker *maker, const oc_step *step, octavo
         .out_scales_stride = norm->out_scale.stride,
         .eps = norm->eps,
         .out_scale = norm->out.scale,
+        .descending = maker->descending,
     };
     return make_norm_rows(maker, step, norm->gamma == NULL ? NORM_NONE : NORM_LAYER,
                           norm->out_scale.columns != 0, norm->block, &norm->x, &norm->out, &args,

@@ -65,6 +65,23 @@ static __device__ __forceinline__ u8 e4m3_code(float value) {
 #endif
 }
 
+/* Four codes, that of x0 in the lowest byte. */
+static __device__ __forceinline__ u32 e4m3_four(float x0, float x1, float x2, float x3) {
+#if __CUDA_ARCH__ >= 890
+    u32 codes;
+    asm("{ .reg .b16 low, high;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
+        "mov.b32 %0, {low, high}; }"
+        : "=r"(codes)
+        : "f"(x0), "f"(x1), "f"(x2), "f"(x3));
+    return codes;
+#else
+    return e4m3_code(x0) | (u32)e4m3_code(x1) << 8 | (u32)e4m3_code(x2) << 16 |
+           (u32)e4m3_code(x3) << 24;
+#endif
+}
+
 /* Element `at` of an array of dtype D; a code is its bare value. */
 template <int D> static __device__ __forceinline__ float load(const void *array, long long at) {
     if (D == F32) {
