@@ -2,7 +2,9 @@
  *
  * A lane has every 32nd group of VEC columns, in registers up to KEEP columns of a row; mean and
  * variance are taken in two passes, in float32.  The order of sums depends on COLUMNS alone.  Gamma
- * and beta are read once for the warp's rows: they are four times the bytes of a row.
+ * and beta are read once for the warp's rows: they are four times the bytes of a row.  A warp of one
+ * row, in a card that is not full, reads them while it waits for the kernel before: of few rows the
+ * time is that of memory answering, once and not three times.
  *
  * ROWS; COLUMNS, VEC (8: 16 bytes of 16-bit values at once, or 1), X_TYPE, OUT_TYPE;
  * NORM (1: layer norm, 0: quantizer or copy, 2: unit length); DYNAMIC (1: a quantizer that finds its
@@ -16,6 +18,7 @@
 static constexpr int GROUPS = (COLUMNS + 32 * VEC - 1) / (32 * VEC);
 static constexpr int KEPT = COLUMNS <= KEEP ? GROUPS * VEC : 1;
 static constexpr int UNROLL = COLUMNS <= KEEP ? GROUPS : 1;
+static constexpr bool EARLY = NORM == 1 && ROWS == 1 && VEC == 8 && COLUMNS <= 1536;
 
 /* VEC values of the row from column `at` on; columns behind the row are 0. */
 static __device__ __forceinline__ void load_group(const void *x, long long row, int at,
@@ -123,11 +126,23 @@ static __device__ void quantize_row(const oc_norm_args &p, int row, int lane) {
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32)
     norm_rows(const __grid_constant__ oc_norm_args p) {
-    begin();
+    let_next_start();
     const int rows = *p.rows;
     const int blocks = (rows + WARPS * ROWS - 1) / (WARPS * ROWS);
     const int block = p.descending ? blocks - 1 - (int)blockIdx.x : (int)blockIdx.x;
     const int lane = threadIdx.x % 32, first = (block * WARPS + (int)threadIdx.x / 32) * ROWS;
+    float early[EARLY ? 2 * GROUPS : 1][VEC];
+    if (EARLY) {
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) {
+            const int at = (g * 32 + lane) * VEC;
+            if (at < COLUMNS) {
+                load_floats(p.gamma, at, early[(2 * g) % (EARLY ? 2 * GROUPS : 1)]);
+                load_floats(p.beta, at, early[(2 * g + 1) % (EARLY ? 2 * GROUPS : 1)]);
+            }
+        }
+    }
+    wait_for_previous();
     if (block < 0 || first >= rows) {
         return;
     }
@@ -187,7 +202,13 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32)
     for (int g = 0; g < GROUPS; g++) {
         const int at = (g * 32 + lane) * VEC;
         float gamma[VEC], beta[VEC];
-        if (NORM == 1 && at < COLUMNS) {
+        if (EARLY) {
+#pragma unroll
+            for (int i = 0; i < VEC; i++) {
+                gamma[i] = early[(2 * g) % (EARLY ? 2 * GROUPS : 1)][i];
+                beta[i] = early[(2 * g + 1) % (EARLY ? 2 * GROUPS : 1)][i];
+            }
+        } else if (NORM == 1 && at < COLUMNS) {
             load_floats(p.gamma, at, gamma);
             load_floats(p.beta, at, beta);
         }

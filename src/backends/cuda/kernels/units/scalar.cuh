@@ -128,10 +128,21 @@ template <int A> static __device__ __forceinline__ float activate(float x) {
 /* Dependent launch: the next kernel may start, and this one waits until those before it are done.
  * Every kernel calls it first, so that to wait for one is to wait for all before it; what is read
  * earlier must be the host's or a constant. */
-static __device__ __forceinline__ void begin() {
+static __device__ __forceinline__ void let_next_start() {
 #if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
+}
+
+static __device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+static __device__ __forceinline__ void begin() {
+    let_next_start();
+    wait_for_previous();
 }
 
 static __device__ __forceinline__ float warp_sum(float value) {
