@@ -145,7 +145,7 @@ OCTAVO_API size_t octavo_dtype_bytes(octavo_dtype dtype);     /* of an element; 
 /* Where a tensor's memory lies. */
 typedef enum octavo_memory {
     OCTAVO_MEMORY_HOST = 0,
-    OCTAVO_MEMORY_CUDA = 1, /* device `device`; no device of this version takes it */
+    OCTAVO_MEMORY_CUDA = 1, /* of card `device`: a session there takes it as it lies */
     OCTAVO_MEMORY_MAX_ = 0x7fffffff
 } octavo_memory;
 
@@ -363,6 +363,10 @@ typedef struct octavo_argument {
 typedef struct octavo_run_options {
     size_t struct_size; /* sizeof(octavo_run_options) */
     int64_t timeout_us; /* microseconds from the call on; 0: as long as it takes */
+    /* A CUstream of the session's card whose work so far the run waits for before it reads or
+     * writes a tensor there (1: the legacy default stream, 2: that of the thread, as in DLPack);
+     * NULL: what the caller does with those tensors is over. */
+    void *stream;
 } octavo_run_options;
 
 /* Runs once and waits.  options may be NULL.
@@ -375,10 +379,20 @@ typedef struct octavo_run_options {
  * An image-only or a text-only call on a two-tower session is normal.  The bits of a row do not
  * depend on the other rows, nor on the number of threads.
  *
- *   INVALID_ARGUMENT   a tensor disagrees with its binding, a token id is outside the vocabulary,
- *                      an output lacks its input, or rows exceed batch_max
+ * Tensors lie in the host's memory.  Those of a session on a card may also lie in the memory of
+ * that card (OCTAVO_MEMORY_CUDA): pixels and pixel_values are read there, and embeddings and logits
+ * written there, without a copy on the host; dense, as all are, and of its primary context.
+ * input_ids and attention_mask are the host's, where texts are cut and repetitions found before a
+ * run begins, and so are hidden states, which are widened there.  When the call returns, what it
+ * wrote is there for every stream.  Host memory that is pinned is uploaded as it lies; other memory
+ * is copied by several of the session's threads first, which costs little where there are eight.
+ *
+ *   INVALID_ARGUMENT   a tensor disagrees with its binding, or does not lie where it says; a token
+ *                      id is outside the vocabulary, an output lacks its input, or rows exceed
+ *                      batch_max
  *   BAD_STATE          another thread is running this session
- *   DEADLINE_EXCEEDED  not done within timeout_us; the outputs are undefined */
+ *   DEADLINE_EXCEEDED  not done within timeout_us; the outputs are undefined, and inputs in a
+ * card's or in pinned memory may be read until the session's next run ends */
 OCTAVO_API OCTAVO_CHECK octavo_status
 octavo_session_run(octavo_session *session, const octavo_argument *inputs, int32_t input_count,
                    const octavo_argument *outputs, int32_t output_count,

@@ -68,7 +68,8 @@ const octavo_binding *octavo_session_binding(const octavo_session *session, int3
 
 /* oc_session_run and oc_session_submit */
 typedef octavo_status begin_fn(oc_session *, const octavo_argument *, int32_t,
-                               const octavo_argument *, int32_t, int64_t, octavo_error *);
+                               const octavo_argument *, int32_t, const octavo_run_options *,
+                               octavo_error *);
 
 static octavo_status begin(begin_fn *begin_run, octavo_session *session,
                            const octavo_argument *inputs, int32_t input_count,
@@ -81,8 +82,7 @@ static octavo_status begin(begin_fn *begin_run, octavo_session *session,
     OC_TRY(oc_options_copy(&given, sizeof given, options,
                            OC_OPTIONS_LEAST(octavo_run_options, timeout_us), "octavo_run_options",
                            error));
-    OC_TRY(begin_run(session->session, inputs, input_count, outputs, output_count, given.timeout_us,
-                     error));
+    OC_TRY(begin_run(session->session, inputs, input_count, outputs, output_count, &given, error));
 done:
     return status;
 }

@@ -103,17 +103,25 @@ typedef struct octavo_tool_listener {
     void *user; /* of all three */
 } octavo_tool_listener;
 
+/* Sessions of one engine, made with the same options: on one device, or on a card each.  They take
+ * batches in turn and work side by side. */
+typedef struct octavo_tool_sessions {
+    octavo_session *const *items;
+    int32_t count;
+} octavo_tool_sessions;
+
 /* Image files to out F32 [count, embed_dim], L2-normalised: *rows of them are written, in order;
- * items[row] is the index of the file.  Files are decoded by the session's number of threads. */
+ * items[row] is the index of the file.  Files are decoded by the first session's number of threads.
+ * Where there are several sessions, the sentence of an error begins with the device. */
 OCTAVO_CHECK octavo_status octavo_tool_embed_images(const octavo_engine *engine,
-                                                    octavo_session *session,
+                                                    const octavo_tool_sessions *sessions,
                                                     const char *const *paths, int32_t count,
                                                     const octavo_tool_listener *listener,
                                                     float *out, int32_t *items, int32_t *rows,
                                                     octavo_error *error);
 /* Texts to out F32 [count, embed_dim], L2-normalised.  Notices tell of texts that were cut. */
 OCTAVO_CHECK octavo_status octavo_tool_embed_texts(const octavo_engine *engine,
-                                                   octavo_session *session,
+                                                   const octavo_tool_sessions *sessions,
                                                    const char *const *texts, int32_t count,
                                                    const octavo_tool_listener *listener, float *out,
                                                    octavo_error *error);
@@ -161,8 +169,8 @@ typedef struct octavo_tool_eval {
 } octavo_tool_eval;
 
 OCTAVO_CHECK octavo_status octavo_tool_eval_run(const octavo_engine *engine,
-                                                octavo_session *session, const char *data,
-                                                const char *labels,
+                                                const octavo_tool_sessions *sessions,
+                                                const char *data, const char *labels,
                                                 const octavo_tool_listener *listener,
                                                 octavo_tool_eval *out, octavo_error *error);
 void octavo_tool_eval_free(octavo_tool_eval *eval);

@@ -167,6 +167,19 @@ typedef struct oc_backend {
                            int32_t count, const void *rows, octavo_error *error);
     octavo_status (*read)(oc_queue *queue, const oc_plan *plan, const oc_view *view, int32_t first,
                           const int32_t *index, int32_t count, void *rows, octavo_error *error);
+
+    /* Of devices that take tensors in memory of their own; NULL: the host's memory is all there is.
+     *
+     * Whether the `bytes` of a tensor lie where it says, and there only; `name` begins the
+     * sentence.
+     *   INVALID_ARGUMENT  they do not: on another card, beyond an allocation ... */
+    octavo_status (*check_tensor)(const oc_device *device, const octavo_tensor *tensor,
+                                  size_t bytes, const char *name, octavo_error *error);
+    /* As `read`, to rows in the device's memory.
+     *   UNSUPPORTED  the view is stored in another dtype than it is read in */
+    octavo_status (*copy_rows)(oc_queue *queue, const oc_plan *plan, const oc_view *view,
+                               int32_t first, const int32_t *index, int32_t count, void *rows,
+                               octavo_error *error);
 } oc_backend;
 
 struct oc_device {

@@ -31,11 +31,13 @@ typedef struct oc_run {
     int32_t rows[OC_ROWS_COUNT];
     const int32_t *starts[OC_ROWS_COUNT]; /* for token row sets: sequences + 1 entries */
     const void *pixels;                   /* U8 [B,S,S,3] or F32 [B,3,S,S], as the step says */
-    const int32_t *ids;                   /* [text tokens] */
-    const int32_t *positions;             /* [text tokens]: place of the token in its text */
-    const int32_t *ends;     /* [texts]: end of text, counted from the text's first row */
-    const uint8_t *key_mask; /* [text tokens], 0 hides the key; NULL: none hidden */
-    uint64_t deadline_ns;    /* by oc_clock_ns; steps that would begin later do not.  0: none */
+    bool pixels_are_there;                /* in memory of the device's own */
+    void *stream;             /* of the device, whose work so far the run waits for; NULL: none */
+    const int32_t *ids;       /* [text tokens] */
+    const int32_t *positions; /* [text tokens]: place of the token in its text */
+    const int32_t *ends;      /* [texts]: end of text, counted from the text's first row */
+    const uint8_t *key_mask;  /* [text tokens], 0 hides the key; NULL: none hidden */
+    uint64_t deadline_ns;     /* by oc_clock_ns; steps that would begin later do not.  0: none */
 } oc_run;
 
 /* Sequences of a token row set: each is one image or one text. */

@@ -1,4 +1,5 @@
-/* embed.h - many images or many texts through something that takes them a batch at a time.
+/* embed.h - many images or many texts through what takes them a batch at a time: one lane, or
+ * several that work side by side and take turns.
  *
  * Image files are decoded by threads of their own while runs compute, a batch ahead of them, in
  * order, into batches that are filled whole: a file that cannot be used is told with its index and
@@ -19,11 +20,15 @@ typedef struct oc_embed_job {
     const char *what;         /* for progress: "embedding images" */
     octavo_progress progress; /* may be NULL; done counts items, those left out with them */
     void *progress_user;
-    void *user; /* of the functions below */
-    /* One batch: input is pixels U8 [rows, height, width, 3] or input_ids I32 [rows, longest];
-     * items[row] is the index of what was given.  Called by one thread, in order. */
-    octavo_status (*run)(void *user, const octavo_argument *input, const int32_t *items,
-                         octavo_error *error);
+    int32_t lanes; /* at least 1 */
+    void *user;    /* of the functions below, which one thread calls */
+    /* Begins a batch on a lane, 0, 1 ... and again 0: input is pixels U8 [rows, height, width, 3]
+     * or input_ids I32 [rows, longest]; items[row] is the index of what was given.  Both stay as
+     * they are until `finish` ends it, which is called for every batch that was begun, before the
+     * lane's next one.  finish NULL: `run` has ended it, and there is one lane. */
+    octavo_status (*run)(void *user, int32_t lane, const octavo_argument *input,
+                         const int32_t *items, octavo_error *error);
+    octavo_status (*finish)(void *user, int32_t lane, octavo_error *error);
     /* An image that cannot be used, and why; may be NULL.  Another answer than OK ends the work
      * with that error. */
     octavo_status (*left_out)(void *user, int32_t item, const octavo_error *why);
@@ -31,12 +36,12 @@ typedef struct oc_embed_job {
     void (*cut)(void *user, int32_t item, int32_t tokens, int32_t kept);
 } oc_embed_job;
 
-/* paths [count]: image files.  Errors: run's, left_out's, EXHAUSTED. */
+/* paths [count]: image files.  Errors: run's, finish's, left_out's, EXHAUSTED. */
 octavo_status oc_embed_images(const oc_embed_job *job, const oc_image_processor *processor,
                               const char *const *paths, int32_t count, octavo_error *error);
 
 /* texts [count], UTF-8; each is cut to tokens_max, both ends counted.  Rows are filled with the
- * padding id.  Errors: run's, those of oc_bpe_encode. */
+ * padding id.  Errors: run's, finish's, those of oc_bpe_encode. */
 octavo_status oc_embed_texts(const oc_embed_job *job, const oc_bpe *bpe, int32_t tokens_max,
                              const char *const *texts, int32_t count, octavo_error *error);
 

@@ -92,6 +92,34 @@ done:
     return status;
 }
 
+/* What cannot lie in a device's memory: ids are looked at before a run is planned, to be cut behind
+ * the end of each text and to compute each text once; hidden states are widened on the host. */
+static bool is_for_host(const octavo_binding *binding) {
+    return binding->shape[1] == OC_DIM_TOKENS || (binding->is_output && binding->rank == 3);
+}
+
+/* That the tensor lies where it says. */
+static octavo_status check_memory(const oc_session *session, const octavo_binding *binding,
+                                  const octavo_tensor *tensor, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    oc_device *device = session->model->device;
+    size_t bytes = octavo_dtype_bytes(tensor->dtype);
+    for (int32_t i = 0; i < tensor->rank; i++) {
+        bytes *= (size_t)tensor->shape[i]; /* as the session's limits let it be */
+    }
+    if (tensor->memory != OCTAVO_MEMORY_HOST && is_for_host(binding)) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "%s lies in the memory of device %d; it is %s on the host and must lie in the "
+                "host's memory",
+                binding->name, tensor->device, binding->is_output ? "widened" : "read");
+    }
+    if (device->backend->check_tensor != NULL) {
+        OC_TRY(device->backend->check_tensor(device, tensor, bytes, binding->name, error));
+    }
+done:
+    return status;
+}
+
 /* Where the data lie; they have `count` elements, if that fits anywhere. */
 static octavo_status check_place(const oc_session *session, const octavo_binding *binding,
                                  const octavo_tensor *tensor, octavo_error *error) {
@@ -99,12 +127,18 @@ static octavo_status check_place(const oc_session *session, const octavo_binding
     size_t element = octavo_dtype_bytes(tensor->dtype);
     int64_t dense = 1;
     bool strided = false;
-    if (tensor->memory != OCTAVO_MEMORY_HOST || tensor->device != 0) {
+    bool is_host = tensor->memory == OCTAVO_MEMORY_HOST && tensor->device == 0;
+    bool is_own = tensor->memory == OCTAVO_MEMORY_CUDA && tensor->device >= 0 &&
+                  session->model->device->backend->check_tensor != NULL;
+    if (!is_host && !is_own) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "%s lies in memory %d of device %d, the device %s takes the host's memory, which "
-                "is 0 of device 0",
+                "is 0 of device 0%s",
                 binding->name, (int)tensor->memory, tensor->device,
-                session->model->device->backend->name);
+                session->model->device->backend->name,
+                session->model->device->backend->check_tensor == NULL
+                    ? ""
+                    : ", and its own, which is 1 of its number");
     }
     if (tensor->flags != 0) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -137,6 +171,7 @@ static octavo_status check_place(const oc_session *session, const octavo_binding
                 "the data of %s lie at %p, elements of %s need a multiple of %zu", binding->name,
                 tensor->const_data, octavo_dtype_name(tensor->dtype), element);
     }
+    OC_TRY(check_memory(session, binding, tensor, error));
 done:
     return status;
 }
@@ -303,8 +338,10 @@ done:
 
 octavo_status oc_call_read(const oc_session *session, const octavo_argument *inputs,
                            int32_t input_count, const octavo_argument *outputs,
-                           int32_t output_count, oc_call *out, octavo_error *error) {
+                           int32_t output_count, const octavo_run_options *options, oc_call *out,
+                           octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_backend *backend = session->model->device->backend;
     int64_t dims[DIMS] = {0}; /* -OC_DIM_IMAGES, ... */
     OC_TRY(check_names(inputs, input_count, "input", error));
     OC_TRY(check_names(outputs, output_count, "output", error));
@@ -312,7 +349,12 @@ octavo_status oc_call_read(const oc_session *session, const octavo_argument *inp
         .logits = oc_argument_find(outputs, output_count, oc_logits.output),
         .outputs = outputs,
         .output_count = output_count,
+        .stream = options == NULL ? NULL : options->stream,
     };
+    if (out->stream != NULL && backend->check_tensor == NULL) {
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "a stream is given to wait for, the device %s has none", backend->name);
+    }
     for (int32_t t = 0; t < OC_TOWERS; t++) {
         OC_TRY(find_input(&oc_towers[t], inputs, input_count, &out->inputs[t], error));
     }

@@ -45,26 +45,33 @@ done:
 
 /* -- towers -------------------------------------------------------------------------------- */
 
+/* oc_backend's read, to where the tensor lies; `to` is in it. */
+static octavo_status bring_out(oc_session *session, const oc_plan *plan, const oc_view *view,
+                               int32_t first, const int32_t *index, int32_t count,
+                               octavo_memory memory, void *to, octavo_error *error) {
+    const oc_backend *backend = session->queue->backend;
+    return (memory == OCTAVO_MEMORY_HOST ? backend->read : backend->copy_rows)(
+        session->queue, plan, view, first, index, count, to, error);
+}
+
 /* Row which[i] of the output, or i where which is NULL, is the caller's row i.  A row of tokens is
  * starts[which[i]] ..; those of packed sequences are as many as ids were given, for none is cut
  * where they can be asked for. */
 static octavo_status copy_port(oc_session *session, const oc_tower *tower, const oc_plan *plan,
                                const oc_plan_port *port, const oc_call *call, const oc_run *run,
-                               float *to, octavo_error *error) {
+                               octavo_memory memory, float *to, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_backend *backend = session->queue->backend;
     const int32_t *which = oc_tower_is_packed(tower) ? session->texts.which : NULL;
     const int32_t *starts = run->starts[tower->tokens];
     int32_t count = call->inputs[oc_tower_index(tower)].count;
     if (port->rows == tower->sequences) {
-        OC_TRY(backend->read(session->queue, plan, &port->view, 0, which, count, to, error));
+        OC_TRY(bring_out(session, plan, &port->view, 0, which, count, memory, to, error));
     } else if (which == NULL) {
-        OC_TRY(backend->read(session->queue, plan, &port->view, 0, NULL, starts[count], to, error));
+        OC_TRY(bring_out(session, plan, &port->view, 0, NULL, starts[count], memory, to, error));
     }
     for (int32_t r = 0; port->rows == tower->tokens && which != NULL && r < count; r++) {
-        OC_TRY(backend->read(session->queue, plan, &port->view, starts[which[r]], NULL,
-                             call->tokens, to + (int64_t)r * call->tokens * port->view.columns,
-                             error));
+        OC_TRY(bring_out(session, plan, &port->view, starts[which[r]], NULL, call->tokens, memory,
+                         to + (int64_t)r * call->tokens * port->view.columns, error));
     }
 done:
     return status;
@@ -78,10 +85,12 @@ static octavo_status copy_outputs(oc_session *session, const oc_tower *tower, co
         const oc_plan_port *port = &plan->outputs[i];
         const octavo_argument *to = oc_argument_find(call->outputs, call->output_count, port->name);
         if (to != NULL) {
-            OC_TRY(copy_port(session, tower, plan, port, call, run, to->tensor.data, error));
+            OC_TRY(copy_port(session, tower, plan, port, call, run, to->tensor.memory,
+                             to->tensor.data, error));
         }
         if (call->logits != NULL && strcmp(port->name, tower->embeds) == 0) {
-            OC_TRY(copy_port(session, tower, plan, port, call, run, session->embeds[t], error));
+            OC_TRY(copy_port(session, tower, plan, port, call, run, OCTAVO_MEMORY_HOST,
+                             session->embeds[t], error));
         }
     }
 done:
@@ -94,13 +103,14 @@ static octavo_status start_tower(oc_session *session, const oc_tower *tower, con
     octavo_status status = OCTAVO_OK;
     int32_t t = oc_tower_index(tower);
     const oc_call_input *input = &call->inputs[t];
-    oc_run run = {.deadline_ns = deadline};
+    oc_run run = {.deadline_ns = deadline, .stream = call->stream};
     if (oc_tower_is_packed(tower)) {
         OC_TRY(oc_texts_set(&session->texts, &input->argument->tensor,
                             input->mask == NULL ? NULL : &input->mask->tensor, error));
         oc_texts_enter(&session->texts, tower, &run);
     } else {
         run.pixels = input->argument->tensor.const_data;
+        run.pixels_are_there = input->argument->tensor.memory != OCTAVO_MEMORY_HOST;
         run.rows[tower->sequences] = input->count;
         run.rows[tower->tokens] = session->starts[t][input->count];
         run.starts[tower->tokens] = session->starts[t];
@@ -145,8 +155,8 @@ static octavo_status run_logits(oc_session *session, const oc_call *call, uint64
     OC_TRY(finish_bucket(session, bucket, &run, ticket, deadline, error));
     /* of as many columns as the plan has room for */
     logits.columns = call->inputs[oc_logits.columns].count;
-    OC_TRY(backend->read(session->queue, plan, &logits, 0, NULL, call->inputs[oc_logits.rows].count,
-                         call->logits->tensor.data, error));
+    OC_TRY(bring_out(session, plan, &logits, 0, NULL, call->inputs[oc_logits.rows].count,
+                     call->logits->tensor.memory, call->logits->tensor.data, error));
 done:
     return status;
 }
@@ -199,15 +209,17 @@ done:
 
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
-                             int32_t output_count, int64_t timeout_us, octavo_error *error) {
+                             int32_t output_count, const octavo_run_options *options,
+                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     uint64_t deadline = 0;
     bool entered = false;
     oc_call call;
-    OC_TRY(read_timeout(timeout_us, &deadline, error));
+    OC_TRY(read_timeout(options == NULL ? 0 : options->timeout_us, &deadline, error));
     OC_TRY(enter(session, error));
     entered = true;
-    OC_TRY(oc_call_read(session, inputs, input_count, outputs, output_count, &call, error));
+    OC_TRY(
+        oc_call_read(session, inputs, input_count, outputs, output_count, options, &call, error));
     OC_TRY(run_all(session, &call, deadline, error));
 done:
     if (entered) {
@@ -232,17 +244,18 @@ static const oc_tower *only_tower(const oc_call *call) {
 
 octavo_status oc_session_submit(oc_session *session, const octavo_argument *inputs,
                                 int32_t input_count, const octavo_argument *outputs,
-                                int32_t output_count, int64_t timeout_us, octavo_error *error) {
+                                int32_t output_count, const octavo_run_options *options,
+                                octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_pending *pending = &session->pending;
     uint64_t deadline = 0;
     bool entered = false;
-    OC_TRY(read_timeout(timeout_us, &deadline, error));
+    OC_TRY(read_timeout(options == NULL ? 0 : options->timeout_us, &deadline, error));
     OC_TRY(enter(session, error));
     entered = true;
     *pending = (oc_pending){.status = OCTAVO_OK};
-    OC_TRY(
-        oc_call_read(session, inputs, input_count, outputs, output_count, &pending->call, error));
+    OC_TRY(oc_call_read(session, inputs, input_count, outputs, output_count, options,
+                        &pending->call, error));
     const oc_tower *tower = only_tower(&pending->call);
     if (tower != NULL) {
         OC_TRY(start_tower(session, tower, &pending->call, deadline, pending, error));

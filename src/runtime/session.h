@@ -31,16 +31,17 @@ void oc_session_free(oc_session *session);
 int32_t oc_session_binding_count(const oc_session *session);
 const octavo_binding *oc_session_binding(const oc_session *session, int32_t i);
 
-/* timeout_us: microseconds from now; 0: none. */
-/* octavo_session_submit and _wait. */
+/* octavo_session_run, _submit and _wait; options may be NULL, timeout_us is 0 for none. */
 octavo_status oc_session_submit(oc_session *session, const octavo_argument *inputs,
                                 int32_t input_count, const octavo_argument *outputs,
-                                int32_t output_count, int64_t timeout_us, octavo_error *error);
+                                int32_t output_count, const octavo_run_options *options,
+                                octavo_error *error);
 octavo_status oc_session_wait(oc_session *session, int64_t timeout_us, octavo_error *error);
 
 octavo_status oc_session_run(oc_session *session, const octavo_argument *inputs,
                              int32_t input_count, const octavo_argument *outputs,
-                             int32_t output_count, int64_t timeout_us, octavo_error *error);
+                             int32_t output_count, const octavo_run_options *options,
+                             octavo_error *error);
 
 /* Runs the model's canaries again, in this session.  Errors: octavo_session_check's. */
 octavo_status oc_session_check(oc_session *session, octavo_error *error);

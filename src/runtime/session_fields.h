@@ -22,6 +22,7 @@ typedef struct oc_call {
     const octavo_argument *outputs;
     int32_t output_count;
     int32_t tokens; /* of a row of ids */
+    void *stream;   /* octavo_run_options' */
 } oc_call;
 
 /* A run that was submitted and not yet waited for. */

@@ -37,8 +37,8 @@ no_file e.octavo
 # No driver, or no such card: said before anything is opened or made.
 fails 69 UNAVAILABLE bench e.octavo --device cuda:97
 err 'there is no'
-fails 64 INVALID_ARGUMENT embed e.octavo a.png -o a.npy --device cuda:all
-err "all of them are for bench"
+fails 64 INVALID_ARGUMENT explain e.octavo --device cuda:all
+err "explain works on one card"
 fails 64 INVALID_ARGUMENT bench
 fails 64 INVALID_ARGUMENT bench e.octavo --preset ViT-B-32
 fails 64 INVALID_ARGUMENT bench --preset ViT-B-33

@@ -103,17 +103,14 @@ done:
     return status;
 }
 
-static octavo_status measure(const oc_cli_options *options, bool all_cards, oc_cli_bench_run *of,
+static octavo_status measure(const oc_cli_options *options, oc_cli_bench_run *of,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t tower = oc_cli_tower(options);
     int32_t wanted = tower ? tower : of->model.info->towers;
+    bool all_cards = options->device && strcmp(options->device, "cuda:all") == 0;
     int32_t streams = options->streams ? options->streams : all_cards ? 2 : 0;
     oc_cli_job job = {.input = NULL};
-    oc_cli_cards cards = {.count = 0};
-    if (streams) {
-        OC_TRY(oc_cli_cards_open(options, &of->model, all_cards, tower, &cards, error));
-    }
     for (size_t t = 0; t < OC_COUNT(towers); t++) {
         for (int32_t b = 0; (wanted & towers[t]) && b < of->batch_count; b++) {
             oc_cli_result *out = &of->results[of->result_count];
@@ -126,16 +123,14 @@ static octavo_status measure(const oc_cli_options *options, bool all_cards, oc_c
                 OC_TRY(profile(of, &job, out, error));
             }
             if (streams) {
-                OC_TRY(oc_cli_rate(options, &of->model, &cards, &job, streams, &out->rows_per_s,
-                                   error));
-                out->cards = cards.count;
+                OC_TRY(oc_cli_rate(options, &of->model, &job, streams, &out->rows_per_s, error));
+                out->cards = of->model.cards;
                 out->streams = streams;
             }
             oc_cli_job_free(&job);
         }
     }
 done:
-    oc_cli_cards_close(&cards);
     oc_cli_job_free(&job);
     return status;
 }
@@ -145,15 +140,11 @@ octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *
     oc_cli_preset preset = {.engine = NULL};
     oc_cli_peers peers = {.count = 0};
     int32_t tower = oc_cli_tower(options);
-    bool all_cards = options->device && strcmp(options->device, "cuda:all") == 0;
     oc_cli_bench_run *of = calloc(1, sizeof *of);
     if (!of) {
         OC_NO_MEMORY(error, sizeof *of);
     }
     OC_TRY(read_batches(options, of, error));
-    if (all_cards) { /* the first is measured alone too */
-        options->device = "cuda:0";
-    }
     if ((options->arguments.count == 1) == (options->preset != NULL)) {
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "either an engine file or --preset is measured: %s",
@@ -173,7 +164,7 @@ octavo_status oc_cli_bench(oc_cli_options *options, int *verdict, octavo_error *
     }
     OC_TRY(oc_cli_model_ready(options, tower, of->batch_max, 0, &of->model, error));
     of->name = options->preset ? options->preset : of->model.info->name;
-    OC_TRY(measure(options, all_cards, of, error));
+    OC_TRY(measure(options, of, error));
     if (options->profile) {
         OC_TRY(octavo_tool_measure_ceilings(of->model.session, &of->ceilings, error));
     }

@@ -29,38 +29,6 @@ typedef struct stream {
     pthread_t thread;
 } stream;
 
-octavo_status oc_cli_cards_open(const oc_cli_options *options, const oc_cli_model *model, bool all,
-                                int32_t towers, oc_cli_cards *out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    int32_t count = all ? octavo_tool_cards() : 1;
-    *out = (oc_cli_cards){.models = {model->model}, .count = 1};
-    if (count > OC_CLI_CARDS) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "this machine has %d cards, %d are used at most", count, OC_CLI_CARDS);
-    }
-    for (; out->count < count; out->count++) {
-        char device[32];
-        snprintf(device, sizeof device, "cuda:%d", out->count);
-        octavo_model_options load = {
-            .struct_size = sizeof load,
-            .device = device,
-            .disable = options->disable,
-            .towers = towers,
-            .threads = options->threads,
-        };
-        OC_TRY(octavo_model_load(model->engine, &load, &out->models[out->count], error));
-    }
-done:
-    return status;
-}
-
-void oc_cli_cards_close(oc_cli_cards *cards) {
-    for (int32_t i = 1; i < cards->count; i++) {
-        octavo_model_free(cards->models[i]);
-    }
-    *cards = (oc_cli_cards){.count = 0};
-}
-
 /* Runs until all have enough; the first error ends it for this one. */
 static void *run_stream(void *user) {
     stream *s = user;
@@ -94,10 +62,10 @@ done:
 }
 
 octavo_status oc_cli_rate(const oc_cli_options *options, const oc_cli_model *model,
-                          const oc_cli_cards *cards, const oc_cli_job *job, int32_t streams,
-                          double *rows_per_s, octavo_error *error) {
+                          const oc_cli_job *job, int32_t streams, double *rows_per_s,
+                          octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t count = cards->count * streams, started = 0;
+    int32_t count = model->cards * streams, started = 0;
     stream *all = calloc((size_t)count, sizeof *all);
     common with = {.job = job};
     uint64_t runs = 0, before = 0;
@@ -108,7 +76,7 @@ octavo_status oc_cli_rate(const oc_cli_options *options, const oc_cli_model *mod
         OC_NO_MEMORY(error, (size_t)count * sizeof *all);
     }
     for (int32_t i = 0; i < count; i++) {
-        OC_TRY(open_stream(model, cards->models[i / streams], &with, &all[i], error));
+        OC_TRY(open_stream(model, model->models[i / streams], &with, &all[i], error));
     }
     while (started < count &&
            pthread_create(&all[started].thread, NULL, run_stream, &all[started]) == 0) {

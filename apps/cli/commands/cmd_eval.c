@@ -37,8 +37,9 @@ static octavo_status evaluate(const oc_cli_options *options, const char *engine,
     OC_TRY(oc_cli_model_open(&other, &model, error));
     OC_TRY(oc_cli_model_ready(&other, OCTAVO_IMAGE | OCTAVO_TEXT,
                               options->batch ? options->batch : OC_CLI_BATCH, 0, &model, error));
-    OC_TRY(octavo_tool_eval_run(model.engine, model.session, options->data, labels, listener, out,
-                                error));
+    octavo_tool_sessions sessions = {model.sessions, model.cards};
+    OC_TRY(
+        octavo_tool_eval_run(model.engine, &sessions, options->data, labels, listener, out, error));
 done:
     oc_cli_model_close(&model);
     return status;

@@ -105,13 +105,14 @@ octavo_status oc_cli_embed_images(const oc_cli_model *model, const oc_cli_list *
                                   const octavo_tool_listener *listener, oc_cli_embeds *out,
                                   octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    octavo_tool_sessions sessions = {model->sessions, model->cards};
     int32_t *items = malloc(((size_t)files->count + 1) * sizeof *items);
     if (!items) {
         OC_NO_MEMORY(error, (size_t)files->count * sizeof *items);
     }
     OC_TRY(open_embeds(out, files->count, model->info->embed_dim, error));
-    OC_TRY(octavo_tool_embed_images(model->engine, model->session, files->items, files->count,
-                                    listener, out->rows, items, &out->count, error));
+    OC_TRY(octavo_tool_embed_images(model->engine, &sessions, files->items, files->count, listener,
+                                    out->rows, items, &out->count, error));
     for (int32_t i = 0; i < out->count; i++) {
         out->names[i] = files->items[items[i]];
     }
@@ -124,9 +125,10 @@ octavo_status oc_cli_embed_texts(const oc_cli_model *model, const oc_cli_list *t
                                  const octavo_tool_listener *listener, oc_cli_embeds *out,
                                  octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    octavo_tool_sessions sessions = {model->sessions, model->cards};
     OC_TRY(open_embeds(out, texts->count, model->info->embed_dim, error));
-    OC_TRY(octavo_tool_embed_texts(model->engine, model->session, texts->items, texts->count,
-                                   listener, out->rows, error));
+    OC_TRY(octavo_tool_embed_texts(model->engine, &sessions, texts->items, texts->count, listener,
+                                   out->rows, error));
     memcpy(out->names, texts->items, (size_t)texts->count * sizeof *out->names);
     out->count = texts->count;
 done:

@@ -32,8 +32,9 @@ static const oc_cli_flag common_flags[] = {
     COUNT("threads", threads, 0, OC_LIMIT_THREADS,
           "threads; 0, the default: one for each core that this process may use"),
     TEXT("device", device, "auto|cpu|cuda|cuda:N|ref",
-         "where to compute; ref is the plain, slow referee; cuda:N:mma is a Hopper card by the "
-         "kernels that other cards run"),
+         "where to compute; cuda:all: on every card, where batches are many (embed, classify, "
+         "search, eval, bench); cuda:N:mma: a Hopper card by the kernels that other cards run; "
+         "ref: the plain, slow referee"),
     SWITCH("json", json, "print exactly one JSON object on stdout"),
     SWITCH("quiet", quiet, "no progress bars, notices or reports; results and errors only"),
     {"help", 'h', false, OC_CLI_SWITCH, FIELD(help), NULL, 0, 0, "show this help"},

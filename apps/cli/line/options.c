@@ -181,13 +181,15 @@ static octavo_status check_device(const oc_cli_options *options, octavo_error *e
         goto done;
     }
     if (strcmp(device, "cuda:all") == 0) {
-        if (strcmp(options->command->name, "bench") == 0) {
+        if (is_choice("embed|classify|search|eval|bench", options->command->name)) {
+            OC_TRY(octavo_tool_device("cuda:0", error));
             goto done;
         }
-        USAGE("%s works on one card: cuda:N names it; all of them are for bench",
+        USAGE("%s works on one card: cuda:N names it; embed, classify, search, eval and bench take "
+              "all of them",
               options->command->name);
     }
-    USAGE("--device takes auto, cpu, cuda, cuda:N or ref, not \"%s\"", device);
+    USAGE("--device takes auto, cpu, cuda, cuda:N, cuda:all or ref, not \"%s\"", device);
 done:
     return status;
 }

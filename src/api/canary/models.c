@@ -58,7 +58,7 @@ static octavo_status run_model(oc_session *session, const oc_canary *canary, flo
     input.tensor.rank++;
     output.tensor.rank++;
     output.tensor.data = embedding;
-    return oc_session_run(session, &input, 1, &output, 1, 0, error);
+    return oc_session_run(session, &input, 1, &output, 1, NULL, error);
 }
 
 static octavo_status open_session(oc_source *source, const oc_weight_source *bytes,

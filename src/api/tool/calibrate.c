@@ -133,12 +133,13 @@ typedef struct calibration_run {
 } calibration_run;
 
 /* Nothing is asked for: the session shows its observers what passes. */
-static octavo_status run(void *user, const octavo_argument *input, const int32_t *items,
-                         octavo_error *error) {
+static octavo_status run(void *user, int32_t lane, const octavo_argument *input,
+                         const int32_t *items, octavo_error *error) {
     calibration_run *r = user;
+    (void)lane;
     (void)items;
     r->rows += (int32_t)input->tensor.shape[0];
-    return oc_session_run(r->session, input, 1, NULL, 0, 0, error);
+    return oc_session_run(r->session, input, 1, NULL, 0, NULL, error);
 }
 
 static octavo_status left_out(void *user, int32_t item, const octavo_error *why) {

@@ -136,8 +136,9 @@ octavo_status octavo_tool_classes_create(const octavo_engine *engine, octavo_ses
             OC_NO_MEMORY(error, 1);
         }
     }
-    OC_TRY(octavo_tool_embed_texts(engine, session, (const char *const *)texts, (int32_t)count,
-                                   listener, embeds, error));
+    OC_TRY(octavo_tool_embed_texts(engine, &(octavo_tool_sessions){&session, 1},
+                                   (const char *const *)texts, (int32_t)count, listener, embeds,
+                                   error));
     for (int32_t i = 0; i < label_count; i++) {
         average(embeds + (int64_t)i * template_count * dim, template_count, dim,
                 classes->embeds + (int64_t)i * dim);

@@ -6,12 +6,13 @@
 #include "api/require.h"
 #include "api/tool.h"
 #include "api/tool/class_folders.h"
+#include "api/tool/listener.h"
 #include "base/sys/clock.h"
 #include "base/sys/io.h"
 #include "evaluate/statistics.h"
 
 /* Embeds all that can be read; out->files and out->truth say what that is. */
-static octavo_status embed_all(const octavo_engine *engine, octavo_session *session,
+static octavo_status embed_all(const octavo_engine *engine, const octavo_tool_sessions *sessions,
                                const oc_class_folders *folders,
                                const octavo_tool_listener *listener, octavo_tool_eval *out,
                                octavo_error *error) {
@@ -26,7 +27,7 @@ static octavo_status embed_all(const octavo_engine *engine, octavo_session *sess
     if (items == NULL || out->files == NULL || out->truth == NULL || out->embeds == NULL) {
         OC_NO_MEMORY(error, count * (size_t)out->embed_dim * sizeof *out->embeds);
     }
-    OC_TRY(octavo_tool_embed_images(engine, session, images->items, images->count, listener,
+    OC_TRY(octavo_tool_embed_images(engine, sessions, images->items, images->count, listener,
                                     out->embeds, items, &out->images, error));
     out->images_per_s = (double)out->images / ((double)(oc_clock_ns() - start) * 1e-9);
     out->skipped = images->count - out->images;
@@ -70,10 +71,10 @@ done:
     return status;
 }
 
-octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *session,
-                                   const char *data, const char *labels,
-                                   const octavo_tool_listener *listener, octavo_tool_eval *out,
-                                   octavo_error *error) {
+octavo_status octavo_tool_eval_run(const octavo_engine *engine,
+                                   const octavo_tool_sessions *sessions, const char *data,
+                                   const char *labels, const octavo_tool_listener *listener,
+                                   octavo_tool_eval *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_class_folders folders = {0};
     octavo_tool_classes *classes = NULL;
@@ -82,7 +83,7 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
     OC_REQUIRE(error, out);
     *out = (octavo_tool_eval){0};
     OC_REQUIRE(error, engine);
-    OC_REQUIRE(error, session);
+    OC_TRY(oc_check_sessions(sessions, error));
     OC_REQUIRE(error, data);
     path = labels == NULL ? oc_path_join(data, "labels.json") : strdup(labels);
     if (path == NULL) {
@@ -92,9 +93,9 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
     out->classes = folders.labels.count;
     out->embed_dim = engine->info.embed_dim;
     size_t floats = (size_t)out->classes * (size_t)out->embed_dim;
-    OC_TRY(octavo_tool_classes_create(engine, session, folders.labels.items, out->classes,
-                                      folders.templates.items, folders.templates.count, listener,
-                                      &classes, error));
+    OC_TRY(octavo_tool_classes_create(engine, sessions->items[0], folders.labels.items,
+                                      out->classes, folders.templates.items,
+                                      folders.templates.count, listener, &classes, error));
     out->class_embeds = malloc(floats * sizeof(float));
     out->class_names = calloc((size_t)out->classes, sizeof *out->class_names);
     if (out->class_embeds == NULL || out->class_names == NULL) {
@@ -107,7 +108,7 @@ octavo_status octavo_tool_eval_run(const octavo_engine *engine, octavo_session *
             OC_NO_MEMORY(error, 1);
         }
     }
-    OC_TRY(embed_all(engine, session, &folders, listener, out, error));
+    OC_TRY(embed_all(engine, sessions, &folders, listener, out, error));
     if (out->images == 0) {
         OC_FAIL(error, OCTAVO_CORRUPT, OCTAVO_NO_OFFSET,
                 "no file in the class folders of %s can be read as an image (%d tried)", data,

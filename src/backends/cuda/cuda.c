@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/cuda/constants.h"
+#include "backends/cuda/copy/place.h"
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/queue.h"
 
@@ -395,4 +396,6 @@ const oc_backend oc_backend_cuda = {
     .times = oc_cuda_times,
     .write = oc_cuda_write,
     .read = oc_cuda_read,
+    .check_tensor = oc_cuda_check_tensor,
+    .copy_rows = oc_cuda_copy_rows,
 };

@@ -41,6 +41,17 @@ enum { /* CUdevice_attribute */
        OC_CU_CLOCK_KHZ = 13, /* the highest */
 };
 
+enum {                 /* CUmemorytype, and CUpointer_attribute */
+       OC_CU_HOST = 1, /* pinned */
+       OC_CU_DEVICE = 2,
+       OC_CU_POINTER_CONTEXT = 1,
+       OC_CU_POINTER_TYPE = 2,
+       OC_CU_POINTER_MANAGED = 8,
+       OC_CU_POINTER_DEVICE = 9,
+       OC_CU_POINTER_START = 11,
+       OC_CU_POINTER_BYTES = 12,
+};
+
 enum { /* CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion */
        OC_CU_MAP_U8 = 0,
        OC_CU_MAP_F16 = 6,
@@ -81,7 +92,7 @@ typedef struct oc_cu_launch {
 /* CUDA_MEMCPY2D */
 typedef struct oc_cu_copy {
     size_t from_x, from_y;
-    int32_t from_type; /* 1: host, 2: device */
+    int32_t from_type; /* OC_CU_HOST or OC_CU_DEVICE */
     const void *from_host;
     oc_cu_address from_device;
     void *from_array;
@@ -111,6 +122,8 @@ typedef struct oc_cu_copy {
     XX(memory_free, "cuMemFree_v2", (oc_cu_address address))                                       \
     XX(host_create, "cuMemHostAlloc", (void **memory, size_t bytes, uint32_t flags))               \
     XX(host_free, "cuMemFreeHost", (void *memory))                                                 \
+    XX(pointer_attributes, "cuPointerGetAttributes",                                               \
+       (uint32_t count, const int32_t *attributes, void **values, oc_cu_address pointer))          \
     XX(upload, "cuMemcpyHtoD_v2", (oc_cu_address to, const void *from, size_t bytes))              \
     XX(upload_async, "cuMemcpyHtoDAsync_v2",                                                       \
        (oc_cu_address to, const void *from, size_t bytes, oc_cu_stream stream))                    \
@@ -122,7 +135,8 @@ typedef struct oc_cu_copy {
     XX(stream_create, "cuStreamCreate", (oc_cu_stream * stream, uint32_t flags))                   \
     XX(stream_free, "cuStreamDestroy_v2", (oc_cu_stream stream))                                   \
     XX(stream_wait, "cuStreamSynchronize", (oc_cu_stream stream))                                  \
-    XX(stream_query, "cuStreamQuery", (oc_cu_stream stream))                                       \
+    XX(stream_wait_event, "cuStreamWaitEvent",                                                     \
+       (oc_cu_stream stream, oc_cu_event event, uint32_t flags))                                   \
     XX(capture_begin, "cuStreamBeginCapture_v2", (oc_cu_stream stream, int32_t mode))              \
     XX(capture_end, "cuStreamEndCapture", (oc_cu_stream stream, oc_cu_graph * graph))              \
     XX(graph_instantiate, "cuGraphInstantiateWithFlags",                                           \

@@ -22,7 +22,8 @@ typedef struct oc_cuda_launch {
 typedef struct oc_cuda_inputs {
     oc_cu_address rows;                  /* int32 [OC_ROWS_COUNT] */
     oc_cu_address starts[OC_ROWS_COUNT]; /* of token row sets; int32 */
-    oc_cu_address ends, ids, positions, mask, pixels;
+    oc_cu_address ends, ids, positions, mask;
+    oc_cu_address pixels; /* where the address of the pixels lies */
 } oc_cuda_inputs;
 
 /* What makes launches of steps. */

@@ -2,7 +2,8 @@
  *
  * What a run brings (row counts, starts, ids ...) is laid into one block of pinned memory and
  * copied to the card in one piece; kernels read their row counts there, so that one graph serves
- * every run up to its plan's limits. */
+ * every run up to its plan's limits.  So does the address of the pixels: they are the queue's own,
+ * uploaded, or the caller's, where they lie. */
 #include "backends/cuda/queue.h"
 
 #include <stdlib.h>
@@ -13,43 +14,23 @@
 #include "backends/cuda/measure/prefixes.h"
 #include "base/size.h"
 #include "device/host.h"
-#include "num/bf16.h"
-#include "num/f16.h"
 
 enum {
     ALIGN = 256,
-    STAGING = 1 << 20, /* bytes of pinned memory that rows to and from the host go through */
-    DONE_EVENTS = 8,   /* runs of one queue that can be told apart while they are under way */
-    COUNTS = 4,        /* of codes: all, saturated, zeros, largest */
+    COUNTS = 4, /* of codes: all, saturated, zeros, largest */
     POLL_NS = 20000
 };
 
-typedef struct cuda_queue {
-    oc_queue base;
-    oc_cuda_device *device; /* borrowed */
-    oc_cu_stream stream;
-    oc_cu_address memory;
-    size_t bytes;
-    char *staging; /* pinned */
-    oc_cu_event done[DONE_EVENTS];
-    /* Once somebody asked for times: before the last run's copies, and around its graph. */
-    oc_cu_event arriving, began, ended;
-    bool is_timed;
-    uint64_t read_ns; /* that rows of the last run took to the host */
-    oc_cu_function count;
-    oc_ticket submitted;
-} cuda_queue;
-
 /* Bytes from the beginning of a program's block. */
 typedef struct block_layout {
-    size_t rows, starts[2], ends, ids, positions, mask, bytes;
+    size_t pixels, rows, starts[2], ends, ids, positions, mask, bytes;
 } block_layout;
 
 struct oc_program {
-    cuda_queue *queue; /* borrowed */
+    oc_cuda_queue *queue; /* borrowed */
     oc_plan_limits limits;
-    size_t pixels;      /* byte of the queue's memory where they begin */
-    size_t pixel_bytes; /* of an image; 0: none is taken */
+    oc_cu_address pixels; /* in the queue's memory, where those of the host go */
+    size_t pixel_bytes;   /* of an image; 0: none is taken */
     oc_step *steps;
     int32_t step_count;
     oc_cuda_launch *launches;
@@ -67,7 +48,7 @@ struct oc_program {
 /* -- queues --------------------------------------------------------------------------------- */
 
 void oc_cuda_queue_free(oc_queue *base) {
-    cuda_queue *queue = (cuda_queue *)base;
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
     if (queue == NULL) {
         return;
     }
@@ -76,28 +57,26 @@ void oc_cuda_queue_free(oc_queue *base) {
     if (queue->stream != NULL) {
         cu->stream_wait(queue->stream);
     }
-    for (int32_t i = 0; i < DONE_EVENTS; i++) {
+    for (int32_t i = 0; i < OC_CUDA_RUNS; i++) {
         if (queue->done[i] != NULL) {
             cu->event_free(queue->done[i]);
         }
     }
-    if (queue->arriving != NULL) {
-        cu->event_free(queue->arriving);
+    const oc_cu_event events[] = {queue->arriving, queue->began, queue->ended, queue->caller};
+    for (size_t i = 0; i < OC_COUNT(events); i++) {
+        if (events[i] != NULL) {
+            cu->event_free(events[i]);
+        }
     }
-    if (queue->began != NULL) {
-        cu->event_free(queue->began);
-    }
-    if (queue->ended != NULL) {
-        cu->event_free(queue->ended);
-    }
+    oc_cuda_staging_free(queue->staging);
     if (queue->stream != NULL) {
         cu->stream_free(queue->stream);
     }
     if (queue->memory != 0) {
         cu->memory_free(queue->memory);
     }
-    if (queue->staging != NULL) {
-        cu->host_free(queue->staging);
+    if (queue->rows != NULL) {
+        cu->host_free(queue->rows);
     }
     free(queue);
 }
@@ -107,25 +86,26 @@ octavo_status oc_cuda_queue_create(oc_device *base, int32_t threads, size_t byte
     octavo_status status = OCTAVO_OK;
     oc_cuda_device *device = (oc_cuda_device *)base;
     const oc_cu_driver *cu = device->driver;
-    cuda_queue *queue = calloc(1, sizeof *queue);
-    (void)threads;
+    oc_cuda_queue *queue = calloc(1, sizeof *queue);
     *out = NULL;
     if (queue == NULL) {
         OC_NO_MEMORY(error, sizeof *queue);
     }
     queue->base.backend = base->backend;
     queue->device = device;
+    queue->threads = threads;
     queue->bytes = oc_round_up(bytes + 1, ALIGN);
     OC_TRY(oc_cuda_enter(device, error));
     OC_CU(cu, stream_create(&queue->stream, OC_CU_STREAM_NON_BLOCKING), "make a stream", error);
     OC_TRY(oc_cuda_memory(device, queue->bytes, &queue->memory, error));
-    OC_CU(cu, host_create((void **)&queue->staging, STAGING, 0), "give pinned memory", error);
-    for (int32_t i = 0; i < DONE_EVENTS; i++) {
+    OC_CU(cu, host_create((void **)&queue->rows, OC_CUDA_ROWS, 0), "give pinned memory", error);
+    for (int32_t i = 0; i < OC_CUDA_RUNS; i++) {
         OC_CU(cu, event_create(&queue->done[i], OC_CU_EVENT_NO_TIMING), "make an event", error);
     }
     OC_CU(cu, event_create(&queue->arriving, 0), "make an event", error);
     OC_CU(cu, event_create(&queue->began, 0), "make an event", error);
     OC_CU(cu, event_create(&queue->ended, 0), "make an event", error);
+    OC_CU(cu, event_create(&queue->caller, OC_CU_EVENT_NO_TIMING), "make an event", error);
     OC_TRY(oc_cuda_kernel_get(device, "count.cu", "count_codes", "", 0, &queue->count, error));
     *out = &queue->base;
     queue = NULL;
@@ -153,6 +133,7 @@ static block_layout lay_out(const oc_plan_limits *limits) {
     size_t images = (size_t)limits->rows_max[OC_ROWS_IMAGES];
     size_t texts = (size_t)limits->rows_max[OC_ROWS_TEXTS];
     size_t tokens = (size_t)limits->rows_max[OC_ROWS_TEXT_TOKENS];
+    layout.pixels = place(&at, sizeof(oc_cu_address));
     layout.rows = place(&at, OC_ROWS_COUNT * word);
     layout.starts[0] = place(&at, (images + 1) * word);
     layout.starts[1] = place(&at, (texts + 1) * word);
@@ -175,7 +156,7 @@ static oc_cuda_inputs inputs_of(const oc_program *program) {
         .ids = block + layout->ids,
         .positions = block + layout->positions,
         .mask = block + layout->mask,
-        .pixels = program->queue->memory + program->pixels,
+        .pixels = block + layout->pixels,
     };
 }
 
@@ -301,7 +282,7 @@ static size_t pixel_bytes(const oc_plan *plan) {
 octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_program **out,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = (cuda_queue *)base;
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
     oc_program *program = calloc(1, sizeof *program);
     *out = NULL;
     if (program == NULL) {
@@ -309,11 +290,14 @@ octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_progr
     }
     program->queue = queue;
     program->limits = plan->limits;
-    program->pixels = plan->arena_bytes;
+    program->pixels = queue->memory + plan->arena_bytes;
     program->pixel_bytes = pixel_bytes(plan);
     program->step_count = plan->step_count;
     OC_TRY(oc_cuda_enter(queue->device, error));
     OC_TRY(oc_host_fits(plan, 1, queue->bytes, error));
+    if (program->pixel_bytes != 0 && queue->staging == NULL) {
+        OC_TRY(oc_cuda_staging_create(queue->device, queue->threads, &queue->staging, error));
+    }
     OC_TRY(oc_host_steps(plan, (void *)(uintptr_t)queue->memory, &program->steps, error));
     OC_TRY(make_memory(program, error));
     OC_TRY(make_launches(program, error));
@@ -336,12 +320,15 @@ static void copy_words(char *to, const int32_t *from, int32_t count) {
 /* The run's arrays into the block, and the block and the pixels to the card. */
 static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const cuda_queue *queue = program->queue;
+    const oc_cuda_queue *queue = program->queue;
     const oc_cu_driver *cu = queue->device->driver;
     const block_layout *layout = &program->layout;
     const oc_plan_limits *limits = &program->limits;
     int32_t tokens = run->rows[OC_ROWS_TEXT_TOKENS], texts = run->rows[OC_ROWS_TEXTS];
     int32_t images = run->rows[OC_ROWS_IMAGES];
+    bool brings_pixels = program->pixel_bytes != 0 && run->pixels != NULL && images > 0;
+    oc_cu_address pixels =
+        run->pixels_are_there ? (oc_cu_address)(uintptr_t)run->pixels : program->pixels;
     size_t used = layout->starts[1];
     for (int32_t set = 0; set < OC_ROWS_COUNT; set++) {
         if (run->rows[set] > limits->rows_max[set]) {
@@ -353,6 +340,7 @@ static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_err
     if (program->is_copying) {
         OC_CU(cu, event_wait(program->copied), "wait for a copy", error);
     }
+    memcpy(program->block + layout->pixels, &pixels, sizeof pixels);
     copy_words(program->block + layout->rows, run->rows, OC_ROWS_COUNT);
     copy_words(program->block + layout->starts[0], run->starts[OC_ROWS_IMAGE_TOKENS],
                run->starts[OC_ROWS_IMAGE_TOKENS] == NULL ? 0 : images + 1);
@@ -372,11 +360,9 @@ static octavo_status bring_in(oc_program *program, const oc_run *run, octavo_err
           "copy a run's numbers", error);
     OC_CU(cu, event_record(program->copied, queue->stream), "record an event", error);
     program->is_copying = true;
-    if (program->pixel_bytes != 0 && run->pixels != NULL && images > 0) {
-        OC_CU(cu,
-              upload_async(queue->memory + program->pixels, run->pixels,
-                           (size_t)images * program->pixel_bytes, queue->stream),
-              "copy pixels", error);
+    if (brings_pixels && !run->pixels_are_there) {
+        OC_TRY(oc_cuda_upload(queue->staging, program->pixels, run->pixels,
+                              (size_t)images * program->pixel_bytes, queue->stream, error));
     }
 done:
     return status;
@@ -403,7 +389,7 @@ done:
 /* Step by step, codes counted behind each. */
 static octavo_status run_steps(oc_program *program, uint32_t report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = program->queue;
+    oc_cuda_queue *queue = program->queue;
     const oc_cu_driver *cu = queue->device->driver;
     size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
     int32_t next = 0;
@@ -439,7 +425,7 @@ done:
 /* What run_steps counted. */
 static octavo_status read_codes(oc_program *program, oc_step_report *reports, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = program->queue;
+    oc_cuda_queue *queue = program->queue;
     const oc_cu_driver *cu = queue->device->driver;
     size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
     oc_cu_copy copy = {.from_type = 2,
@@ -480,7 +466,7 @@ done:
 }
 
 /* Notes a moment of the stream, where somebody asked for times. */
-static octavo_status note(const cuda_queue *queue, oc_cu_event moment, octavo_error *error) {
+static octavo_status note(const oc_cuda_queue *queue, oc_cu_event moment, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     if (queue->is_timed) {
         OC_CU(queue->device->driver, event_record(moment, queue->stream), "record an event", error);
@@ -493,11 +479,15 @@ octavo_status oc_cuda_submit(oc_queue *base, oc_program *program, const oc_run *
                              uint32_t report, oc_step_report *reports, oc_ticket *ticket,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = (cuda_queue *)base;
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
     const oc_cu_driver *cu = queue->device->driver;
     *ticket = ++queue->submitted;
     OC_TRY(oc_run_check(run, 0, program->step_count, error));
     OC_TRY(oc_cuda_enter(queue->device, error));
+    if (run->stream != NULL) { /* ahead of the moments: the caller's work is none of the run's */
+        OC_CU(cu, event_record(queue->caller, run->stream), "note what a run waits for", error);
+        OC_CU(cu, stream_wait_event(queue->stream, queue->caller, 0), "wait for a stream", error);
+    }
     OC_TRY(note(queue, queue->arriving, error));
     OC_TRY(bring_in(program, run, error));
     OC_TRY(note(queue, queue->began, error));
@@ -508,18 +498,21 @@ octavo_status oc_cuda_submit(oc_queue *base, oc_program *program, const oc_run *
         OC_TRY(run_reported(program, report, reports, error));
     }
     OC_TRY(note(queue, queue->ended, error));
-    OC_CU(cu, event_record(queue->done[*ticket % DONE_EVENTS], queue->stream), "record an event",
+    OC_CU(cu, event_record(queue->done[*ticket % OC_CUDA_RUNS], queue->stream), "record an event",
           error);
 done:
+    if (status != OCTAVO_OK) { /* what was begun reads the caller's memory */
+        cu->stream_wait(queue->stream);
+    }
     return status;
 }
 
 octavo_status oc_cuda_wait(oc_queue *base, oc_ticket ticket, uint64_t deadline_ns,
                            octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = (cuda_queue *)base;
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
     const oc_cu_driver *cu = queue->device->driver;
-    oc_cu_event event = queue->done[ticket % DONE_EVENTS];
+    oc_cu_event event = queue->done[ticket % OC_CUDA_RUNS];
     OC_TRY(oc_cuda_enter(queue->device, error));
     if (deadline_ns == 0) {
         OC_CU(cu, event_wait(event), "finish a run", error);
@@ -544,14 +537,14 @@ done:
     return status;
 }
 
-static double between(const cuda_queue *queue, oc_cu_event from, oc_cu_event to) {
+static double between(const oc_cuda_queue *queue, oc_cu_event from, oc_cu_event to) {
     float milliseconds = 0;
     bool is_told = queue->device->driver->event_elapsed(&milliseconds, from, to) == OC_CU_SUCCESS;
     return is_told ? 1e-3 * (double)milliseconds : -1;
 }
 
 oc_times oc_cuda_times(oc_queue *base) {
-    cuda_queue *queue = (cuda_queue *)base;
+    oc_cuda_queue *queue = (oc_cuda_queue *)base;
     oc_times times = {-1, -1, -1};
     if (queue->is_timed && oc_cuda_enter(queue->device, NULL) == OCTAVO_OK) {
         times = (oc_times){.to_device = between(queue, queue->arriving, queue->began),
@@ -560,136 +553,4 @@ oc_times oc_cuda_times(oc_queue *base) {
     }
     queue->is_timed = true;
     return times;
-}
-
-/* -- rows to and from the host ----------------------------------------------------------------- */
-
-/* `count` values between the host's dense F32 (or codes) and what a buffer holds. */
-static void narrow(octavo_dtype dtype, const float *from, size_t count, void *to) {
-    uint16_t *halves = to;
-    for (size_t i = 0; i < count; i++) {
-        halves[i] = dtype == OCTAVO_F16 ? oc_f32_to_f16(from[i]) : oc_f32_to_bf16(from[i]);
-    }
-}
-
-static void widen(octavo_dtype dtype, const void *from, size_t count, float *to) {
-    const uint16_t *halves = from;
-    for (size_t i = 0; i < count; i++) {
-        to[i] = dtype == OCTAVO_F16 ? oc_f16_to_f32(halves[i]) : oc_bf16_to_f32(halves[i]);
-    }
-}
-
-static bool is_half(octavo_dtype dtype) {
-    return dtype == OCTAVO_F16 || dtype == OCTAVO_BF16;
-}
-
-/* Rows of a view between the card and staging, where they lie densely. */
-static octavo_status move(cuda_queue *queue, const oc_plan *plan, const oc_view *view,
-                          int32_t first, int32_t count, bool is_read, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    size_t element = oc_dtype_bytes(view->dtype), width = (size_t)view->columns * element;
-    size_t pitch = (size_t)plan->buffers[view->buffer].stride * element;
-    oc_cu_address at = queue->memory + oc_plan_offset(plan, view) + (size_t)first * pitch;
-    oc_cu_copy copy = {.from_type = is_read ? 2 : 1, .to_type = is_read ? 1 : 2};
-    copy.width_bytes = width;
-    copy.height = (size_t)count;
-    if (is_read) {
-        copy.from_device = at;
-        copy.from_pitch = pitch;
-        copy.to_host = queue->staging;
-        copy.to_pitch = width;
-    } else {
-        copy.from_host = queue->staging;
-        copy.from_pitch = width;
-        copy.to_device = at;
-        copy.to_pitch = pitch;
-    }
-    OC_CU(queue->device->driver, copy_2d(&copy, queue->stream), "copy rows", error);
-    OC_CU(queue->device->driver, stream_wait(queue->stream), "copy rows", error);
-done:
-    return status;
-}
-
-/* Rows that fit staging at once. */
-static int32_t rows_at_once(const oc_view *view) {
-    size_t width = (size_t)view->columns * oc_dtype_bytes(view->dtype);
-    return width > STAGING ? 0 : (int32_t)(STAGING / width);
-}
-
-octavo_status oc_cuda_write(oc_queue *base, const oc_plan *plan, const oc_view *view, int32_t first,
-                            int32_t count, const void *rows, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = (cuda_queue *)base;
-    int32_t most = rows_at_once(view);
-    size_t given = (size_t)view->columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
-    if (most == 0) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "rows of %d columns are wider than the %d bytes that copies go through",
-                view->columns, STAGING);
-    }
-    OC_TRY(oc_cuda_enter(queue->device, error));
-    for (int32_t at = 0; at < count; at += most) {
-        int32_t here = count - at < most ? count - at : most;
-        const char *from = (const char *)rows + (size_t)at * given;
-        size_t values = (size_t)here * (size_t)view->columns;
-        if (is_half(view->dtype)) {
-            narrow(view->dtype, (const float *)(const void *)from, values, queue->staging);
-        } else {
-            memcpy(queue->staging, from, (size_t)here * given);
-        }
-        OC_TRY(move(queue, plan, view, first + at, here, false, error));
-    }
-done:
-    return status;
-}
-
-/* Rows from `first` on, as they lie, to where they go. */
-static void take_rows(const cuda_queue *queue, const oc_view *view, int32_t first,
-                      const int32_t *index, int32_t here, int32_t count, char *out) {
-    size_t columns = (size_t)view->columns, width = columns * oc_dtype_bytes(view->dtype);
-    size_t given = columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
-    for (int32_t i = 0; i < (index == NULL ? here : count); i++) {
-        int32_t row = index == NULL ? i : index[i] - first;
-        if (row < 0 || row >= here) {
-            continue;
-        }
-        const char *from = queue->staging + (size_t)row * width;
-        if (is_half(view->dtype)) {
-            widen(view->dtype, from, columns, (float *)(void *)(out + (size_t)i * given));
-        } else {
-            memcpy(out + (size_t)i * given, from, given);
-        }
-    }
-}
-
-octavo_status oc_cuda_read(oc_queue *base, const oc_plan *plan, const oc_view *view, int32_t first,
-                           const int32_t *index, int32_t count, void *rows, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    cuda_queue *queue = (cuda_queue *)base;
-    int32_t most = rows_at_once(view), end = first + count;
-    uint64_t start = oc_clock_ns();
-    size_t given = (size_t)view->columns * (oc_is_codes(view->dtype) ? 1 : sizeof(float));
-    if (most == 0) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET,
-                "rows of %d columns are wider than the %d bytes that copies go through",
-                view->columns, STAGING);
-    }
-    OC_TRY(oc_cuda_enter(queue->device, error));
-    if (index != NULL) { /* the range that they lie in */
-        first = INT32_MAX;
-        end = 0;
-        for (int32_t i = 0; i < count; i++) {
-            first = index[i] < first ? index[i] : first;
-            end = index[i] + 1 > end ? index[i] + 1 : end;
-        }
-    }
-    for (int32_t at = first; at < end; at += most) {
-        int32_t here = end - at < most ? end - at : most;
-        char *out = (char *)rows + (index == NULL ? (size_t)(at - first) * given : 0);
-        OC_TRY(move(queue, plan, view, at, here, true, error));
-        take_rows(queue, view, at, index, here, count, out);
-    }
-    queue->read_ns += oc_clock_ns() - start;
-done:
-    return status;
 }

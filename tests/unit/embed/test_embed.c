@@ -5,7 +5,7 @@
 #include "embed/embed.h"
 #include "support/files.h"
 
-enum { FILES = 11, EDGE = 16, IMAGE = EDGE * EDGE * 3, ROWS_MAX = 64 };
+enum { FILES = 11, EDGE = 16, IMAGE = EDGE * EDGE * 3, ROWS_MAX = 64, LANES = 3 };
 
 static oc_image_processor clip_of_edge(void) {
     oc_image_processor processor = oc_image_processor_clip;
@@ -62,14 +62,54 @@ typedef struct seen {
     const oc_image_processor *processor;
     int32_t lengths[ROWS_MAX]; /* of each run's rows of ids */
     int32_t ids[ROWS_MAX][80]; /* of each item */
+    /* Where lanes are asked for: what is under way on each, and the wait that fails, from 1. */
+    int32_t lanes, finished, fail_finish;
+    struct {
+        const octavo_argument *input;
+        const int32_t *items;
+    } under_way[LANES];
 } seen;
 
-static octavo_status run_images(void *user, const octavo_argument *input, const int32_t *items,
-                                octavo_error *error) {
+/* Each row holds the file it says. */
+static void check_images(const seen *s, const octavo_argument *input, const int32_t *items) {
+    uint8_t want[IMAGE];
+    for (int32_t r = 0; r < input->tensor.shape[0]; r++) {
+        assert_ok(oc_embed_read_image(s->processor, paths[items[r]], want, NULL));
+        assert_memory_equal((const uint8_t *)input->tensor.data + r * IMAGE, want, IMAGE);
+    }
+}
+
+/* A batch is as it was when it began. */
+static octavo_status finish(void *user, int32_t lane, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    seen *s = user;
+    assert_non_null(s->under_way[lane].input);
+    if (strcmp(s->under_way[lane].input->name, "pixels") == 0) {
+        check_images(s, s->under_way[lane].input, s->under_way[lane].items);
+    }
+    s->under_way[lane].input = NULL;
+    if (++s->finished == s->fail_finish) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "the device is lost");
+    }
+done:
+    return status;
+}
+
+/* Lanes take turns, and have nothing under way when theirs comes. */
+static void begin(seen *s, int32_t lane, const octavo_argument *input, const int32_t *items) {
+    assert_int_equal(lane, s->lanes == 0 ? 0 : s->runs % s->lanes);
+    if (s->lanes > 0) {
+        assert_null(s->under_way[lane].input);
+        s->under_way[lane].input = input;
+        s->under_way[lane].items = items;
+    }
+}
+
+static octavo_status run_images(void *user, int32_t lane, const octavo_argument *input,
+                                const int32_t *items, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     seen *s = user;
     int32_t rows = (int32_t)input->tensor.shape[0];
-    uint8_t want[IMAGE];
     assert_string_equal(input->name, "pixels");
     assert_int_equal(input->tensor.dtype, OCTAVO_U8);
     assert_int_equal(input->tensor.rank, 4);
@@ -78,9 +118,9 @@ static octavo_status run_images(void *user, const octavo_argument *input, const 
     if (s->runs + 1 == s->fail_run) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "the device is gone");
     }
-    for (int32_t r = 0; r < rows; r++) { /* each row holds the file it says */
-        assert_ok(oc_embed_read_image(s->processor, paths[items[r]], want, NULL));
-        assert_memory_equal((const uint8_t *)input->tensor.data + r * IMAGE, want, IMAGE);
+    begin(s, lane, input, items);
+    check_images(s, input, items);
+    for (int32_t r = 0; r < rows; r++) {
         s->items[s->item_count++] = items[r];
     }
     s->rows[s->runs++] = rows;
@@ -111,19 +151,21 @@ static oc_embed_job job_of(seen *s, int32_t batch, int32_t threads) {
                           .progress = progress,
                           .progress_user = s,
                           .user = s,
+                          .lanes = s->lanes == 0 ? 1 : s->lanes,
                           .run = run_images,
+                          .finish = s->lanes == 0 ? NULL : finish,
                           .left_out = left_out};
 }
 
-/* For every batch and number of threads: all good images in order, all bad ones told
+/* For every batch and number of threads, and lanes: all good images in order, all bad ones told
  * in order, and no run but the last is smaller than the batch. */
 static void images_in_order(void **state) {
     (void)state;
     oc_image_processor processor = clip_of_edge();
     for (int32_t batch = 1; batch <= FILES + 1; batch++) {
         for (int32_t threads = 1; threads <= 4; threads++) {
-            for (int32_t again = 0; again < 3; again++) {
-                seen s = {.processor = &processor};
+            for (int32_t lanes = 0; lanes <= LANES; lanes++) {
+                seen s = {.processor = &processor, .lanes = lanes};
                 oc_embed_job job = job_of(&s, batch, threads);
                 assert_ok(oc_embed_images(&job, &processor, paths, FILES, NULL));
                 int32_t good = 0, bad = 0;
@@ -136,6 +178,7 @@ static void images_in_order(void **state) {
                 }
                 assert_int_equal(s.item_count, good);
                 assert_int_equal(s.out_count, bad);
+                assert_int_equal(s.finished, lanes == 0 ? 0 : s.runs);
                 assert_int_equal(s.runs, (good + batch - 1) / batch);
                 for (int32_t r = 0; r < s.runs - 1; r++) {
                     assert_int_equal(s.rows[r], batch);
@@ -182,7 +225,23 @@ static void ends(void **state) {
     s = (seen){.processor = &processor, .cancel_run = 2};
     assert_int_equal(oc_embed_images(&job, &processor, paths, FILES, &error), OCTAVO_CANCELLED);
     assert_int_equal(s.runs, 2);
+    for (int32_t lanes = 1; lanes <= LANES; lanes++) { /* whatever ends it, no batch is forgotten */
+        s = (seen){.processor = &processor, .lanes = lanes, .fail_run = 3};
+        job = job_of(&s, 1, 3);
+        oc_error_clear(&error);
+        assert_int_equal(oc_embed_images(&job, &processor, paths, FILES, &error),
+                         OCTAVO_UNAVAILABLE);
+        assert_string_equal(error.message, "the device is gone");
+        assert_int_equal(s.finished, 2);
+        s = (seen){.processor = &processor, .lanes = lanes, .fail_finish = 2};
+        oc_error_clear(&error);
+        assert_int_equal(oc_embed_images(&job, &processor, paths, FILES, &error),
+                         OCTAVO_UNAVAILABLE);
+        assert_string_equal(error.message, "the device is lost");
+        assert_int_equal(s.finished, s.runs);
+    }
     s = (seen){.processor = &processor};
+    job = job_of(&s, 2, 3);
     job.left_out = NULL; /* nobody listens */
     job.progress = NULL;
     assert_ok(oc_embed_images(&job, &processor, paths, FILES, NULL));
@@ -191,11 +250,12 @@ static void ends(void **state) {
 
 /* -- texts ------------------------------------------------------------------------------------ */
 
-static octavo_status run_texts(void *user, const octavo_argument *input, const int32_t *items,
-                               octavo_error *error) {
+static octavo_status run_texts(void *user, int32_t lane, const octavo_argument *input,
+                               const int32_t *items, octavo_error *error) {
     seen *s = user;
     int32_t rows = (int32_t)input->tensor.shape[0], length = (int32_t)input->tensor.shape[1];
     (void)error;
+    begin(s, lane, input, items);
     assert_string_equal(input->name, "input_ids");
     assert_int_equal(input->tensor.dtype, OCTAVO_I32);
     assert_int_equal(input->tensor.rank, 2);
@@ -227,7 +287,7 @@ static void texts_in_batches(void **state) {
     const oc_tokenizer tokenizer = small_tokenizer();
     oc_bpe *bpe = make_bpe(&tokenizer);
     for (int32_t batch = 1; batch <= TEXTS + 1; batch++) {
-        seen s = {0};
+        seen s = {.lanes = batch % (LANES + 1)};
         oc_embed_job job = job_of(&s, batch, 1);
         job.run = run_texts;
         job.cut = note_cut;
@@ -235,6 +295,7 @@ static void texts_in_batches(void **state) {
         int32_t wanted = batch == 2 ? 4 : TEXTS;
         assert_ok(oc_embed_texts(&job, bpe, MOST, texts, TEXTS, NULL));
         assert_int_equal(s.item_count, wanted);
+        assert_int_equal(s.finished, s.lanes == 0 ? 0 : s.runs);
         assert_int_equal(s.done, wanted);
         assert_int_equal(s.cut_count, 1);
         assert_int_equal(s.cut[0][0], 2);

@@ -117,10 +117,19 @@ static void reports_a_step(void **state) {
 enum { STEPS = 4 };
 static const int32_t kernels_of[STEPS] = {2, 1, 3, 1};
 
+typedef struct kernels {
+    const oc_cu_driver *cu;
+    oc_cu_context context;
+    oc_cu_stream stream;
+    oc_cu_module module;
+    oc_cu_function function;
+} kernels;
+
 static octavo_status capture(void *program, int32_t steps, oc_cu_graph_exec *exec,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    const oc_cu_driver *cu = program;
+    const kernels *k = program;
+    const oc_cu_driver *cu = k->cu;
     oc_cu_launch_attribute attribute = {0};
     oc_cu_launch config = {.grid_x = 1,
                            .grid_y = 1,
@@ -131,13 +140,13 @@ static octavo_status capture(void *program, int32_t steps, oc_cu_graph_exec *exe
                            .attributes = &attribute};
     void *parameters[1] = {&config};
     oc_cu_graph graph = NULL;
-    OC_CU(cu, capture_begin(NULL, 0), "record", error);
+    OC_CU(cu, capture_begin(k->stream, 0), "record", error);
     for (int32_t s = 0; s < steps; s++) {
         for (int32_t i = 0; i < kernels_of[s]; i++) {
-            OC_CU(cu, launch(&config, NULL, parameters, NULL), "launch", error);
+            OC_CU(cu, launch(&config, k->function, parameters, NULL), "launch", error);
         }
     }
-    OC_CU(cu, capture_end(NULL, &graph), "record", error);
+    OC_CU(cu, capture_end(k->stream, &graph), "record", error);
     OC_CU(cu, graph_instantiate(exec, graph, 0), "make a graph", error);
 done:
     if (graph != NULL) {
@@ -150,18 +159,24 @@ done:
 static void tells_what_a_step_adds(void **state) {
     oc_step_report reports[STEPS] = {{0}};
     oc_cuda_prefixes *prefixes = NULL;
-    const oc_cu_driver *cu;
     (void)state;
     oc_fake_driver *fake = oc_fake_driver_begin();
-    assert_int_equal(oc_cu_open(&cu, NULL), OCTAVO_OK);
-    assert_int_equal(
-        oc_cuda_prefixes_create(cu, NULL, STEPS, capture, (void *)(uintptr_t)cu, &prefixes, NULL),
-        OCTAVO_OK);
+    kernels k = {.cu = oc_fake_driver_table()};
+    assert_int_equal(k.cu->context_retain(&k.context, 0), OC_CU_SUCCESS);
+    assert_int_equal(k.cu->context_set(k.context), OC_CU_SUCCESS);
+    assert_int_equal(k.cu->stream_create(&k.stream, 0), OC_CU_SUCCESS);
+    assert_int_equal(k.cu->module_load(&k.module, ""), OC_CU_SUCCESS);
+    assert_int_equal(k.cu->module_function(&k.function, k.module, "kernel"), OC_CU_SUCCESS);
+    assert_int_equal(oc_cuda_prefixes_create(k.cu, k.stream, STEPS, capture, &k, &prefixes, NULL),
+                     OCTAVO_OK);
     assert_int_equal(oc_cuda_prefixes_time(prefixes, reports, NULL), OCTAVO_OK);
     for (int32_t s = 0; s < STEPS; s++) {
         assert_true(near(reports[s].seconds, 1e-3 * kernels_of[s]));
     }
     oc_cuda_prefixes_free(prefixes);
+    k.cu->module_free(k.module);
+    k.cu->stream_free(k.stream);
+    k.cu->context_release(0);
     assert_int_equal(fake->alive, 0);
     assert_int_equal(fake->wrong, 0);
     oc_fake_driver_end();

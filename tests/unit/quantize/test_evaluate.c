@@ -296,7 +296,8 @@ static octavo_tool_eval evaluate(const char *name, int32_t batch_max) {
         oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"},
                         (oc_test_options){.batch_max = batch_max, .threads = 2});
     memset(&error, 0xff, sizeof error);
-    if (octavo_tool_eval_run(engine, session, data, NULL, NULL, &eval, &error) != OCTAVO_OK) {
+    if (octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, data, NULL, NULL, &eval,
+                             &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     octavo_session_free(session);
@@ -423,7 +424,8 @@ static void many_labels(void **state) {
                                               (oc_test_options){.batch_max = 16});
     octavo_tool_eval eval;
     octavo_error error;
-    if (octavo_tool_eval_run(engine, session, folder, NULL, NULL, &eval, &error) != OCTAVO_OK) {
+    if (octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, folder, NULL, NULL,
+                             &eval, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     assert_int_equal(eval.classes, CLASSES);
@@ -473,8 +475,8 @@ static void walks_folders(void **state) {
         oc_test_session(engine, (oc_test_device){"cpu", NULL, "cpu"}, (oc_test_options){0});
     octavo_tool_eval eval;
     octavo_error error;
-    if (octavo_tool_eval_run(engine, session, folder, NULL, &listener, &eval, &error) !=
-        OCTAVO_OK) {
+    if (octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, folder, NULL, &listener,
+                             &eval, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     assert_int_equal(eval.images, OC_COUNT(files));
@@ -519,26 +521,28 @@ static void wrong_data(void **state) {
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         oc_test_write(path, cases[i].text, strlen(cases[i].text));
         memset(&error, 0xff, sizeof error);
-        octavo_status status =
-            octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error);
+        octavo_status status = octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1},
+                                                    data, path, NULL, &eval, &error);
         if (status != cases[i].status || strstr(error.message, cases[i].sentence) == NULL ||
             error.path[0] == '\0') {
             fail_msg("case %zu: %d, %s (%s)", i, status, error.message, error.path);
         }
         assert_null(eval.files);
     }
-    assert_int_equal(octavo_tool_eval_run(engine, session, data, oc_test_path(data, "none.json"),
-                                          NULL, &eval, &error),
+    assert_int_equal(octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, data,
+                                          oc_test_path(data, "none.json"), NULL, &eval, &error),
                      OCTAVO_NOT_FOUND);
     assert_non_null(strstr(error.message, "\"classes\": {\"FOLDER\": \"LABEL\"}"));
     /* folders without images, and with none that can be read */
     oc_test_folders(data, "empty");
     oc_test_write(path, "{\"classes\": {\"empty\": \"a\"}}", 27);
-    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error),
+    assert_int_equal(octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, data, path,
+                                          NULL, &eval, &error),
                      OCTAVO_NOT_FOUND);
     assert_non_null(strstr(error.message, "there are no images in the class folders of"));
     oc_test_write(oc_test_path(data, "empty/x.png"), "png", 3);
-    assert_int_equal(octavo_tool_eval_run(engine, session, data, path, NULL, &eval, &error),
+    assert_int_equal(octavo_tool_eval_run(engine, &(octavo_tool_sessions){&session, 1}, data, path,
+                                          NULL, &eval, &error),
                      OCTAVO_CORRUPT);
     assert_non_null(strstr(error.message, "can be read as an image (1 tried)"));
     octavo_session_free(session);

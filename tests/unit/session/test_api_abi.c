@@ -107,6 +107,7 @@ static void write_structs(FILE *out) {
     STRUCT(octavo_run_options);
     MEMBER(octavo_run_options, struct_size);
     MEMBER(octavo_run_options, timeout_us);
+    MEMBER(octavo_run_options, stream);
 }
 
 static void write_values(FILE *out) {

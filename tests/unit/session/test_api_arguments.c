@@ -17,6 +17,7 @@ enum { ARGUMENTS = 7 };
 
 static octavo_engine *engine;
 static octavo_session *session;
+static const octavo_tool_sessions sessions = {&session, 1};
 static octavo_model *model;
 static uint8_t pixels[32 * 32 * 3];
 static float embeds[64];
@@ -166,13 +167,13 @@ CALL(read_texts) {
 
 CALL(embed_images) {
     int32_t items[1], rows;
-    return octavo_tool_embed_images(P(0, engine), P(1, session), P(2, words), 1, NULL, P(3, embeds),
-                                    P(4, items), P(5, &rows), error);
+    return octavo_tool_embed_images(P(0, engine), P(1, &sessions), P(2, words), 1, NULL,
+                                    P(3, embeds), P(4, items), P(5, &rows), error);
 }
 
 CALL(embed_texts) {
-    return octavo_tool_embed_texts(P(0, engine), P(1, session), P(2, words), 1, NULL, P(3, embeds),
-                                   error);
+    return octavo_tool_embed_texts(P(0, engine), P(1, &sessions), P(2, words), 1, NULL,
+                                   P(3, embeds), error);
 }
 
 CALL(check_templates) {
@@ -188,7 +189,7 @@ CALL(classes_create) {
 }
 
 CALL(eval_run) {
-    return octavo_tool_eval_run(P(0, engine), P(1, session), P(2, "/nowhere"), NULL, NULL,
+    return octavo_tool_eval_run(P(0, engine), P(1, &sessions), P(2, "/nowhere"), NULL, NULL,
                                 P(3, &eval_a), error);
 }
 
@@ -239,13 +240,13 @@ static const struct {
     {"octavo_tool_read_texts", call_read_texts, {"path", "out"}},
     {"octavo_tool_embed_images",
      call_embed_images,
-     {"engine", "session", "paths", "out", "items", "rows"}},
-    {"octavo_tool_embed_texts", call_embed_texts, {"engine", "session", "texts", "out"}},
+     {"engine", "sessions", "paths", "out", "items", "rows"}},
+    {"octavo_tool_embed_texts", call_embed_texts, {"engine", "sessions", "texts", "out"}},
     {"octavo_tool_check_templates", call_check_templates, {"templates"}},
     {"octavo_tool_classes_create",
      call_classes_create,
      {"engine", "session", "labels", "templates", "out"}},
-    {"octavo_tool_eval_run", call_eval_run, {"engine", "session", "data", "out"}},
+    {"octavo_tool_eval_run", call_eval_run, {"engine", "sessions", "data", "out"}},
     {"octavo_tool_eval_compare", call_eval_compare, {"a", "b", "out"}},
     {"octavo_tool_quantize", call_quantize, {"checkpoint", "out", "options"}},
     {"octavo_tool_widen", call_widen, {"checkpoint", "out", "modules"}},

@@ -109,8 +109,9 @@ static octavo_status classes(int32_t *left, octavo_error *error) {
 static octavo_status eval(int32_t *left, octavo_error *error) {
     octavo_tool_eval out = {.images = -1};
     octavo_tool_listener listener = {.progress = count_down, .user = left};
-    octavo_status status = octavo_tool_eval_run(oc_test_engine("modelopt-fp8"), session, data, NULL,
-                                                &listener, &out, error);
+    octavo_status status =
+        octavo_tool_eval_run(oc_test_engine("modelopt-fp8"), &(octavo_tool_sessions){&session, 1},
+                             data, NULL, &listener, &out, error);
     assert_int_equal(out.images, status == OCTAVO_OK ? 2 : 0);
     assert_int_equal(out.files != NULL, status == OCTAVO_OK);
     octavo_tool_eval_free(&out);

@@ -205,7 +205,7 @@ static void run(oc_session *session, const job *of, results *out) {
                                     out->text_hidden);
     }
     oc_error_clear(&error);
-    if (oc_session_run(session, in, given, outputs, asked, 0, &error) != OCTAVO_OK) {
+    if (oc_session_run(session, in, given, outputs, asked, NULL, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
 }

@@ -86,7 +86,7 @@ static void run_everything(oc_session *session, int32_t image_dim, int32_t text_
          .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {2, text_dim}, .data = text}}};
     assert_true(image != NULL && text != NULL);
     oc_error_clear(&error);
-    if (oc_session_run(session, in, 2, out, 2, 0, &error) != OCTAVO_OK) {
+    if (oc_session_run(session, in, 2, out, 2, NULL, &error) != OCTAVO_OK) {
         fail_msg("%s", error.message);
     }
     for (int32_t side = 0; side < 2; side++) { /* unit vectors */
@@ -208,15 +208,17 @@ static void the_smaller_table_counts(void **state) {
     octavo_argument out = {
         .name = "text.hidden.9",
         .tensor = {.dtype = OCTAVO_F32, .rank = 3, .shape = {1, 3, 4}, .data = hidden}};
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error), OCTAVO_OK);
     in.tensor.data = (void *)(ids + 1);
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error),
+                     OCTAVO_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "token id 7 at row 0, place 2 is outside the vocabulary "
                                           "of 7"));
     in.tensor.shape[1] = 6;
     out.tensor.shape[1] = 6;
     oc_error_clear(&error);
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_INVALID_ARGUMENT);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error),
+                     OCTAVO_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "rows of 6 tokens, the model has 5 positions"));
     oc_session_free(session);
     oc_graph_free(&graph);
@@ -242,7 +244,7 @@ static void only_causal_texts_are_cut(void **state) {
         octavo_argument out = {
             .name = "text_embeds",
             .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, 3}, .data = embeds[i]}};
-        assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
+        assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error), OCTAVO_OK);
     }
     assert_memory_not_equal(embeds[0], embeds[1], sizeof embeds[0]);
     oc_session_free(session);
@@ -267,7 +269,7 @@ static void odd_hidden_states(void **state) {
     octavo_argument out = {
         .name = "text.hidden.7",
         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, 3}, .data = row}};
-    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, 0, &error), OCTAVO_OK);
+    assert_int_equal(oc_session_run(session, &in, 1, &out, 1, NULL, &error), OCTAVO_OK);
     run_everything(session, 3, 3);
     oc_session_free(session);
     oc_graph_free(&graph);
@@ -366,7 +368,7 @@ static octavo_status run_all(oc_session *session, octavo_error *error) {
             in_count--;
         }
     }
-    status = oc_session_run(session, in, in_count, out, out_count, 0, error);
+    status = oc_session_run(session, in, in_count, out, out_count, NULL, error);
     for (int32_t i = 0; i < in_count; i++) {
         free(in[i].tensor.data);
     }

@@ -79,7 +79,7 @@ typedef struct oc_attention_plain_args {
 /* patches.cu: as oc_step_patches */
 typedef struct oc_patches_args {
     OC_ADDRESS(const int) rows;
-    OC_ADDRESS(const void) pixels;
+    OC_ADDRESS(const void *) pixels; /* where the address of the pixels lies */
     OC_ADDRESS(const float) mean;
     OC_ADDRESS(const float) std;
     OC_ADDRESS(void) out;

@@ -131,6 +131,15 @@ static int32_t paper_host_free(void *memory) {
     return OC_CU_SUCCESS;
 }
 
+static int32_t paper_pointer_attributes(uint32_t count, const int32_t *attributes, void **values,
+                                        oc_cu_address pointer) {
+    (void)count;
+    (void)attributes;
+    (void)values;
+    (void)pointer;
+    return OC_CU_SUCCESS;
+}
+
 static int32_t paper_upload(oc_cu_address to, const void *from, size_t bytes) {
     (void)to;
     (void)from;
@@ -176,7 +185,6 @@ static int32_t paper_set_bytes(oc_cu_address to, uint8_t value, size_t bytes, oc
     }
 FREE(stream_free, oc_cu_stream)
 FREE(stream_wait, oc_cu_stream)
-FREE(stream_query, oc_cu_stream)
 FREE(event_free, oc_cu_event)
 FREE(event_query, oc_cu_event)
 FREE(event_wait, oc_cu_event)
@@ -225,6 +233,13 @@ static int32_t paper_event_create(oc_cu_event *event, uint32_t flags) {
 static int32_t paper_event_record(oc_cu_event event, oc_cu_stream stream) {
     (void)event;
     (void)stream;
+    return OC_CU_SUCCESS;
+}
+
+static int32_t paper_stream_wait_event(oc_cu_stream stream, oc_cu_event event, uint32_t flags) {
+    (void)stream;
+    (void)event;
+    (void)flags;
     return OC_CU_SUCCESS;
 }
 

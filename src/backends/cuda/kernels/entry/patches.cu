@@ -16,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (row >= *p.rows) {
         return;
     }
+    const void *given = *p.pixels;
     for (int column = threadIdx.x; column < COLUMNS; column += THREADS) {
         float value = 0;
         if (at >= 0) { /* not the class token's place */
@@ -23,11 +24,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             const int y = at / GRID * PATCH + column / PATCH % PATCH;
             const int x = at % GRID * PATCH + column % PATCH;
             if (BYTES) {
-                const u8 *pixels = (const u8 *)p.pixels;
+                const u8 *pixels = (const u8 *)given;
                 value = pixels[(((long long)image * SIDE + y) * SIDE + x) * 3 + c];
                 value = NORMALIZE ? (value / 255.0f - p.mean[c]) / p.std[c] : value;
             } else {
-                const float *pixels = (const float *)p.pixels;
+                const float *pixels = (const float *)given;
                 value = pixels[(((long long)image * 3 + c) * SIDE + y) * SIDE + x];
             }
         }
