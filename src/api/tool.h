@@ -28,7 +28,8 @@ OCTAVO_CHECK octavo_status octavo_tool_inspect(const char *path, int32_t flags, 
  * {"device":"cpu","about":"avx2, 2 threads","bytes","canary_share",
  *  "savings":[{"name","on":true,"text"}...],
  *  "programs":[{"name":"image","arena_bytes","scratch_bytes","seconds" (when profiling),
- *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias -> f32","why","operands":"F8_E4M3",
+ *   "steps":[{"name","kind","kernel","what":"e4m3 x weight + bias ->
+ * f32","why","operands":"F8_E4M3",
  *    "choice":{"by":"model","rows","chosen":{"text","name","microseconds"},"next":{...},"stale"},
  *    "seconds","flop","bytes","codes":{"saturated","zero","largest"}}...]}...]}
  * choice is there where the device can do the step in several ways: the one that is taken, and the

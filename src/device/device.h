@@ -157,8 +157,8 @@ typedef struct oc_backend {
                           octavo_error *error);
 
     /* Where the time of the last run went that was submitted without reports, once it is waited for
-     * and its results are read.  A queue takes times from the first call on, which has none to tell.
-     * NULL: the device's threads and memory are the host's. */
+     * and its results are read.  A queue takes times from the first call on, which has none to
+     * tell. NULL: the device's threads and memory are the host's. */
     oc_times (*times)(oc_queue *queue);
 
     /* `count` rows of a view, floats or codes, to or from dense host rows: view row index[i], or

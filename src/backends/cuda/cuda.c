@@ -265,7 +265,8 @@ static void cuda_tactics(const oc_device *base, const oc_step *step, const oc_pl
 }
 
 /* Steps go through their rows up and down in turn, so that each begins with what the one before it
- * left in the L2.  Attention goes up.  Where all fits into the L2, the order is nothing to gain from. */
+ * left in the L2.  Attention goes up.  Where all fits into the L2, the order is nothing to gain
+ * from. */
 static bool is_descending(const oc_step *steps, int32_t count, int32_t index, int32_t rows) {
     enum { ROWS_ENOUGH = 8192 }; /* of 768 to 1024 columns: some 16 MB of floats */
     int32_t end = index;

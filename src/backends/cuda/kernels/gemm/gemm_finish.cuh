@@ -101,8 +101,8 @@ OC_DEVICE void prefetch_residual(int first_row, int rows, int column, const argu
     }
 }
 
-/* Clusters' tiles end with out's columns. */
-#define IS_WHOLE (N % (SWAP ? CLUSTER_M * TILE_M : CLUSTER_N * TILE_N) == 0)
+/* The last tile ends with out's columns. */
+#define IS_WHOLE (N % W_STEP == 0)
 
 OC_DEVICE bool is_column(int column) {
     return IS_WHOLE || column < N;

@@ -55,7 +55,8 @@ enum {
     AHEAD = STAGES - 1,
     W_ROWS = (N + 15) / 16 * 16,
     W_BYTES = TERMS == 2 ? BLOCKS * BLOCK_BYTES : (ROW_BYTES + 15) / 16 * 16, /* of a row */
-    W_TILES = (N + TILE_N - 1) / TILE_N,
+    W_STEP = TILE_N,
+    W_TILES = (N + W_STEP - 1) / W_STEP,
     PARTS = WIDEN ? 2 : 1, /* instructions for 32 bytes of k */
 
     LEFT_BYTES = TILE_M * BLOCK_BYTES,

@@ -140,8 +140,8 @@ typedef struct tile {
 
 enum {
     /* of the side whose rows are w's, all clusters' tiles */
-    W_TILES = SWAP ? (N + CLUSTER_M * TILE_M - 1) / (CLUSTER_M * TILE_M)
-                   : (N + CLUSTER_N * TILE_N - 1) / (CLUSTER_N * TILE_N),
+    W_STEP = SWAP ? CLUSTER_M * TILE_M : CLUSTER_N * TILE_N, /* of a cluster's tile */
+    W_TILES = (N + W_STEP - 1) / W_STEP,
     A_ROWS = SWAP ? CLUSTER_N * TILE_N : CLUSTER_M * TILE_M /* of a cluster's tile */
 };
 
