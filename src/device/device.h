@@ -72,7 +72,9 @@ typedef struct oc_matrix {
     void *source;
 } oc_matrix;
 
-/* What a run may tell of each step. */
+/* What a run may tell of each step.  Where a device's memory is not the host's, a run that tells
+ * times may take its steps several times: what a step changes in place must then be made by a step
+ * of the plan, not written by the host. */
 enum { OC_REPORT_TIME = 1, OC_REPORT_CODES = 2 };
 
 typedef struct oc_step_report {
