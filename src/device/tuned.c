@@ -21,21 +21,16 @@ bool oc_tuned_has(const oc_tuned *tuned, const char *model) {
 
 /* -- to bytes ------------------------------------------------------------------------------- */
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
 static void write_choice(oc_json_writer *json, const oc_tuned_choice *choice) {
     oc_json_write_object(json);
-    text_member(json, "what", choice->what);
+    oc_json_write_text_member(json, "what", choice->what);
     oc_json_write_key(json, "rows");
     oc_json_write_int(json, choice->rows);
-    text_member(json, "best", choice->best);
+    oc_json_write_text_member(json, "best", choice->best);
     oc_json_write_key(json, "best_us");
     oc_json_write_double(json, choice->best_us);
     if (choice->next[0] != '\0') {
-        text_member(json, "next", choice->next);
+        oc_json_write_text_member(json, "next", choice->next);
         oc_json_write_key(json, "next_us");
         oc_json_write_double(json, choice->next_us);
     }
@@ -51,10 +46,10 @@ octavo_status oc_tuned_write(const oc_tuned *tuned, oc_buffer *out, octavo_error
     for (int32_t i = 0; i < tuned->count; i++) {
         const oc_tuned_run *run = &tuned->runs[i];
         oc_json_write_object(&json);
-        text_member(&json, "model", run->model);
-        text_member(&json, "software", run->software);
-        text_member(&json, "octavo", run->octavo);
-        text_member(&json, "date", run->date);
+        oc_json_write_text_member(&json, "model", run->model);
+        oc_json_write_text_member(&json, "software", run->software);
+        oc_json_write_text_member(&json, "octavo", run->octavo);
+        oc_json_write_text_member(&json, "date", run->date);
         oc_json_write_key(&json, "choices");
         oc_json_write_array(&json);
         for (int32_t j = 0; j < run->count; j++) {

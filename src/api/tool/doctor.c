@@ -21,11 +21,6 @@
 #include "base/sys/env.h"
 #include "base/sys/threads.h"
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
 /* A field of the first processor in /proc/cpuinfo, without its name. */
 static void read_cpuinfo(const char *field, char *value, size_t bytes) {
     FILE *file = fopen("/proc/cpuinfo", "re");
@@ -80,7 +75,7 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
     oc_json_write_key(json, "cpu");
     oc_json_write_object(json);
     read_cpuinfo("model name", text, sizeof text);
-    text_member(json, "model", text);
+    oc_json_write_text_member(json, "model", text);
     oc_json_write_key(json, "cores");
     oc_json_write_int(json, sysconf(_SC_NPROCESSORS_ONLN));
     oc_json_write_key(json, "usable_cores");
@@ -101,7 +96,7 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
     oc_json_write_array(json);
     for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
         oc_json_write_object(json);
-        text_member(json, "name", (*tier)->name);
+        oc_json_write_text_member(json, "name", (*tier)->name);
         oc_json_write_key(json, "available");
         oc_json_write_bool(json, (*tier)->available());
         oc_json_write_key(json, "default");
@@ -119,7 +114,7 @@ static void write_tiers(oc_json_writer *json, int32_t card) {
     oc_json_write_array(json);
     for (int32_t i = 0; (name = oc_cuda_tier_name(card, i)) != NULL; i++) {
         oc_json_write_object(json);
-        text_member(json, "name", name);
+        oc_json_write_text_member(json, "name", name);
         oc_json_write_key(json, "default");
         oc_json_write_bool(json, i == 0);
         oc_json_write_end(json);
@@ -136,11 +131,11 @@ static void write_gpus(oc_json_writer *json, char *why, size_t bytes) {
     for (int32_t i = 0; i < count; i++) {
         oc_json_write_object(json);
         snprintf(text, sizeof text, "cuda:%d", i);
-        text_member(json, "device", text);
+        oc_json_write_text_member(json, "device", text);
         oc_json_write_key(json, "available");
         bool is_usable = oc_cuda_device_describe(i, text, sizeof text);
         oc_json_write_bool(json, is_usable);
-        text_member(json, "about", text);
+        oc_json_write_text_member(json, "about", text);
         write_tiers(json, i);
         oc_json_write_end(json);
     }
@@ -149,7 +144,7 @@ static void write_gpus(oc_json_writer *json, char *why, size_t bytes) {
     oc_json_write_object(json);
     oc_json_write_key(json, "available");
     oc_json_write_bool(json, oc_cuda_compiler_describe(text, sizeof text));
-    text_member(json, "about", text);
+    oc_json_write_text_member(json, "about", text);
     oc_json_write_end(json);
 }
 
@@ -164,18 +159,18 @@ static void write_libraries(oc_json_writer *json) {
     oc_json_write_key(json, "libraries");
     oc_json_write_object(json);
 #ifdef LIBJPEG_TURBO_VERSION
-    text_member(json, "libjpeg-turbo", TEXT_OF_VALUE(LIBJPEG_TURBO_VERSION));
+    oc_json_write_text_member(json, "libjpeg-turbo", TEXT_OF_VALUE(LIBJPEG_TURBO_VERSION));
 #else
-    text_member(json, "libjpeg", TEXT_OF_VALUE(JPEG_LIB_VERSION));
+    oc_json_write_text_member(json, "libjpeg", TEXT_OF_VALUE(JPEG_LIB_VERSION));
 #endif
-    text_member(json, "libpng", png_get_libpng_ver(NULL));
+    oc_json_write_text_member(json, "libpng", png_get_libpng_ver(NULL));
     snprintf(text, sizeof text, "%d.%d.%d", webp >> 16, webp >> 8 & 0xff, webp & 0xff);
-    text_member(json, "libwebp", text);
-    text_member(json, "utf8proc", utf8proc_version());
-    text_member(json, "unicode", utf8proc_unicode_version());
+    oc_json_write_text_member(json, "libwebp", text);
+    oc_json_write_text_member(json, "utf8proc", utf8proc_version());
+    oc_json_write_text_member(json, "unicode", utf8proc_unicode_version());
     snprintf(text, sizeof text, "%u.%u.%u", XXH_versionNumber() / 10000,
              XXH_versionNumber() / 100 % 100, XXH_versionNumber() % 100);
-    text_member(json, "xxhash", text);
+    oc_json_write_text_member(json, "xxhash", text);
     oc_json_write_end(json);
 }
 
@@ -220,10 +215,10 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     oc_json_write_object(&json);
     snprintf(version, sizeof version, "%d.%d.%d", OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,
              OCTAVO_VERSION_PATCH);
-    text_member(&json, "version", version);
+    oc_json_write_text_member(&json, "version", version);
     bool is_had = describe(tier, threads, device, sizeof device);
     write_cpu(&json, tier, is_had);
-    text_member(&json, "will_use", is_had ? device : NULL);
+    oc_json_write_text_member(&json, "will_use", is_had ? device : NULL);
     oc_json_write_key(&json, "problems");
     oc_json_write_array(&json);
     if (!is_had) {
@@ -235,7 +230,7 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     oc_json_write_key(&json, "environment");
     oc_json_write_object(&json);
     for (int32_t i = 0; i < OC_ENV_COUNT; i++) {
-        text_member(&json, oc_env_name((oc_env)i), oc_env_get((oc_env)i));
+        oc_json_write_text_member(&json, oc_env_name((oc_env)i), oc_env_get((oc_env)i));
     }
     oc_json_write_end(&json);
     oc_json_write_key(&json, "notes");

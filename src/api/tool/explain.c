@@ -17,17 +17,12 @@ static const char *const step_kinds[] = {
 #undef XX
 };
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
 static void write_tactic(oc_json_writer *json, const char *key, const char *name, const char *text,
                          double microseconds) {
     oc_json_write_key(json, key);
     oc_json_write_object(json);
-    text_member(json, "text", text);
-    text_member(json, "name", name);
+    oc_json_write_text_member(json, "text", text);
+    oc_json_write_text_member(json, "name", name);
     oc_json_write_key(json, "microseconds");
     oc_json_write_double(json, microseconds);
     oc_json_write_end(json);
@@ -50,7 +45,7 @@ static void write_choice(oc_json_writer *json, const oc_step *step, const oc_tac
     next += next->number == step->tactic && tactics->count > 1;
     oc_json_write_key(json, "choice");
     oc_json_write_object(json);
-    text_member(json, "by", tuned != NULL ? "tuning" : "model");
+    oc_json_write_text_member(json, "by", tuned != NULL ? "tuning" : "model");
     oc_json_write_key(json, "rows");
     oc_json_write_int(json, tactics->rows);
     if (tuned != NULL) {
@@ -58,9 +53,9 @@ static void write_choice(oc_json_writer *json, const oc_step *step, const oc_tac
         if (tuned->next[0] != '\0') {
             write_tactic(json, "next", tuned->next, text_of(tactics, tuned->next), tuned->next_us);
         }
-        text_member(json, "octavo", tactics->run->octavo);
-        text_member(json, "software", tactics->run->software);
-        text_member(json, "date", tactics->run->date);
+        oc_json_write_text_member(json, "octavo", tactics->run->octavo);
+        oc_json_write_text_member(json, "software", tactics->run->software);
+        oc_json_write_text_member(json, "date", tactics->run->date);
     } else {
         for (int32_t i = 0; i < tactics->count; i++) {
             const oc_tactic *at = &tactics->items[i];
@@ -83,12 +78,12 @@ static void write_step(oc_json_writer *json, const oc_step *step, const oc_tacti
     char what[160];
     oc_step_describe(step, what, sizeof what);
     oc_json_write_object(json);
-    text_member(json, "name", step->name);
-    text_member(json, "kind", step_kinds[step->kind]);
-    text_member(json, "kernel", step->kernel);
-    text_member(json, "what", what);
-    text_member(json, "why", step->why);
-    text_member(json, "operands", oc_dtype_name(oc_step_operands(step)));
+    oc_json_write_text_member(json, "name", step->name);
+    oc_json_write_text_member(json, "kind", step_kinds[step->kind]);
+    oc_json_write_text_member(json, "kernel", step->kernel);
+    oc_json_write_text_member(json, "what", what);
+    oc_json_write_text_member(json, "why", step->why);
+    oc_json_write_text_member(json, "operands", oc_dtype_name(oc_step_operands(step)));
     if (tactics->count > 0) {
         write_choice(json, step, tactics);
     }
@@ -129,7 +124,7 @@ static void write_program(oc_json_writer *json, const oc_session *session, oc_pr
     const oc_plan *plan = oc_session_plan_at(session, kind, i);
     const oc_step_report *reports = oc_session_reports_at(session, kind, i);
     oc_json_write_object(json);
-    text_member(json, "name", oc_program_name(kind));
+    oc_json_write_text_member(json, "name", oc_program_name(kind));
     if (oc_session_plan_count(session, kind) > 1) {
         const oc_tower *tower = oc_tower_of_program(kind);
         tower = tower == NULL ? &oc_towers[oc_logits.rows] : tower;
@@ -194,8 +189,8 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
              session->info.threads, session->info.threads == 1 ? "" : "s");
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
-    text_member(&json, "device", device->backend->name);
-    text_member(&json, "about", about);
+    oc_json_write_text_member(&json, "device", device->backend->name);
+    oc_json_write_text_member(&json, "about", about);
     oc_json_write_key(&json, "bytes");
     oc_json_write_int(&json, (int64_t)octavo_tool_session_bytes(session));
     oc_json_write_key(&json, "canary_share");
@@ -204,10 +199,10 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     oc_json_write_array(&json);
     for (int32_t i = 0; i < OC_SAVING_COUNT; i++) {
         oc_json_write_object(&json);
-        text_member(&json, "name", oc_saving_name(i));
+        oc_json_write_text_member(&json, "name", oc_saving_name(i));
         oc_json_write_key(&json, "on");
         oc_json_write_bool(&json, (savings >> i & 1u) != 0);
-        text_member(&json, "text", oc_saving_text(i));
+        oc_json_write_text_member(&json, "text", oc_saving_text(i));
         oc_json_write_end(&json);
     }
     oc_json_write_end(&json);

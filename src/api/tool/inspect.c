@@ -10,16 +10,6 @@
 #include "engine/records/describe.h"
 #include "engine/verify.h"
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
-static void int_member(oc_json_writer *json, const char *key, int64_t value) {
-    oc_json_write_key(json, key);
-    oc_json_write_int(json, value);
-}
-
 /* Layers, heads and width of a tower, by its nodes' names. */
 static void write_tower(oc_json_writer *json, const octavo_engine *engine, const oc_tower *tower) {
     int32_t layers = 0, heads = 0;
@@ -45,18 +35,19 @@ static void write_tower(oc_json_writer *json, const octavo_engine *engine, const
     }
     oc_json_write_key(json, tower->name);
     oc_json_write_object(json);
-    int_member(json, "width", width);
-    int_member(json, "layers", layers);
-    int_member(json, "heads", heads);
+    oc_json_write_int_member(json, "width", width);
+    oc_json_write_int_member(json, "layers", layers);
+    oc_json_write_int_member(json, "heads", heads);
     if (patch != 0) {
-        int_member(json, "size", engine->info.image_size);
-        int_member(json, "patch", patch);
-        int_member(json, "tokens", tokens);
+        oc_json_write_int_member(json, "size", engine->info.image_size);
+        oc_json_write_int_member(json, "patch", patch);
+        oc_json_write_int_member(json, "tokens", tokens);
     }
     if (vocabulary != 0) {
-        int_member(json, "tokens", engine->info.tokens_max);
-        int_member(json, "vocabulary", vocabulary);
-        text_member(json, "end_of_text", rule == 1 ? "largest id" : "first end token");
+        oc_json_write_int_member(json, "tokens", engine->info.tokens_max);
+        oc_json_write_int_member(json, "vocabulary", vocabulary);
+        oc_json_write_text_member(json, "end_of_text",
+                                  rule == 1 ? "largest id" : "first end token");
     }
     oc_json_write_end(json);
 }
@@ -67,9 +58,9 @@ static void write_file(oc_json_writer *json, const oc_engine_facts *facts) {
     oc_json_write_array(json);
     for (int32_t i = 0; i < facts->dtype_count; i++) {
         oc_json_write_object(json);
-        text_member(json, "dtype", oc_dtype_name(facts->dtypes[i].dtype));
-        int_member(json, "tensors", facts->dtypes[i].tensors);
-        int_member(json, "bytes", (int64_t)facts->dtypes[i].bytes);
+        oc_json_write_text_member(json, "dtype", oc_dtype_name(facts->dtypes[i].dtype));
+        oc_json_write_int_member(json, "tensors", facts->dtypes[i].tensors);
+        oc_json_write_int_member(json, "bytes", (int64_t)facts->dtypes[i].bytes);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
@@ -78,17 +69,18 @@ static void write_file(oc_json_writer *json, const oc_engine_facts *facts) {
     for (int32_t i = 0; i < facts->section_count; i++) {
         const oc_engine_section_facts *section = &facts->sections[i];
         oc_json_write_object(json);
-        text_member(json, "name", section->kind == NULL ? "unknown" : section->kind->name);
-        int_member(json, "offset", (int64_t)section->offset);
-        int_member(json, "bytes", (int64_t)section->bytes);
+        oc_json_write_text_member(json, "name",
+                                  section->kind == NULL ? "unknown" : section->kind->name);
+        oc_json_write_int_member(json, "offset", (int64_t)section->offset);
+        oc_json_write_int_member(json, "bytes", (int64_t)section->bytes);
         snprintf(text, sizeof text, "%016llx", (unsigned long long)section->checksum);
-        text_member(json, "checksum", text);
+        oc_json_write_text_member(json, "checksum", text);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
-    int_member(json, "tensor_bytes", (int64_t)facts->tensor_bytes);
-    int_member(json, "model_bytes", (int64_t)facts->model_bytes);
-    int_member(json, "record_bytes", (int64_t)facts->record_bytes);
+    oc_json_write_int_member(json, "tensor_bytes", (int64_t)facts->tensor_bytes);
+    oc_json_write_int_member(json, "model_bytes", (int64_t)facts->model_bytes);
+    oc_json_write_int_member(json, "record_bytes", (int64_t)facts->record_bytes);
 }
 
 static void write_tensors(oc_json_writer *json, const octavo_engine *engine) {
@@ -97,15 +89,15 @@ static void write_tensors(oc_json_writer *json, const octavo_engine *engine) {
     for (int32_t i = 0; i < oc_engine_tensor_count(engine->file); i++) {
         const oc_engine_tensor *tensor = oc_engine_tensor_at(engine->file, i);
         oc_json_write_object(json);
-        text_member(json, "name", tensor->name);
-        text_member(json, "dtype", oc_dtype_name(tensor->dtype));
+        oc_json_write_text_member(json, "name", tensor->name);
+        oc_json_write_text_member(json, "dtype", oc_dtype_name(tensor->dtype));
         oc_json_write_key(json, "shape");
         oc_json_write_array(json);
         for (int32_t d = 0; d < tensor->rank; d++) {
             oc_json_write_int(json, tensor->shape[d]);
         }
         oc_json_write_end(json);
-        int_member(json, "bytes", (int64_t)tensor->bytes);
+        oc_json_write_int_member(json, "bytes", (int64_t)tensor->bytes);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
@@ -131,11 +123,11 @@ static void write_tuned(oc_json_writer *json, const oc_tuned *tuned) {
     oc_json_write_array(json);
     for (int32_t i = 0; i < tuned->count; i++) {
         oc_json_write_object(json);
-        text_member(json, "model", tuned->runs[i].model);
-        text_member(json, "software", tuned->runs[i].software);
-        text_member(json, "octavo", tuned->runs[i].octavo);
-        text_member(json, "date", tuned->runs[i].date);
-        int_member(json, "choices", tuned->runs[i].count);
+        oc_json_write_text_member(json, "model", tuned->runs[i].model);
+        oc_json_write_text_member(json, "software", tuned->runs[i].software);
+        oc_json_write_text_member(json, "octavo", tuned->runs[i].octavo);
+        oc_json_write_text_member(json, "date", tuned->runs[i].date);
+        oc_json_write_int_member(json, "choices", tuned->runs[i].count);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
@@ -147,15 +139,15 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     char version[32];
     int32_t parts = 0;
     oc_engine_describe(engine->file, &facts);
-    text_member(json, "file", path);
+    oc_json_write_text_member(json, "file", path);
     snprintf(version, sizeof version, "%u.%u", facts.major, facts.minor);
-    text_member(json, "format", version);
-    int_member(json, "bytes", (int64_t)facts.file_bytes);
-    text_member(json, "name", engine->meta.name);
-    text_member(json, "precision", engine->meta.precision);
-    text_member(json, "architecture", engine->meta.architecture);
-    text_member(json, "producer", engine->meta.producer);
-    text_member(json, "octavo", engine->meta.octavo);
+    oc_json_write_text_member(json, "format", version);
+    oc_json_write_int_member(json, "bytes", (int64_t)facts.file_bytes);
+    oc_json_write_text_member(json, "name", engine->meta.name);
+    oc_json_write_text_member(json, "precision", engine->meta.precision);
+    oc_json_write_text_member(json, "architecture", engine->meta.architecture);
+    oc_json_write_text_member(json, "producer", engine->meta.producer);
+    oc_json_write_text_member(json, "octavo", engine->meta.octavo);
     oc_json_write_key(json, "towers");
     oc_json_write_array(json);
     for (int32_t t = 0; t < OC_TOWERS; t++) {
@@ -164,7 +156,7 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
         }
     }
     oc_json_write_end(json);
-    int_member(json, "embed_dim", engine->info.embed_dim);
+    oc_json_write_int_member(json, "embed_dim", engine->info.embed_dim);
     for (int32_t t = 0; t < OC_TOWERS; t++) {
         if ((engine->info.towers & oc_towers[t].bit) != 0) {
             write_tower(json, engine, &oc_towers[t]);
@@ -176,8 +168,8 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     }
     oc_json_write_key(json, "canaries");
     oc_json_write_object(json);
-    int_member(json, "part", parts);
-    int_member(json, "model", engine->canary_count - parts);
+    oc_json_write_int_member(json, "part", parts);
+    oc_json_write_int_member(json, "model", engine->canary_count - parts);
     oc_json_write_end(json);
     write_tuned(json, &engine->tuned);
     write_record(json, engine, "calibration", OC_SECTION_CALIBRATION, true);

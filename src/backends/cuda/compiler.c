@@ -1,7 +1,6 @@
 /* compiler.c - see compiler.h.  Names and numbers are those of NVRTC's documentation. */
 #include "backends/cuda/compiler.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "backends/cuda/sources.h"
 #include "base/buffer.h"
 #include "base/sys/env.h"
+#include "base/sys/library.h"
 
 enum { HEADERS_MAX = 32, LOG_MAX = 1 << 16 };
 
@@ -28,10 +28,7 @@ typedef struct nvrtc {
     const char *(*error_text)(int32_t result);
 } nvrtc;
 
-static const struct {
-    const char *symbol;
-    size_t offset;
-} symbols[] = {
+static const oc_symbol symbols[] = {
     {"nvrtcVersion", offsetof(nvrtc, version)},
     {"nvrtcCreateProgram", offsetof(nvrtc, create)},
     {"nvrtcCompileProgram", offsetof(nvrtc, compile)},
@@ -51,15 +48,9 @@ static struct {
     char about[256];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool find_symbols(void *library, nvrtc *api) {
-    for (size_t i = 0; i < OC_COUNT(symbols); i++) {
-        void *symbol = dlsym(library, symbols[i].symbol);
-        if (symbol == NULL) {
-            return false;
-        }
-        memcpy((char *)api + symbols[i].offset, &symbol, sizeof symbol);
-    }
-    return true;
+static oc_library_found load(const char *file) {
+    const char *missing;
+    return oc_library_load(file, symbols, OC_COUNT(symbols), &state.api, &missing);
 }
 
 /* Under the lock. */
@@ -69,14 +60,13 @@ static void open_library(void) {
                                         "libnvrtc.so"};
     const char *asked = oc_env_get(OC_ENV_OCTAVO_NVRTC), *name = asked;
     int32_t major = 0, minor = 0;
-    void *library = asked == NULL ? NULL : dlopen(asked, RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; asked == NULL && library == NULL && i < OC_COUNT(names); i++) {
+    oc_library_found found = asked == NULL ? OC_LIBRARY_ABSENT : load(asked);
+    for (size_t i = 0; asked == NULL && found == OC_LIBRARY_ABSENT && i < OC_COUNT(names); i++) {
         name = names[i];
-        library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+        found = load(name);
     }
     state.opened = true;
-    state.has = library != NULL && find_symbols(library, &state.api) &&
-                state.api.version(&major, &minor) == 0;
+    state.has = found == OC_LIBRARY_LOADED && state.api.version(&major, &minor) == 0;
     if (state.has) {
         snprintf(state.about, sizeof state.about, "NVRTC %d.%d, %s", major, minor, name);
     } else if (asked != NULL) {

@@ -1,17 +1,15 @@
 /* driver.c - see driver.h. */
 #include "backends/cuda/driver.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sys/library.h"
+
 enum { VERSION_LEAST = 12030 }; /* 12.3: cuGraphInstantiateWithFlags, cuLaunchKernelEx, sm_90a */
 
-static const struct {
-    const char *symbol;
-    size_t offset;
-} symbols[] = {
+static const oc_symbol symbols[] = {
 #define XX(member, symbol, parameters) {symbol, offsetof(oc_cu_driver, member)},
     OC_CU_MAP(XX)
 #undef XX
@@ -29,20 +27,17 @@ static struct {
 static octavo_status load(oc_cu_driver *driver, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     int32_t version = 0, count = 0;
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
+    const char *missing;
+    oc_library_found found =
+        oc_library_load("libcuda.so.1", symbols, OC_COUNT(symbols), driver, &missing);
+    if (found == OC_LIBRARY_ABSENT) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
                 "there is no NVIDIA driver on this machine (libcuda.so.1 cannot be opened)");
     }
-    for (size_t i = 0; i < OC_COUNT(symbols); i++) {
-        void *symbol = dlsym(library, symbols[i].symbol);
-        if (symbol == NULL) {
-            OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-                    "the NVIDIA driver is too old: it has no %s; one of CUDA %d.%d or newer is "
-                    "needed",
-                    symbols[i].symbol, VERSION_LEAST / 1000, VERSION_LEAST % 1000 / 10);
-        }
-        memcpy((char *)driver + symbols[i].offset, &symbol, sizeof symbol);
+    if (found == OC_LIBRARY_LACKS) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                "the NVIDIA driver is too old: it has no %s; one of CUDA %d.%d or newer is needed",
+                missing, VERSION_LEAST / 1000, VERSION_LEAST % 1000 / 10);
     }
     OC_CU(driver, init(0), "start", error);
     OC_CU(driver, version(&version), "tell its version", error);

@@ -197,3 +197,18 @@ void oc_json_write_bool(oc_json_writer *json, bool value) {
 void oc_json_write_null(oc_json_writer *json) {
     oc_json_write_raw(json, oc_slice_of("null"));
 }
+
+void oc_json_write_text_member(oc_json_writer *json, const char *key, const char *text) {
+    oc_json_write_key(json, key);
+    oc_json_write_text(json, text);
+}
+
+void oc_json_write_int_member(oc_json_writer *json, const char *key, int64_t value) {
+    oc_json_write_key(json, key);
+    oc_json_write_int(json, value);
+}
+
+void oc_json_write_double_member(oc_json_writer *json, const char *key, double value) {
+    oc_json_write_key(json, key);
+    oc_json_write_double(json, value);
+}

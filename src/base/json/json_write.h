@@ -48,6 +48,11 @@ void oc_json_write_int(oc_json_writer *json, int64_t value);
 void oc_json_write_double(oc_json_writer *json, double value); /* not finite: null */
 void oc_json_write_float(oc_json_writer *json, float value); /* shortest that reads back as float */
 void oc_json_write_bool(oc_json_writer *json, bool value);
+
+/* A key and its value. */
+void oc_json_write_text_member(oc_json_writer *json, const char *key, const char *text);
+void oc_json_write_int_member(oc_json_writer *json, const char *key, int64_t value);
+void oc_json_write_double_member(oc_json_writer *json, const char *key, double value);
 void oc_json_write_null(oc_json_writer *json);
 /* A value that is JSON already. */
 void oc_json_write_raw(oc_json_writer *json, oc_slice value);

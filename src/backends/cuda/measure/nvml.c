@@ -1,14 +1,12 @@
 /* nvml.c - see nvml.h. */
 #include "backends/cuda/measure/nvml.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 
-static const struct {
-    const char *symbol;
-    size_t offset;
-} symbols[] = {
+#include "base/sys/library.h"
+
+static const oc_symbol symbols[] = {
 #define XX(member, symbol, parameters) {symbol, offsetof(oc_nvml, member)},
     OC_NVML_MAP(XX)
 #undef XX
@@ -25,18 +23,16 @@ static struct {
 
 static octavo_status load(oc_nvml *nvml, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
+    const char *missing;
+    oc_library_found found =
+        oc_library_load("libnvidia-ml.so.1", symbols, OC_COUNT(symbols), nvml, &missing);
+    if (found == OC_LIBRARY_ABSENT) {
         OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
                 "NVML is not on this machine (libnvidia-ml.so.1 cannot be opened)");
     }
-    for (size_t i = 0; i < OC_COUNT(symbols); i++) {
-        void *symbol = dlsym(library, symbols[i].symbol);
-        if (symbol == NULL) {
-            OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "this machine's NVML has no %s",
-                    symbols[i].symbol);
-        }
-        memcpy((char *)nvml + symbols[i].offset, &symbol, sizeof symbol);
+    if (found == OC_LIBRARY_LACKS) {
+        OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET, "this machine's NVML has no %s",
+                missing);
     }
     int32_t result = nvml->init();
     if (result != OC_NVML_SUCCESS) {

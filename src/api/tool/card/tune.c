@@ -131,28 +131,13 @@ done:
 
 /* -- telling -------------------------------------------------------------------------------- */
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
-static void number_member(oc_json_writer *json, const char *key, double value) {
-    oc_json_write_key(json, key);
-    oc_json_write_double(json, value);
-}
-
-static void int_member(oc_json_writer *json, const char *key, int64_t value) {
-    oc_json_write_key(json, key);
-    oc_json_write_int(json, value);
-}
-
 static void write_way(oc_json_writer *json, const char *key, const oc_tune_way *way) {
     oc_json_write_key(json, key);
     oc_json_write_object(json);
-    text_member(json, "text", way->text);
-    text_member(json, "name", way->name);
-    number_member(json, "expected_us", way->expected_us);
-    number_member(json, "measured_us", way->measured_us);
+    oc_json_write_text_member(json, "text", way->text);
+    oc_json_write_text_member(json, "name", way->name);
+    oc_json_write_double_member(json, "expected_us", way->expected_us);
+    oc_json_write_double_member(json, "measured_us", way->measured_us);
     oc_json_write_end(json);
 }
 
@@ -167,12 +152,12 @@ static octavo_status tell(const oc_model *model, const oc_tune_list *list, const
     oc_buffer_init(&text);
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
-    text_member(&json, "file", file);
-    text_member(&json, "engine", engine);
-    text_member(&json, "device", traits.model);
-    text_member(&json, "software", traits.software);
+    oc_json_write_text_member(&json, "file", file);
+    oc_json_write_text_member(&json, "engine", engine);
+    oc_json_write_text_member(&json, "device", traits.model);
+    oc_json_write_text_member(&json, "software", traits.software);
     uint64_t milliseconds = (oc_clock_ns() - start_ns) / 1000000;
-    number_member(&json, "seconds", (double)milliseconds / 1000);
+    oc_json_write_double_member(&json, "seconds", (double)milliseconds / 1000);
     oc_json_write_key(&json, "choices");
     oc_json_write_array(&json);
     for (int32_t i = 0; i < list->count; i++) {
@@ -180,19 +165,19 @@ static octavo_status tell(const oc_model *model, const oc_tune_list *list, const
         expected += choice->steps * choice->expected.measured_us;
         best += choice->steps * choice->best.measured_us;
         oc_json_write_object(&json);
-        text_member(&json, "step", choice->step);
-        int_member(&json, "steps", choice->steps);
-        text_member(&json, "what", choice->what);
-        int_member(&json, "rows", choice->rows);
-        int_member(&json, "tried", choice->tried);
+        oc_json_write_text_member(&json, "step", choice->step);
+        oc_json_write_int_member(&json, "steps", choice->steps);
+        oc_json_write_text_member(&json, "what", choice->what);
+        oc_json_write_int_member(&json, "rows", choice->rows);
+        oc_json_write_int_member(&json, "tried", choice->tried);
         write_way(&json, "expected", &choice->expected);
         write_way(&json, "best", &choice->best);
         write_way(&json, "next", &choice->next);
         oc_json_write_end(&json);
     }
     oc_json_write_end(&json);
-    number_member(&json, "expected_us", expected);
-    number_member(&json, "best_us", best);
+    oc_json_write_double_member(&json, "expected_us", expected);
+    oc_json_write_double_member(&json, "best_us", best);
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_finish(&json, error));
     *report = oc_buffer_take(&text, NULL);

@@ -34,16 +34,6 @@ done:
     return status;
 }
 
-static void text_member(oc_json_writer *json, const char *key, const char *value) {
-    oc_json_write_key(json, key);
-    oc_json_write_text(json, value);
-}
-
-static void int_member(oc_json_writer *json, const char *key, uint64_t value) {
-    oc_json_write_key(json, key);
-    oc_json_write_int(json, (int64_t)value);
-}
-
 /* -- packing ------------------------------------------------------------------------------- */
 
 /* Whether "a,b,c" has the word. */
@@ -153,7 +143,7 @@ static void write_architectures(oc_json_writer *json, const oc_pack_list *list, 
         }
         last = name;
         oc_json_write_object(json);
-        text_member(json, "name", name);
+        oc_json_write_text_member(json, "name", name);
         oc_json_write_key(json, "cards");
         oc_json_write_array(json);
         for (int32_t j = i; (card = oc_paper_card_at(j)) != NULL; j++) {
@@ -167,8 +157,8 @@ static void write_architectures(oc_json_writer *json, const oc_pack_list *list, 
             count += is_of;
             bytes += is_of ? list->kernels[k].bytes : 0;
         }
-        int_member(json, "kernels", count);
-        int_member(json, "bytes", bytes);
+        oc_json_write_int_member(json, "kernels", (int64_t)count);
+        oc_json_write_int_member(json, "bytes", (int64_t)bytes);
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
@@ -186,9 +176,9 @@ static octavo_status report_pack(const oc_pack_list *list, const char *engine, c
     oc_cuda_compiler_describe(compiler, sizeof compiler);
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
-    text_member(&json, "file", out);
-    int_member(&json, "bytes", stat(out, &info) == 0 ? (uint64_t)info.st_size : 0);
-    text_member(&json, "engine", engine);
+    oc_json_write_text_member(&json, "file", out);
+    oc_json_write_int_member(&json, "bytes", stat(out, &info) == 0 ? (int64_t)info.st_size : 0);
+    oc_json_write_text_member(&json, "engine", engine);
     oc_json_write_key(&json, "batches");
     oc_json_write_array(&json);
     for (int32_t size = 1; size <= OC_LIMIT_BATCH; size++) {
@@ -197,7 +187,7 @@ static octavo_status report_pack(const oc_pack_list *list, const char *engine, c
         }
     }
     oc_json_write_end(&json);
-    text_member(&json, "compiler", compiler);
+    oc_json_write_text_member(&json, "compiler", compiler);
     oc_json_write_key(&json, "seconds");
     uint64_t milliseconds = (oc_clock_ns() - start_ns) / 1000000;
     oc_json_write_double(&json, (double)milliseconds / 1000);
@@ -258,13 +248,13 @@ static void write_kernel(oc_json_writer *json, const oc_pack *pack, const oc_pac
     gmtime_r(&info->st_mtime, &when);
     strftime(made, sizeof made, "%Y-%m-%dT%H:%M:%SZ", &when);
     oc_json_write_object(json);
-    text_member(json, "kernel", entry->kernel);
-    text_member(json, "architecture", entry->architecture);
-    int_member(json, "bytes", entry->bytes);
-    text_member(json, "made", made);
+    oc_json_write_text_member(json, "kernel", entry->kernel);
+    oc_json_write_text_member(json, "architecture", entry->architecture);
+    oc_json_write_int_member(json, "bytes", (int64_t)entry->bytes);
+    oc_json_write_text_member(json, "made", made);
     oc_json_write_key(json, "current");
     oc_json_write_bool(json, memcmp(&key, &entry->key, sizeof key) == 0);
-    text_member(json, "defines", defines);
+    oc_json_write_text_member(json, "defines", defines);
     oc_json_write_end(json);
 }
 
@@ -313,7 +303,7 @@ static octavo_status write_place(oc_json_writer *json, const char *path, bool ma
     uint64_t here = 0, damaged = 0;
     bool is_folder = oc_is_folder(path);
     oc_json_write_object(json);
-    text_member(json, "path", path);
+    oc_json_write_text_member(json, "path", path);
     oc_json_write_key(json, "pack");
     oc_json_write_bool(json, !is_folder && !may_miss);
     oc_json_write_key(json, "kernels");
@@ -324,8 +314,8 @@ static octavo_status write_place(oc_json_writer *json, const char *path, bool ma
         OC_TRY(write_file(json, path, count, &here, error));
     }
     oc_json_write_end(json);
-    int_member(json, "bytes", here);
-    int_member(json, "damaged", damaged);
+    oc_json_write_int_member(json, "bytes", (int64_t)here);
+    oc_json_write_int_member(json, "damaged", (int64_t)damaged);
     oc_json_write_end(json);
     *bytes += here;
 done:
@@ -354,8 +344,8 @@ octavo_status octavo_tool_kernels_list(const char *path, char **report, octavo_e
         OC_TRY(write_place(&json, folder, true, &count, &bytes, error));
     }
     oc_json_write_end(&json);
-    int_member(&json, "count", count);
-    int_member(&json, "bytes", bytes);
+    oc_json_write_int_member(&json, "count", (int64_t)count);
+    oc_json_write_int_member(&json, "bytes", (int64_t)bytes);
     oc_json_write_end(&json);
     OC_TRY(take(&json, &text, report, error));
 done:
@@ -418,10 +408,10 @@ octavo_status octavo_tool_kernels_clear(char **report, octavo_error *error) {
     }
     oc_json_write_open(&json, &text, true);
     oc_json_write_object(&json);
-    text_member(&json, "folder", folder);
-    int_member(&json, "removed", removed);
-    int_member(&json, "bytes", bytes);
-    int_member(&json, "left", left);
+    oc_json_write_text_member(&json, "folder", folder);
+    oc_json_write_int_member(&json, "removed", (int64_t)removed);
+    oc_json_write_int_member(&json, "bytes", (int64_t)bytes);
+    oc_json_write_int_member(&json, "left", (int64_t)left);
     oc_json_write_end(&json);
     OC_TRY(take(&json, &text, report, error));
 done:
