@@ -40,6 +40,7 @@ struct oc_program {
     oc_cu_address block_address, counts;
     uint64_t *host_counts; /* pinned */
     oc_cu_graph_exec graph;
+    oc_cu_graph_exec counting;  /* counts codes too; NULL until a run is to tell of them */
     oc_cuda_prefixes *prefixes; /* NULL until a run is to tell its steps' times */
     oc_cu_event copied;         /* the block of the last run has left pinned memory */
     bool is_copying;
@@ -164,24 +165,57 @@ static octavo_status launch(const oc_program *program, oc_cuda_launch *l, octavo
     return oc_cuda_launch_start(program->queue->device->driver, program->queue->stream, l, error);
 }
 
-static octavo_status launch_first(const oc_program *program, int32_t steps, octavo_error *error) {
+/* Counts the codes of a step's result, where it is codes. */
+static octavo_status launch_count(const oc_program *program, int32_t step, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    for (int32_t i = 0; i < program->launch_count && program->launches[i].step < steps; i++) {
-        OC_TRY(launch(program, &program->launches[i], error));
+    oc_step *of = &program->steps[step];
+    oc_view *views[OC_STEP_VIEWS] = {0};
+    oc_cuda_launch count = {.function = program->queue->count,
+                            .grid = {264, 1, 1},
+                            .threads = 256,
+                            .parameter_count = 1};
+    oc_step_views(of, views);
+    if (!oc_is_codes(views[0]->dtype)) {
+        goto done;
+    }
+    oc_count_args args = {.rows = program->block_address + program->layout.rows +
+                                  (size_t)of->rows * sizeof(int32_t),
+                          .codes = oc_cuda_at(views[0]),
+                          .counts = program->counts + (size_t)step * COUNTS * sizeof(uint64_t),
+                          .stride = views[0]->stride,
+                          .columns = views[0]->columns};
+    memcpy(count.args, &args, sizeof args);
+    OC_TRY(launch(program, &count, error));
+done:
+    return status;
+}
+
+/* The first steps; with `counts`, codes are counted behind each. */
+static octavo_status launch_first(const oc_program *program, int32_t steps, bool counts,
+                                  octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    int32_t next = 0;
+    for (int32_t i = 0; i < steps; i++) {
+        for (; next < program->launch_count && program->launches[next].step == i; next++) {
+            OC_TRY(launch(program, &program->launches[next], error));
+        }
+        if (counts) {
+            OC_TRY(launch_count(program, i, error));
+        }
     }
 done:
     return status;
 }
 
 /* A graph of the launches of the first steps: one call starts them. */
-static octavo_status capture(const oc_program *program, int32_t steps, oc_cu_graph_exec *out,
-                             octavo_error *error) {
+static octavo_status capture(const oc_program *program, int32_t steps, bool counts,
+                             oc_cu_graph_exec *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cu_driver *cu = program->queue->device->driver;
     oc_cu_stream stream = program->queue->stream;
     oc_cu_graph graph = NULL;
     OC_CU(cu, capture_begin(stream, OC_CU_CAPTURE_THREAD_LOCAL), "record a graph", error);
-    octavo_status launched = launch_first(program, steps, error);
+    octavo_status launched = launch_first(program, steps, counts, error);
     int32_t ended = cu->capture_end(stream, &graph); /* in any case: else the stream is lost */
     OC_TRY(launched);
     if (ended != OC_CU_SUCCESS) {
@@ -203,6 +237,9 @@ void oc_cuda_program_free(oc_program *program) {
     const oc_cu_driver *cu = program->queue->device->driver;
     (void)oc_cuda_enter(program->queue->device, NULL);
     cu->stream_wait(program->queue->stream);
+    if (program->counting != NULL) {
+        cu->graph_exec_free(program->counting);
+    }
     if (program->graph != NULL) {
         cu->graph_exec_free(program->graph);
     }
@@ -301,7 +338,7 @@ octavo_status oc_cuda_compile_plan(oc_queue *base, const oc_plan *plan, oc_progr
     OC_TRY(oc_host_steps(plan, (void *)(uintptr_t)queue->memory, &program->steps, error));
     OC_TRY(make_memory(program, error));
     OC_TRY(make_launches(program, error));
-    OC_TRY(capture(program, program->step_count, &program->graph, error));
+    OC_TRY(capture(program, program->step_count, false, &program->graph, error));
     *out = program;
     program = NULL;
 done:
@@ -370,7 +407,7 @@ done:
 
 static octavo_status capture_prefix(void *program, int32_t steps, oc_cu_graph_exec *out,
                                     octavo_error *error) {
-    return capture(program, steps, out, error);
+    return capture(program, steps, false, out, error);
 }
 
 /* What each step takes of the run whose numbers are on the card. */
@@ -386,43 +423,26 @@ done:
     return status;
 }
 
-/* Step by step, codes counted behind each. */
-static octavo_status run_steps(oc_program *program, uint32_t report, octavo_error *error) {
+/* All steps, codes counted behind each if asked for. */
+static octavo_status run_all(oc_program *program, uint32_t report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_cuda_queue *queue = program->queue;
-    const oc_cu_driver *cu = queue->device->driver;
+    const oc_cu_driver *cu = program->queue->device->driver;
+    oc_cu_stream stream = program->queue->stream;
+    oc_cu_graph_exec graph = program->graph;
     size_t bytes = ((size_t)program->step_count + 1) * COUNTS * sizeof(uint64_t);
-    int32_t next = 0;
     if ((report & OC_REPORT_CODES) != 0) {
-        OC_CU(cu, set_bytes(program->counts, 0, bytes, queue->stream), "clear counts", error);
-    }
-    for (int32_t i = 0; i < program->step_count; i++) {
-        oc_step *step = &program->steps[i];
-        oc_view *views[OC_STEP_VIEWS] = {0};
-        for (; next < program->launch_count && program->launches[next].step == i; next++) {
-            OC_TRY(launch(program, &program->launches[next], error));
+        if (program->counting == NULL) {
+            OC_TRY(capture(program, program->step_count, true, &program->counting, error));
         }
-        oc_step_views(step, views);
-        if ((report & OC_REPORT_CODES) != 0 && oc_is_codes(views[0]->dtype)) {
-            oc_count_args args = {.rows = program->block_address + program->layout.rows +
-                                          (size_t)step->rows * sizeof(int32_t),
-                                  .codes = oc_cuda_at(views[0]),
-                                  .counts = program->counts + (size_t)i * COUNTS * sizeof(uint64_t),
-                                  .stride = views[0]->stride,
-                                  .columns = views[0]->columns};
-            oc_cuda_launch count = {.function = queue->count,
-                                    .grid = {264, 1, 1},
-                                    .threads = 256,
-                                    .parameter_count = 1};
-            memcpy(count.args, &args, sizeof args);
-            OC_TRY(launch(program, &count, error));
-        }
+        OC_CU(cu, set_bytes(program->counts, 0, bytes, stream), "clear counts", error);
+        graph = program->counting;
     }
+    OC_CU(cu, graph_launch(graph, stream), "start a graph", error);
 done:
     return status;
 }
 
-/* What run_steps counted. */
+/* What run_all counted. */
 static octavo_status read_codes(oc_program *program, oc_step_report *reports, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_cuda_queue *queue = program->queue;
@@ -457,7 +477,7 @@ static octavo_status run_reported(oc_program *program, uint32_t report, oc_step_
     if ((report & OC_REPORT_TIME) != 0) {
         OC_TRY(time_steps(program, reports, error));
     }
-    OC_TRY(run_steps(program, report, error));
+    OC_TRY(run_all(program, report, error));
     if ((report & OC_REPORT_CODES) != 0) {
         OC_TRY(read_codes(program, reports, error));
     }
