@@ -31,6 +31,7 @@ typedef struct oc_case {
     oc_matrix matrix;      /* n 0: none */
     oc_case_matrix source; /* of the matrix */
     bool in_place;         /* the residual lies where the output goes */
+    bool every_way;        /* each way that a device has of doing it is taken */
     bool exact;            /* codes must be right even at ties */
     int32_t sequences;
     const int32_t *starts; /* [sequences + 1]: rows of the step's input or key row set, by sequence;

@@ -19,6 +19,7 @@ typedef struct gemm {
     int32_t pad_a, pad_out;
     int32_t a_scales;         /* 0: none, 1: one a row, 2: one for each block of a row */
     int32_t block_k, block_n; /* of k and of columns that share a scale; 0: none */
+    bool every_way;           /* as oc_case.every_way */
 } gemm;
 
 #define F8  OCTAVO_F8_E4M3
@@ -45,7 +46,8 @@ static const int32_t large[][3] = {
  * largest, and what is small beside it is lost unless sums are promoted often. */
 static const int32_t outlier_depths[] = {64, 128, 256, 512, 1024, 2048, 4096};
 
-/* Tiles of tensor-core kernels: whole ones, and rows and columns over. */
+/* Tiles of tensor-core kernels, by every variant: whole ones, rows and columns over, and columns
+ * that end within a cluster's tiles. */
 static const int32_t tiles[][3] = {{257, 384, 592}, {130, 264, 1040}, {64, 512, 128}};
 
 static const struct {
@@ -199,6 +201,7 @@ static void make(oc_case *c, const gemm *g, uint64_t seed) {
         step->block_scale = oc_case_floats(c, n_blocks * k_blocks, 1, 0.5f);
     }
     step->out = oc_case_out(g->n, g->pad_out, g->out_scale);
+    c->every_way = g->every_way;
 }
 
 static int32_t count(void) {
@@ -240,6 +243,7 @@ static void make_listed(oc_case *c, int32_t index) {
         g.a_scale = i % 2 == 0 ? 0.01f : 0;
         g.biased = 1;
         g.act = OC_ACT_GELU_SIGMOID;
+        g.every_way = true;
     } else if ((i -= TILES) < LARGE) {
         g.m = large[i / 2][0], g.n = large[i / 2][1], g.k = large[i / 2][2];
         g.weight = i % 2 == 0 ? F8 : F16;

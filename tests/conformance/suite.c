@@ -226,6 +226,25 @@ static void check_slices(oc_suite *suite, prepared *ready, const oc_case *c, con
     }
 }
 
+/* All the ways that the device has of doing it; the program is left with the last. */
+static void check_ways(oc_suite *suite, prepared *ready, const oc_case *c, const result *whole) {
+    octavo_error error = {0};
+    oc_tactics *ways = calloc(1, sizeof *ways);
+    suite->backend->tactics(ready->device, &ready->program.step, &ready->program.plan.limits, ways);
+    for (int32_t i = 0; i < ways->count; i++) {
+        if (oc_step_program_take(&ready->program, ways->items[i].number, &error) != OCTAVO_OK) {
+            oc_suite_fail(suite, c, "way %s is refused: %s", ways->items[i].text, error.message);
+            break;
+        }
+        result again = run_slice(suite, ready, c, 0, c->sequences);
+        if (!same_bits(whole, &again, 0)) {
+            oc_suite_fail(suite, c, "way %s gives other bits", ways->items[i].text);
+        }
+        oc_guard_free(&again.memory);
+    }
+    free(ways);
+}
+
 /* Logits of some of the texts alone. */
 static void check_fewer_texts(oc_suite *suite, prepared *ready, const oc_case *c,
                               const result *whole) {
@@ -317,6 +336,9 @@ void oc_suite_run(oc_suite *suite, oc_case *c) {
                 oc_suite_fail(suite, c, "%s: %s", ready.program.step.kernel, why);
             }
             snprintf(kernel, sizeof kernel, "%s", ready.program.step.kernel);
+            if (c->every_way && suite->backend->tactics != NULL) {
+                check_ways(suite, &ready, c, &whole);
+            }
             first = whole;
         } else {
             if (strcmp(kernel, ready.program.step.kernel) != 0) {

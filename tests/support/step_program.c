@@ -191,6 +191,13 @@ done:
     return status;
 }
 
+octavo_status oc_step_program_take(oc_step_program *p, int32_t tactic, octavo_error *error) {
+    p->device->backend->program_free(p->program);
+    p->program = NULL;
+    p->step.tactic = tactic;
+    return p->device->backend->compile(p->queue, &p->plan, &p->program, error);
+}
+
 void oc_step_program_free(oc_step_program *p) {
     if (p->device != NULL) {
         p->device->backend->program_free(p->program);

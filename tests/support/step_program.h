@@ -40,6 +40,9 @@ octavo_status oc_step_program_create(oc_device *device, int32_t threads, const o
                                      const oc_run *run, oc_step_program *out, octavo_error *error);
 void oc_step_program_free(oc_step_program *program);
 
+/* Does the step as the device's way `tactic` from now on (oc_backend.tactics). */
+octavo_status oc_step_program_take(oc_step_program *program, int32_t tactic, octavo_error *error);
+
 /* `step` says where inputs and output lie this time; report, unless NULL, receives all that a run
  * can tell.
  *   INTERNAL  bytes that are none of the output's changed */

@@ -27,6 +27,7 @@ typedef enum lie {
     WRITES_SCRATCH,    /* before it */
     SEES_COMPANY,      /* the last bit of row 0 depends on the number of rows */
     SEES_THREADS,      /* ... on the number of threads */
+    SEES_WAY,          /* ... on the way of doing it */
     ALLOCATES,         /* once */
     FAILS,             /* to run */
     READS_ROWS_TWICE,  /* when packing */
@@ -69,6 +70,9 @@ static void tell(int32_t threads, const oc_step *told_of, const oc_run *run, voi
         break;
     case SEES_THREADS:
         bytes[0] ^= threads == 3;
+        break;
+    case SEES_WAY:
+        bytes[0] ^= step->tactic == 2;
         break;
     case ALLOCATES:
         kept = malloc(16);
@@ -140,6 +144,17 @@ static octavo_status choose_lying(oc_device *device, oc_step *step, const oc_pla
     return oc_backend_ref.choose(device, step, limits, scratch, error);
 }
 
+/* Three ways of doing any step. */
+static void tactics_lying(const oc_device *device, const oc_step *step,
+                          const oc_plan_limits *limits, oc_tactics *out) {
+    (void)device;
+    (void)step;
+    (void)limits;
+    for (out->count = 0; out->count < 3; out->count++) {
+        out->items[out->count].number = out->count;
+    }
+}
+
 /* Failures of one case under a lie. */
 static int32_t failures(lie a_lie, const oc_case_family *family, const char *part_of_name,
                         const oc_gap *gaps) {
@@ -152,6 +167,7 @@ static int32_t failures(lie a_lie, const oc_case_family *family, const char *par
     liar.submit = submit_lying;
     liar.constant_create = constant_lying;
     liar.choose = choose_lying;
+    liar.tactics = tactics_lying;
     assert_int_equal(oc_suite_open(&suite, &liar, "f32", NULL), OCTAVO_OK);
     for (int32_t i = 0; i < OC_SUITE_DEVICES; i++) {
         suite.devices[i]->backend = &liar;
@@ -187,6 +203,8 @@ static void catches_lies(void **state) {
     assert_int_equal(failures(HONEST, &oc_gemm_cases, "7x33x257", NULL), 0);
     assert_true(failures(READS_ROWS_TWICE, &oc_gemm_cases, "7x33x257", NULL) > 0);
     assert_true(failures(WRITES_SCRATCH, &oc_gemm_cases, "7x33x257", NULL) > 0);
+    assert_int_equal(failures(HONEST, &oc_gemm_cases, "64x512x128", NULL), 0);
+    assert_int_equal(failures(SEES_WAY, &oc_gemm_cases, "64x512x128", NULL), 1);
 }
 
 /* A listed gap must be refused, as UNSUPPORTED; what is not meant is not excused. */
