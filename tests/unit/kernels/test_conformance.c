@@ -278,13 +278,13 @@ static int run_card(void) {
     return failed;
 }
 
-/* The first argument is a backend, "all" for all of them, "cuda:0:mma" for one tier; the second the
- * first seed of the stress,
- * "-" for the usual one; the third which tests, such as "gemm". */
+/* The first argument is "cpu", "cuda", "cuda:0:mma" for one tier, "ref", which is slow and judged
+ * by itself, "devices" for all but that, or "all"; the second the first seed of the stress, "-" for
+ * the usual one; the third which tests, such as "gemm". */
 int main(int argc, char **argv) {
     int failed = 0;
     const char *tier, *only = argc > 1 ? argv[1] : "all";
-    bool all = strcmp(only, "all") == 0;
+    bool all = strcmp(only, "all") == 0 || strcmp(only, "devices") == 0;
     char why[256];
     if (argc > 3) {
         cmocka_set_test_filter(argv[3]);
@@ -310,7 +310,7 @@ int main(int argc, char **argv) {
         print_message("SKIPPED: device cuda, %s\n", why);
         failed += strncmp(only, "cuda", strlen("cuda")) == 0;
     }
-    if (all || strcmp(only, "ref") == 0) { /* last: it is slow, and judged by itself */
+    if (strcmp(only, "ref") == 0 || strcmp(only, "all") == 0) {
         failed += run_tier(&oc_backend_ref, "f32");
     }
     return failed != 0;

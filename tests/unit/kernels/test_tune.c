@@ -194,8 +194,8 @@ static void choices_are_followed_or_passed_over(void **state) {
     /* names of nothing, and of a variant that could be, but is not listed */
     static const char *const unknown[] = {
         "", "SWAP=0", "SWAP=0 WARPGROUPS_M=4294967296",
-        "SWAP=0 WARPGROUPS_M=4 WARPGROUPS_N=4 TILE_N=256 PIECE_N=256 IN_FLIGHT=9 TURN=1 "
-        "A_REGISTERS=0 STAGES=99 CLUSTER_M=16 CLUSTER_N=16 ORDERED=0"};
+        ("SWAP=0 WARPGROUPS_M=4 WARPGROUPS_N=4 TILE_N=256 PIECE_N=256 IN_FLIGHT=9 TURN=1 "
+         "A_REGISTERS=0 STAGES=99 CLUSTER_M=16 CLUSTER_N=16 ORDERED=0")};
     for (size_t i = 0; i < OC_COUNT(unknown); i++) {
         choices[0].best = unknown[i];
         open_card(&c, &tuned);
