@@ -203,11 +203,7 @@ octavo_status oc_build_report(const oc_source *source, const oc_build_facts *fac
     oc_json_write_end(&json);
     OC_TRY(write_file(&json, engine, error));
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, error));
-    *out = oc_buffer_take(&text, NULL);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, out, error));
 done:
     oc_buffer_free(&text);
     return status;

@@ -189,7 +189,8 @@ static octavo_status check_device(const oc_cli_options *options, octavo_error *e
               "all of them",
               options->command->name);
     }
-    USAGE("--device takes auto, cpu, cuda, cuda:N, cuda:all or ref, not \"%s\"", device);
+    USAGE("--device takes auto, cpu, cuda, cuda:N, cuda:N:mma, cuda:all or ref, not \"%s\"",
+          device);
 done:
     return status;
 }

@@ -244,11 +244,7 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     }
     oc_json_write_end(&json);
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, error));
-    *out = oc_buffer_take(&text, NULL);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, out, error));
 done:
     oc_buffer_free(&text);
     return status;

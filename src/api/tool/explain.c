@@ -208,11 +208,7 @@ octavo_status octavo_tool_explain(const octavo_session *session, char **out, oct
     oc_json_write_end(&json);
     write_programs(&json, session->session, session->info.threads);
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, error));
-    *out = oc_buffer_take(&text, NULL);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, out, error));
 done:
     oc_buffer_free(&text);
     return status;

@@ -206,11 +206,7 @@ octavo_status octavo_tool_inspect(const char *path, int32_t flags, char **out,
         oc_json_write_bool(&json, true);
     }
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, error));
-    *out = oc_buffer_take(&text, NULL);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, out, error));
 done:
     oc_buffer_free(&text);
     octavo_engine_free(engine);

@@ -294,11 +294,7 @@ static octavo_status write_report(const quantizer *q, const char *folder, double
     write_list(&json, "excluded", q->excluded, q->excluded_count);
     write_list(&json, "notices", notices->texts, notices->count);
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, q->error));
-    *report = oc_buffer_take(&text, NULL);
-    if (*report == NULL) {
-        OC_NO_MEMORY(q->error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, report, q->error));
 done:
     oc_buffer_free(&text);
     return status;

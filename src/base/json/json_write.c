@@ -212,3 +212,14 @@ void oc_json_write_double_member(oc_json_writer *json, const char *key, double v
     oc_json_write_key(json, key);
     oc_json_write_double(json, value);
 }
+
+octavo_status oc_json_write_take(const oc_json_writer *json, char **out, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    OC_TRY(oc_json_write_finish(json, error));
+    *out = oc_buffer_take(json->out, NULL);
+    if (*out == NULL) {
+        OC_NO_MEMORY(error, 1);
+    }
+done:
+    return status;
+}

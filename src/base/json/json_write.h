@@ -34,6 +34,8 @@ typedef struct oc_json_writer {
 void oc_json_write_open(oc_json_writer *json, oc_buffer *out, bool indent);
 /* INTERNAL: not exactly one whole value.  EXHAUSTED: memory was out. */
 octavo_status oc_json_write_finish(const oc_json_writer *json, octavo_error *error);
+/* The same; *out receives the buffer's text, 0-terminated, which the caller frees. */
+octavo_status oc_json_write_take(const oc_json_writer *json, char **out, octavo_error *error);
 
 void oc_json_write_object(oc_json_writer *json);
 void oc_json_write_array(oc_json_writer *json);

@@ -23,17 +23,6 @@
 /* What commands make sessions for, at most, where they are not told. */
 #define BATCHES "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"
 
-static octavo_status take(oc_json_writer *json, oc_buffer *text, char **out, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    OC_TRY(oc_json_write_finish(json, error));
-    *out = oc_buffer_take(text, NULL);
-    if (*out == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
-done:
-    return status;
-}
-
 /* -- packing ------------------------------------------------------------------------------- */
 
 /* Whether "a,b,c" has the word. */
@@ -193,7 +182,7 @@ static octavo_status report_pack(const oc_pack_list *list, const char *engine, c
     oc_json_write_double(&json, (double)milliseconds / 1000);
     write_architectures(&json, list, architectures);
     oc_json_write_end(&json);
-    OC_TRY(take(&json, &text, report, error));
+    OC_TRY(oc_json_write_take(&json, report, error));
 done:
     oc_buffer_free(&text);
     return status;
@@ -347,7 +336,7 @@ octavo_status octavo_tool_kernels_list(const char *path, char **report, octavo_e
     oc_json_write_int_member(&json, "count", (int64_t)count);
     oc_json_write_int_member(&json, "bytes", (int64_t)bytes);
     oc_json_write_end(&json);
-    OC_TRY(take(&json, &text, report, error));
+    OC_TRY(oc_json_write_take(&json, report, error));
 done:
     oc_buffer_free(&text);
     free(folder);
@@ -413,7 +402,7 @@ octavo_status octavo_tool_kernels_clear(char **report, octavo_error *error) {
     oc_json_write_int_member(&json, "bytes", (int64_t)bytes);
     oc_json_write_int_member(&json, "left", (int64_t)left);
     oc_json_write_end(&json);
-    OC_TRY(take(&json, &text, report, error));
+    OC_TRY(oc_json_write_take(&json, report, error));
 done:
     oc_buffer_free(&text);
     oc_listing_free(&listing);

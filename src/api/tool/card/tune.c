@@ -179,11 +179,7 @@ static octavo_status tell(const oc_model *model, const oc_tune_list *list, const
     oc_json_write_double_member(&json, "expected_us", expected);
     oc_json_write_double_member(&json, "best_us", best);
     oc_json_write_end(&json);
-    OC_TRY(oc_json_write_finish(&json, error));
-    *report = oc_buffer_take(&text, NULL);
-    if (*report == NULL) {
-        OC_NO_MEMORY(error, 1);
-    }
+    OC_TRY(oc_json_write_take(&json, report, error));
 done:
     oc_buffer_free(&text);
     return status;
