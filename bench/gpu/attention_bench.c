@@ -36,11 +36,11 @@ typedef struct choice {
     }
 #define WG(text, groups, blocks_, stages_, tiles_, tail_)                                          \
     WT(text, groups, blocks_, stages_, tiles_, 0, tail_)
-#define MM(text, queries_, keys_, blocks_, heads_, warps_, ctas_)                                  \
+#define MM(text, queries_, keys_, blocks_, warps_, ctas_)                                          \
     {                                                                                              \
         text, {                                                                                    \
             .kind = OC_ATTENTION_MMA, .queries = queries_, .keys = keys_, .blocks = blocks_,       \
-            .heads = heads_, .warps = warps_, .ctas = ctas_                                        \
+            .warps = warps_, .ctas = ctas_                                                         \
         }                                                                                          \
     }
 #define RW(text, heads_, warps_)                                                                   \

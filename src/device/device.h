@@ -44,6 +44,9 @@ typedef struct oc_traits {
     octavo_dtype buffers; /* ... and stored as; embeddings and logits are F32 on all devices */
     uint32_t fuses;       /* OC_FUSE_... */
     bool host_memory;     /* a queue's memory is the host's: `memory` says where */
+    /* PATCHES normalises pixels on its way, for nothing: patch weights stay of the checkpoint's
+     * type, which folding mean and deviation into them would not leave. */
+    bool normalizes;
     /* Sequences of a run (images, or texts of full length), ascending, that want a plan of their
      * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
     const int32_t *buckets;

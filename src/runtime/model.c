@@ -214,6 +214,9 @@ octavo_status oc_model_load(const oc_graph *graph, const oc_weight_source *sourc
     if (!oc_tuned_has(device.tuned, options->backend->traits(model->device).model)) {
         model->savings &= ~OC_SAVING(TUNED);
     }
+    if (options->backend->traits(model->device).normalizes) {
+        model->savings &= ~OC_SAVING(FOLD_PIXELS);
+    }
     OC_TRY(oc_model_read_graph(model, options->towers, error));
     if (!model->causal) {
         model->savings &= ~OC_SAVING(CUT_TEXT);

@@ -177,6 +177,7 @@ static oc_traits cuda_traits(const oc_device *base) {
                        .buffers = OCTAVO_F16,
                        .fuses = OC_FUSE_ALL,
                        .host_memory = false,
+                       .normalizes = true,
                        .buckets = buckets,
                        .bucket_count = (int32_t)OC_COUNT(buckets),
                        .model = device->model,

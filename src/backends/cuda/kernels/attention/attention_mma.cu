@@ -2,22 +2,23 @@
  *
  *   q [tokens, heads * HEAD_DIM], k, v alike, F16 -> out alike, E4M3 or F16        attention.cuh
  *
- * A CTA takes HEADS heads of a sequence and QUERIES of its query rows (blockIdx.x: sequence and
- * heads, blockIdx.y: rows); a unit, 16 query rows of a head, belongs to one warp.  Queries and a
- * block of keys and values lie in shared memory, zeros behind the sequence's end.  What no row of
- * a unit may see is skipped in steps of 16 keys.
+ * A CTA takes a head of a sequence and QUERIES of its query rows (blockIdx.x: sequence and head,
+ * blockIdx.y: rows); a unit, 16 query rows of a head, belongs to one warp.  Where all keys fit, and
+ * the sequence is short, a CTA takes as many of its heads as its shared memory holds, and those that
+ * are left without a head end at once.  Queries and a block of keys and values lie in shared memory,
+ * zeros behind the sequence's end.  What no row of a unit may see is skipped in steps of 16 keys.
  *
  * Parameters (macros; attention.c derives them)
  *   HEAD_DIM       a multiple of 16, 16 .. 128
  *   QUERIES, KEYS  rows of a CTA, keys of a block; multiples of 16
- *   BLOCKS         1: KEYS >= the longest sequence, a warp may do several units; 0: any length, a
- *                  warp does one
- *   HEADS, WARPS   of a CTA; HEADS divides the heads
+ *   BLOCKS         1: QUERIES = KEYS >= the longest sequence, a warp may do several units; 0: any
+ *                  length, a warp does one
+ *   WARPS          of a CTA
  *   CTAS           that share a multiprocessor
  *   CAUSAL, MASKED 0 or 1
  *   OUT_F16        as attention.cuh says
  *
- * Shared memory: queries, keys, values [HEADS][rows][HEAD_DIM + 8], then, where MASKED, a bit a key
+ * Shared memory: queries, keys, values [rows][HEAD_DIM + 8], head after head, then, where MASKED, a bit a key
  * of the block and the place of the first key that is not hidden.
  * Numbers: as attention_wgmma.cu; a row's bits depend on its sequence and on KEYS where BLOCKS is 0.
  * Limit: reading q, k and v. */
@@ -25,31 +26,34 @@
 #include "mma.cuh"
 
 #if !defined(HEAD_DIM) || !defined(QUERIES) || !defined(KEYS) || !defined(BLOCKS) ||              \
-    !defined(HEADS) || !defined(WARPS) || !defined(CTAS) || !defined(CAUSAL) ||                   \
-    !defined(MASKED) || !defined(OUT_F16)
-#error "attention_mma: HEAD_DIM, QUERIES, KEYS, BLOCKS, HEADS, WARPS, CTAS, CAUSAL, MASKED, OUT_F16"
+    !defined(WARPS) || !defined(CTAS) || !defined(CAUSAL) || !defined(MASKED) || !defined(OUT_F16)
+#error "attention_mma: HEAD_DIM, QUERIES, KEYS, BLOCKS, WARPS, CTAS, CAUSAL, MASKED, OUT_F16"
 #endif
 
 static_assert(HEAD_DIM % 16 == 0 && HEAD_DIM <= 128, "HEAD_DIM");
 static_assert(QUERIES % 16 == 0 && KEYS % 16 == 0, "QUERIES, KEYS");
-static_assert(BLOCKS == 1 || HEADS * (QUERIES / 16) <= WARPS, "a unit a warp");
+static_assert(BLOCKS == 1 ? QUERIES == KEYS : QUERIES / 16 <= WARPS, "a unit a warp");
 
 #define PITCH   (HEAD_DIM * 2 + 16) /* bytes; an odd number of 16: ldmatrix meets each bank once */
 #define CHUNKS  (HEAD_DIM / 8)      /* of 16 bytes in a row */
-#define Q_BYTES (HEADS * QUERIES * PITCH)
-#define K_BYTES (HEADS * KEYS * PITCH)
+#define Q_BYTES (QUERIES * PITCH)
+#define K_BYTES (KEYS * PITCH)
 
-/* Rows from .. from + rows - 1 of HEADS heads to shared memory; `real` of them exist, and what is
- * read of the others up to the next multiple of 16 is zeros. */
-OC_DEVICE void load_rows(unsigned to, int pitch_rows, const unsigned short *from, int stride,
-                         int real, int rows) {
-    int count = min((real + 15) & ~15, rows) * (HEADS * CHUNKS);
+/* `real` rows of so many heads to shared memory, each head's up to the next multiple of 16, zeros
+ * behind the real ones. */
+OC_DEVICE void load_rows(unsigned to, const unsigned short *from, int stride, int real, int heads) {
+    int rows = (real + 15) & ~15;
 #pragma unroll 4
-    for (int i = threadIdx.x; i < count; i += WARPS * 32) {
-        int row = i / (HEADS * CHUNKS), chunk = i % (HEADS * CHUNKS);
-        int head = chunk / CHUNKS, part = chunk % CHUNKS;
-        copy16_async(to + (head * pitch_rows + row) * PITCH + part * 16,
-                     from + (long long)min(row, real - 1) * stride + chunk * 8, row < real);
+    for (int i = threadIdx.x; i < heads * rows * CHUNKS; i += WARPS * 32) {
+        int place = i / CHUNKS, part = i % CHUNKS, row = place, head = 0;
+        if (BLOCKS == 1) {
+            for (; row >= rows; row -= rows) {
+                head++;
+            }
+        }
+        copy16_async(to + place * PITCH + part * 16,
+                     from + (long long)min(row, real - 1) * stride + head * HEAD_DIM + part * 8,
+                     row < real);
     }
 }
 
@@ -214,11 +218,15 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
     attention_mma(const __grid_constant__ oc_attention_args args) {
     extern __shared__ __align__(128) unsigned char shared[];
     grid_launch_dependents();
-    int groups = args.heads / HEADS;
-    int sequence = blockIdx.x / groups, head = blockIdx.x % groups * HEADS;
+    int sequence = blockIdx.x % args.sequences_max, head = blockIdx.x / args.sequences_max;
     int start = args.starts[sequence], length = args.starts[sequence + 1] - start;
-    int first = blockIdx.y * QUERIES;
-    bool idle = sequence >= args.sequences[0] || first >= length;
+    int first = blockIdx.y * QUERIES, padded = max((length + 15) & ~15, 16), heads = 1;
+    if (BLOCKS == 1) {
+        heads = max(QUERIES / padded, 1);
+        head *= heads;
+        heads = min(heads, args.heads - head);
+    }
+    bool idle = sequence >= args.sequences[0] || first >= length || heads < 1;
     grid_wait();
     if (idle) {
         return;
@@ -229,15 +237,14 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
     unsigned q_at = shared_address(shared), k_at = q_at + Q_BYTES, v_at = k_at + K_BYTES;
     unsigned *shown = (unsigned *)(shared + Q_BYTES + 2 * K_BYTES);
     int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4;
-    long long key_row = start;
 
-    load_rows(q_at, QUERIES, args.q + (key_row + first) * args.q_stride + column, args.q_stride,
-              queries, QUERIES);
+    load_rows(q_at, args.q + (long long)(start + first) * args.q_stride + column, args.q_stride, queries,
+              heads);
 #if MASKED
     int first_visible = first_shown(args.mask + start, length);
 #endif
 
-    int place = warp % (QUERIES / 16), mine = warp / (QUERIES / 16); /* BLOCKS 0: the one unit */
+    int place = warp, mine = 0; /* BLOCKS 0: the one unit */
     unit u;
 #pragma unroll 1
     for (int from = 0; from < (BLOCKS == 1 ? 1 : seen); from += KEYS) {
@@ -245,10 +252,10 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
         if (from > 0) {
             __syncthreads();
         }
-        load_rows(k_at, KEYS, args.k + (key_row + from) * args.k_stride + column, args.k_stride,
-                  keys, KEYS);
-        load_rows(v_at, KEYS, args.v + (key_row + from) * args.v_stride + column, args.v_stride,
-                  keys, KEYS);
+        load_rows(k_at, args.k + (long long)(start + from) * args.k_stride + column, args.k_stride, keys,
+                  heads);
+        load_rows(v_at, args.v + (long long)(start + from) * args.v_stride + column, args.v_stride, keys,
+                  heads);
 #if MASKED
         read_mask(args.mask + start, from, length, shown);
 #endif
@@ -256,10 +263,10 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
         __syncthreads();
 #if BLOCKS == 1
 #pragma unroll 1
-        for (int index = warp; index < HEADS * tiles; index += WARPS) {
+        for (int index = warp; index < heads * tiles; index += WARPS) {
             place = index % tiles, mine = index / tiles;
 #else
-        if (place < tiles && mine < HEADS) {
+        if (place < tiles) {
 #endif
             int row = first + place * 16, visible[2], reach = seen - from;
             bool alike[2] = {false, false};
@@ -275,20 +282,20 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS, CTAS)
                 reach = min(reach, row + 16 - from);
             }
             if (BLOCKS == 1 || from == 0) {
-                unit_begin(u, q_at + (mine * QUERIES + place * 16) * PITCH);
+                unit_begin(u, q_at + (mine * padded + place * 16) * PITCH);
             }
             if (reach > 0) {
-                unit_block(u, k_at + mine * KEYS * PITCH, v_at + mine * KEYS * PITCH, visible,
+                unit_block(u, k_at + mine * padded * PITCH, v_at + mine * padded * PITCH, visible,
                            min(reach, KEYS), shown, alike, args.scale_log2);
             }
 #if BLOCKS == 1
-            unit_store(u, args, key_row + row, column + mine * HEAD_DIM, length - row);
+            unit_store(u, args, start + row, column + mine * HEAD_DIM, length - row);
 #endif
         }
     }
 #if BLOCKS != 1
-    if (place < tiles && mine < HEADS) {
-        unit_store(u, args, key_row + first + place * 16, column + mine * HEAD_DIM,
+    if (place < tiles) {
+        unit_store(u, args, start + first + place * 16, column + mine * HEAD_DIM,
                    length - first - place * 16);
     }
 #endif

@@ -92,15 +92,15 @@ static bool derive_wgmma(const oc_attention_shape *shape, oc_attention_variant *
 
 static bool derive_mma(const oc_attention_shape *shape, oc_attention_variant *v) {
     if (shape->head_dim % 16 != 0 || shape->head_dim > 128 || shape->query_rows != 0 ||
-        shape->heads % v->heads != 0 || (v->blocks == 1 && v->keys < shape->longest) ||
-        (v->blocks == 0 && v->heads * (v->queries / 16) > v->warps)) {
+        (v->blocks == 1 && (v->keys < shape->longest || v->queries != v->keys)) ||
+        (v->blocks == 0 && v->queries / 16 > v->warps)) {
         return false;
     }
     v->shared_bytes =
-        (size_t)v->heads * (size_t)(v->queries + 2 * v->keys) * (size_t)(shape->head_dim * 2 + 16) +
+        (size_t)(v->queries + 2 * v->keys) * (size_t)(shape->head_dim * 2 + 16) +
         (size_t)(shape->masked ? divide_up(v->keys, 32) * 4 : 0);
     v->threads = v->warps * 32;
-    v->grid_x = shape->sequences * (shape->heads / v->heads);
+    v->grid_x = shape->sequences * shape->heads;
     v->grid_y = divide_up(shape->length, v->queries);
     return true;
 }
@@ -195,12 +195,9 @@ static int32_t mma_registers(const oc_attention_shape *shape) {
 
 static bool choose_mma(const oc_attention_shape *shape, oc_attention_variant *v) {
     bool single = shape->longest <= SINGLE_MMA;
-    *v = (oc_attention_variant){.kind = OC_ATTENTION_MMA, .heads = 1, .blocks = single};
+    *v = (oc_attention_variant){.kind = OC_ATTENTION_MMA, .blocks = single};
     v->keys = v->queries = single ? up(shape->longest, 16) : TILE;
     v->warps = v->queries / 16;
-    if (single && shape->length <= 32) { /* of a model whose sequences may be longer */
-        v->warps = least(v->warps, divide_up(shape->length, 16));
-    }
     int32_t shared = (v->queries + 2 * v->keys) * (shape->head_dim * 2 + 16) + 1024;
     v->ctas = least(65536 / (v->warps * 32 * mma_registers(shape)), SHARED_SM / shared);
     v->ctas = v->ctas < 1 ? 1 : least(v->ctas, 16);
@@ -280,11 +277,10 @@ int oc_attention_defines(const oc_attention_variant *v, char *text, size_t size)
     case OC_ATTENTION_MMA:
         return snprintf(text, size,
                         "#define HEAD_DIM %d\n#define QUERIES %d\n#define KEYS %d\n"
-                        "#define BLOCKS %d\n#define HEADS %d\n#define WARPS %d\n"
-                        "#define CTAS %d\n#define CAUSAL %d\n#define MASKED %d\n"
-                        "#define OUT_F16 %d\n",
-                        v->head_dim, v->queries, v->keys, v->blocks, v->heads, v->warps, v->ctas,
-                        v->causal, v->masked, v->out_f16);
+                        "#define BLOCKS %d\n#define WARPS %d\n#define CTAS %d\n"
+                        "#define CAUSAL %d\n#define MASKED %d\n#define OUT_F16 %d\n",
+                        v->head_dim, v->queries, v->keys, v->blocks, v->warps, v->ctas, v->causal,
+                        v->masked, v->out_f16);
     case OC_ATTENTION_ROW:
         break;
     }

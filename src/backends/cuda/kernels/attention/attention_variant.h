@@ -59,7 +59,7 @@ typedef struct oc_attention_variant {
     oc_attention_kind kind;
     /* Chosen; oc_attention_derive needs them. */
     int32_t warps;   /* ROW: of a head; MMA: of a CTA; WGMMA: 4 a warpgroup */
-    int32_t heads;   /* of a CTA; WGMMA: 1 */
+    int32_t heads;   /* ROW: of a CTA; WGMMA: 1 */
     int32_t blocks;  /* WGMMA: of keys; MMA: 1 or 0, any number */
     int32_t keys;    /* MMA: of a block */
     int32_t queries; /* MMA: of a CTA */

@@ -43,7 +43,7 @@ static octavo_status make_patches(oc_cuda_maker *maker, const oc_step *step, oct
     OC_TRY(oc_cuda_launch_add(maker, "patches.cu", "patches", defines, &args, sizeof args, &launch,
                               error));
     launch->grid[0] = (uint32_t)maker->limits->rows_max[step->rows];
-    launch->threads = 256;
+    launch->threads = 128;
 done:
     return status;
 }
