@@ -51,6 +51,9 @@ typedef struct oc_traits {
      * own beside the largest; the bits of a row are the same in all.  count 0: none does. */
     const int32_t *buckets;
     int32_t bucket_count;
+    /* The same for packed texts, whose rows come in every number; count 0: `buckets`. */
+    const int32_t *packed_buckets;
+    int32_t packed_bucket_count;
     /* What measured choices are kept for, and with what they were measured, for people; the
      * device's own.  NULL: it does every step in one way. */
     const char *model, *software;

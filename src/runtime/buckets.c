@@ -30,12 +30,22 @@ static bool is_smaller(const oc_model *model, oc_program_kind kind, const oc_pla
            (int64_t)size * model->longest[oc_tower_index(rows)] < largest->rows_max[rows->tokens];
 }
 
+/* What the device asks for, for the program's tower. */
+static const int32_t *sizes_of(const oc_traits *traits, oc_program_kind kind, int32_t *count) {
+    const oc_tower *tower = oc_tower_of_program(kind);
+    bool is_packed = tower != NULL && oc_tower_is_packed(tower) && traits->packed_bucket_count > 0;
+    *count = is_packed ? traits->packed_bucket_count : traits->bucket_count;
+    return is_packed ? traits->packed_buckets : traits->buckets;
+}
+
 octavo_status oc_buckets_create(oc_model *model, oc_program_kind kind,
                                 const oc_plan_limits *largest, const char *const *observed,
                                 int32_t observed_count, oc_buckets *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     oc_traits traits = model->device->backend->traits(model->device);
-    size_t most = (size_t)traits.bucket_count + 1;
+    int32_t size_count;
+    const int32_t *sizes = sizes_of(&traits, kind, &size_count);
+    size_t most = (size_t)size_count + 1;
     oc_plan_limits *limits = calloc(most, sizeof *limits);
     oc_plan *plans = calloc(most, sizeof *plans);
     int32_t count = 0;
@@ -43,9 +53,9 @@ octavo_status oc_buckets_create(oc_model *model, oc_program_kind kind,
     if (limits == NULL || plans == NULL || out->items == NULL) {
         OC_NO_MEMORY(error, most * (sizeof *limits + sizeof *plans + sizeof *out->items));
     }
-    for (int32_t i = 0; i < traits.bucket_count; i++) {
-        if (is_smaller(model, kind, largest, traits.buckets[i])) {
-            limits[count++] = limits_of(model, largest, traits.buckets[i]);
+    for (int32_t i = 0; i < size_count; i++) {
+        if (is_smaller(model, kind, largest, sizes[i])) {
+            limits[count++] = limits_of(model, largest, sizes[i]);
         }
     }
     limits[count++] = *largest;

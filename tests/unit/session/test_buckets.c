@@ -25,11 +25,12 @@ enum { SIDE = 8, TOKENS = 5, POSITIONS = 7, DIM = 3, WIDTH = 4, END = 9, BATCH =
 
 enum { PROGRAMS_MAX = 256, LOG_MAX = 4 };
 
-static const int32_t sizes[] = {1, 2, 4};
+static const int32_t sizes[] = {1, 2, 4}, packed_sizes[] = {2, 3};
 
 static struct {
     oc_backend backend;
-    int32_t size_count; /* of sizes, that the device asks for */
+    int32_t size_count;   /* of sizes, that the device asks for */
+    int32_t packed_count; /* of packed_sizes */
     oc_program *programs[PROGRAMS_MAX];
     const oc_plan *plans[PROGRAMS_MAX];
     int32_t submits[PROGRAMS_MAX];
@@ -51,6 +52,8 @@ static oc_traits spy_traits(const oc_device *device) {
     oc_traits traits = oc_backend_cpu.traits(device);
     traits.buckets = sizes;
     traits.bucket_count = spy.size_count;
+    traits.packed_buckets = packed_sizes;
+    traits.packed_bucket_count = spy.packed_count;
     return traits;
 }
 
@@ -88,7 +91,7 @@ static const oc_backend *spy_backend(int32_t size_count) {
     spy.backend.compile = spy_compile;
     spy.backend.submit = spy_submit;
     spy.size_count = size_count;
-    spy.count = spy.logged = 0;
+    spy.packed_count = spy.count = spy.logged = 0;
     return &spy.backend;
 }
 
@@ -401,6 +404,23 @@ static void only_smaller_ones_are_made(void **state) {
     }
 }
 
+/* A device may want other sizes of packed texts than of images. */
+static void packed_texts_have_sizes_of_their_own(void **state) {
+    (void)state;
+    oc_session_options options = {.batch_max = 5, .threads = 1};
+    const oc_backend *backend = spy_backend(3);
+    spy.packed_count = (int32_t)OC_COUNT(packed_sizes);
+    oc_session *session = open_session(backend, false, &options);
+    assert_int_equal(oc_session_plan_count(session, OC_PROGRAM_IMAGE_BYTES), 4);
+    assert_int_equal(oc_session_plan_count(session, OC_PROGRAM_TEXT), 3);
+    for (int32_t i = 0; i < 2; i++) {
+        const oc_plan *plan = oc_session_plan_at(session, OC_PROGRAM_TEXT, i);
+        assert_int_equal(plan->limits.rows_max[OC_ROWS_TEXT_TOKENS], packed_sizes[i] * POSITIONS);
+        assert_int_equal(plan->limits.rows_max[OC_ROWS_TEXTS], 5);
+    }
+    oc_session_free(session);
+}
+
 typedef struct seen {
     int32_t rows, columns;
     float values[BATCH * TOKENS * 6];
@@ -479,6 +499,7 @@ int main(void) {
         cmocka_unit_test(any_order),
         cmocka_unit_test(memory_is_that_of_the_largest),
         cmocka_unit_test(only_smaller_ones_are_made),
+        cmocka_unit_test(packed_texts_have_sizes_of_their_own),
         cmocka_unit_test(observed_values_are_the_run_s),
         cmocka_unit_test(reports_are_of_the_plan_that_ran),
     };

@@ -42,15 +42,11 @@ static_assert(BLOCKS == 1 ? QUERIES == KEYS : QUERIES / 16 <= WARPS, "a unit a w
 /* `real` rows of so many heads to shared memory, each head's up to the next multiple of 16, zeros
  * behind the real ones. */
 OC_DEVICE void load_rows(unsigned to, const unsigned short *from, int stride, int real, int heads) {
-    int rows = (real + 15) & ~15;
+    int rows = (real + 15) & ~15, inverse = 65536 / rows + 1; /* place / rows: exact up to 16,384 */
 #pragma unroll 4
     for (int i = threadIdx.x; i < heads * rows * CHUNKS; i += WARPS * 32) {
-        int place = i / CHUNKS, part = i % CHUNKS, row = place, head = 0;
-        if (BLOCKS == 1) {
-            for (; row >= rows; row -= rows) {
-                head++;
-            }
-        }
+        int place = i / CHUNKS, part = i % CHUNKS;
+        int head = BLOCKS == 1 ? place * inverse >> 16 : 0, row = place - head * rows;
         copy16_async(to + place * PITCH + part * 16,
                      from + (long long)min(row, real - 1) * stride + head * HEAD_DIM + part * 8,
                      row < real);
