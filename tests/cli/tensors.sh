@@ -31,6 +31,9 @@ same out.safetensors one.safetensors
 try 0 run e.octavo --inputs "$tiny/reference.safetensors" --outputs ref.safetensors --device ref --quiet
 fails 64 INVALID_ARGUMENT run e.octavo --inputs "$tiny/reference.safetensors" --outputs x.safetensors --disable frob --quiet
 fails 64 INVALID_ARGUMENT run e.octavo --inputs "$tiny/reference.safetensors" --outputs x.safetensors --tier frob --quiet
+# A tier is the CPU's, so whoever names one does not mean a card.
+fails 64 INVALID_ARGUMENT run e.octavo --inputs one.safetensors --outputs x.safetensors --tier portable --device cuda --quiet
+err 'names a tier of the CPU, --device cuda is a card'
 fails 64 INVALID_ARGUMENT run e.octavo --inputs one.safetensors --outputs x.safetensors --quiet
 err 'has none of'
 fails 66 NOT_FOUND run e.octavo --inputs nowhere --outputs x.safetensors

@@ -170,11 +170,18 @@ static bool is_card(const char *device) {
            (is_cuda && oc_parse_int64(device + 5, digits, &number) && number >= 0);
 }
 
-static octavo_status check_device(const oc_cli_options *options, octavo_error *error) {
+/* Whoever names a tier on the command line wants the CPU, also where `auto` would take a card. */
+static octavo_status check_device(oc_cli_options *options, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const char *device = options->device;
+    bool has_tier = options->tier && options->tier != oc_env_get(OC_ENV_OCTAVO_TIER);
     if (!device || is_choice("auto|cpu|ref", device)) {
+        bool is_open = !device || strcmp(device, "auto") == 0;
+        options->device = has_tier && is_open ? "cpu" : device;
         goto done;
+    }
+    if (has_tier && strncmp(device, "cuda", 4) == 0) {
+        USAGE("--tier %s names a tier of the CPU, --device %s is a card", options->tier, device);
     }
     if (is_card(device)) {
         OC_TRY(octavo_tool_device(device, error)); /* before anything is opened or made */
@@ -202,7 +209,7 @@ static bool is_given(const oc_cli_options *options, const oc_cli_flag *flag) {
                                      : *(const char *const *)field != NULL;
 }
 
-static octavo_status check_given(const oc_cli_options *options, octavo_error *error) {
+static octavo_status check_given(oc_cli_options *options, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const oc_cli_command *command = options->command;
     const oc_cli_flag *flag;
