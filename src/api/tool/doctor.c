@@ -98,7 +98,8 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
         oc_json_write_object(json);
         oc_json_write_text_member(json, "name", (*tier)->name);
         oc_json_write_key(json, "available");
-        oc_json_write_bool(json, (*tier)->available());
+        oc_json_write_bool(json, (*tier)->lacks() == NULL);
+        oc_json_write_text_member(json, "lacks", (*tier)->lacks());
         oc_json_write_key(json, "default");
         oc_json_write_bool(json, is_had && is_used(tier_asked, (*tier)->name));
         oc_json_write_end(json);

@@ -48,7 +48,7 @@ static double measure(const oc_cpu_peak *peak, int32_t threads) {
 
 static const oc_cpu_tier *best_tier(void) {
     const oc_cpu_tier *const *tier = oc_cpu_tiers;
-    while (!(*tier)->available()) {
+    while ((*tier)->lacks() != NULL) {
         tier++;
     }
     return *tier;
