@@ -225,4 +225,6 @@ OC_EMULATED __m512 oc_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
 #undef _mm512_dpbf16_ps
 #define _mm512_dpbf16_ps(sum, a, b) oc_dpbf16_ps(sum, (__m512i)(a), (__m512i)(b))
 
+#include "emulated/tiles.h"
+
 #endif

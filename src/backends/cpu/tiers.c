@@ -25,14 +25,18 @@ static const oc_cpu_tier portable = {
 };
 
 #ifdef __x86_64__
+#include "backends/cpu/amx/amx.h"
 #include "backends/cpu/avx2/avx2.h"
 #include "backends/cpu/avx512/avx512.h"
 #include "backends/cpu/machine/features.h"
+#include "backends/cpu/machine/permission.h"
 
 enum {
     FOR_AVX2 = OC_CPU_AVX2 | OC_CPU_FMA | OC_CPU_F16C,
     FOR_AVX512 = FOR_AVX2 | OC_CPU_AVX512F | OC_CPU_AVX512BW | OC_CPU_AVX512VL | OC_CPU_AVX512DQ |
-                 OC_CPU_AVX512_VNNI
+                 OC_CPU_AVX512_VNNI,
+    FOR_AMX = FOR_AVX512 | OC_CPU_AVX512_VBMI | OC_CPU_AVX512_BF16 | OC_CPU_AMX_TILE |
+              OC_CPU_AMX_BF16
 };
 
 static const char *avx2_lacks(void) {
@@ -41,6 +45,11 @@ static const char *avx2_lacks(void) {
 
 static const char *avx512_lacks(void) {
     return oc_cpu_lacks(FOR_AVX512);
+}
+
+static const char *amx_lacks(void) {
+    const char *lacking = oc_cpu_lacks(FOR_AMX);
+    return lacking != NULL ? lacking : oc_cpu_tiles_refused();
 }
 
 static const oc_cpu_tier avx2 = {
@@ -77,10 +86,31 @@ static const oc_cpu_tier avx512 = {
     .bf16_peak = {OC_AVX512_BF16_ROUND, oc_avx512_bf16_rounds},
     .i16_peak = {OC_AVX512_I16_ROUND, oc_avx512_i16_rounds},
 };
+
+static const oc_cpu_tier amx = {
+    .name = "amx",
+    .lacks = amx_lacks,
+    .patches = &oc_portable_patches,
+    .tokens = &oc_avx512_tokens,
+    .norm = &oc_avx512_norm,
+    .attention = &oc_avx512_attention,
+    .pick = &oc_portable_pick,
+    .pointwise = &oc_avx512_pointwise,
+    .unit = &oc_portable_unit,
+    .logits = &oc_avx512_logits,
+    .gemms = {&oc_amx_gemm_bf16, &oc_avx512_gemm_f32},
+    .count = oc_avx2_count,
+    .fma_peak = {OC_AVX512_FMA_ROUND, oc_avx512_fma_rounds},
+    .bf16_peak = {OC_AMX_BF16_ROUND, oc_amx_bf16_rounds},
+    .i16_peak = {OC_AVX512_I16_ROUND, oc_avx512_i16_rounds},
+    .enter = oc_amx_enter,
+    .leave = oc_amx_leave,
+};
 #endif
 
 const oc_cpu_tier *const oc_cpu_tiers[] = {
 #ifdef __x86_64__
+    &amx,
     &avx512,
     &avx2,
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+/* 4 products of tiles of 16 x 16 sums over 32 of k, 2 operations each */
+enum { OC_AMX_BF16_ROUND = 4 * 16 * 16 * 32 * 2 };
+void oc_amx_bf16_rounds(int64_t count);
+
 /* 24 vectors of 16 fused multiply-adds, 2 operations each; of 32 products of bfloat16 or int16, 2
  * each. */
 enum {
