@@ -35,8 +35,8 @@ enum {
     FOR_AVX2 = OC_CPU_AVX2 | OC_CPU_FMA | OC_CPU_F16C,
     FOR_AVX512 = FOR_AVX2 | OC_CPU_AVX512F | OC_CPU_AVX512BW | OC_CPU_AVX512VL | OC_CPU_AVX512DQ |
                  OC_CPU_AVX512_VNNI,
-    FOR_AMX = FOR_AVX512 | OC_CPU_AVX512_VBMI | OC_CPU_AVX512_BF16 | OC_CPU_AMX_TILE |
-              OC_CPU_AMX_BF16
+    FOR_AMX =
+        FOR_AVX512 | OC_CPU_AVX512_VBMI | OC_CPU_AVX512_BF16 | OC_CPU_AMX_TILE | OC_CPU_AMX_BF16
 };
 
 static const char *avx2_lacks(void) {
@@ -110,10 +110,7 @@ static const oc_cpu_tier amx = {
 
 const oc_cpu_tier *const oc_cpu_tiers[] = {
 #ifdef __x86_64__
-    &amx,
-    &avx512,
-    &avx2,
+    &amx,      &avx512, &avx2,
 #endif
-    &portable,
-    NULL,
+    &portable, NULL,
 };
