@@ -146,7 +146,7 @@ static const oc_cli_flag bench_flags[] = {
     NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
     TEXT("compare", compare, "PEERS.json",
-         "print ratios to what other engines took, as bench/peers/gpu.py and compare.py note it"),
+         "print ratios to what other engines took, as bench/peers/gpu.py and cpu.py note it"),
     SWITCH("profile", profile,
            "show where the time goes, step by step, and how much of its limit each step reaches"),
     TEXT("save-checkpoint", save_checkpoint, "DIR", "keep the random checkpoint of --preset"),
