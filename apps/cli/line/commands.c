@@ -43,8 +43,9 @@ static const oc_cli_flag common_flags[] = {
 
 static const oc_cli_flag session_flags[] = {
     TEXT("tier", tier, "NAME",
-         "CPU tier: avx2, avx2:f32 (no 16-bit integer products) or portable; default: the best "
-         "here, which `octavo doctor` names"),
+         "CPU tier: avx512, avx2 or portable, and behind a colon, if wanted, how FP8 products are "
+         "made: bf16 (avx512 alone), i16 or f32; default: the best here, which `octavo doctor` "
+         "names"),
     WORDS("disable", disable, "NAME[,NAME...]",
           "leave out savings, which are exact in real numbers but not all to the last bit; `octavo "
           "explain` lists them"),
@@ -269,9 +270,9 @@ const oc_cli_command oc_cli_commands[] = {
      "meanwhile: the median, and the most where that is another.\n\n"
      "--profile: a step's time on a GPU is what the run takes longer for having it, in its place "
      "and with all overlap: graphs of the first 1, 2, 3 ... steps run in turn. Its limit is the "
-     "larger of its multiply-adds at the rate of the tensor cores (of FP32 on a CPU) and its "
-     "bytes, "
-     "operands read once and results written once, at the rate of a large copy. What lies in a "
+     "larger of its multiply-adds at the rate of the tensor cores (of a CPU's peak) and its "
+     "bytes, operands read once and results written once, at the rate of a large copy. What lies "
+     "in a "
      "cache can come faster: over 100 %.",
      "octavo bench clip.octavo --tower image --batch 1,8\n"
      "octavo bench --preset ViT-L-14 --device cuda --batch 1,128 --compare peers.json\n"

@@ -21,7 +21,7 @@ static const oc_cpu_tier portable = {
     .logits = &oc_portable_logits,
     .gemms = {&oc_portable_gemm_f32},
     .count = oc_host_count_row,
-    .fma_peak = {OC_PORTABLE_FMA_ROUND, oc_portable_fma_rounds},
+    .peaks = {{"fp32", OC_PORTABLE_FMA_ROUND, oc_portable_fma_rounds, 0}},
 };
 
 #ifdef __x86_64__
@@ -65,8 +65,8 @@ static const oc_cpu_tier avx2 = {
     .logits = &oc_avx2_logits,
     .gemms = {&oc_avx2_gemm_i16, &oc_avx2_gemm_f32},
     .count = oc_avx2_count,
-    .fma_peak = {OC_AVX2_FMA_ROUND, oc_avx2_fma_rounds},
-    .i16_peak = {OC_AVX2_I16_ROUND, oc_avx2_i16_rounds},
+    .peaks = {{"fp32", OC_AVX2_FMA_ROUND, oc_avx2_fma_rounds, 0},
+              {"int16", OC_AVX2_I16_ROUND, oc_avx2_i16_rounds, 0}},
 };
 
 static const oc_cpu_tier avx512 = {
@@ -82,9 +82,9 @@ static const oc_cpu_tier avx512 = {
     .logits = &oc_avx512_logits,
     .gemms = {&oc_avx512_gemm_bf16, &oc_avx512_gemm_i16, &oc_avx512_gemm_f32},
     .count = oc_avx2_count,
-    .fma_peak = {OC_AVX512_FMA_ROUND, oc_avx512_fma_rounds},
-    .bf16_peak = {OC_AVX512_BF16_ROUND, oc_avx512_bf16_rounds},
-    .i16_peak = {OC_AVX512_I16_ROUND, oc_avx512_i16_rounds},
+    .peaks = {{"bf16", OC_AVX512_BF16_ROUND, oc_avx512_bf16_rounds, OC_CPU_BF16_AT_FULL_RATE},
+              {"fp32", OC_AVX512_FMA_ROUND, oc_avx512_fma_rounds, 0},
+              {"int16", OC_AVX512_I16_ROUND, oc_avx512_i16_rounds, 0}},
 };
 
 static const oc_cpu_tier amx = {

@@ -252,6 +252,7 @@ static int run_tier(const oc_backend *backend, const char *tier) {
     }
     snprintf(group, sizeof group, "%s %s", backend->name, tier);
     int failed = cmocka_run_group_tests_name(group, tests, NULL, NULL);
+    print_message("%s %s: bits %016llx\n", backend->name, tier, (unsigned long long)suite.bits);
     oc_suite_close(&suite);
     return failed;
 }

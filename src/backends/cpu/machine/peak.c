@@ -1,6 +1,7 @@
 /* peak.c - measures what the arithmetic units do at most. */
 #include "backends/cpu/cpu.h"
-#include "backends/cpu/kernels.h"
+#include "backends/cpu/machine/features.h"
+#include "backends/cpu/queue.h"
 #include "base/sys/clock.h"
 #include "base/sys/threads.h"
 
@@ -18,15 +19,23 @@ static void burn(void *context, int32_t index, int32_t thread) {
     job->peak->rounds(job->rounds);
 }
 
-static double measure(const oc_cpu_peak *peak, int32_t threads) {
-    oc_pool *pool = NULL;
-    if (peak->rounds == NULL) {
-        return 0.0;
+/* The index-th of those that this machine has. */
+static const oc_cpu_peak *peak_at(const oc_cpu_tier *tier, int32_t index) {
+    for (const oc_cpu_peak *peak = tier->peaks; peak->rounds != NULL; peak++) {
+        if (oc_cpu_lacks(peak->needs) == NULL && index-- == 0) {
+            return peak;
+        }
     }
-    if (oc_pool_create(threads, &pool, NULL) != OCTAVO_OK) {
-        return -1.0;
-    }
-    threads = oc_pool_threads(pool);
+    return NULL;
+}
+
+const char *oc_cpu_peak_name(const oc_device *device, int32_t index) {
+    const oc_cpu_peak *peak = peak_at(oc_cpu_tier_of(device), index);
+    return peak == NULL ? NULL : peak->name;
+}
+
+static double measure(const oc_cpu_peak *peak, oc_pool *pool) {
+    int32_t threads = oc_pool_threads(pool);
 
     uint64_t start = oc_clock_ns();
     peak->rounds(PROBE_ROUNDS);
@@ -42,22 +51,24 @@ static double measure(const oc_cpu_peak *peak, int32_t threads) {
         double rate = peak->operations * (double)job.rounds * threads / ns;
         best = rate > best ? rate : best;
     }
-    oc_pool_free(pool);
     return best;
 }
 
-static const oc_cpu_tier *best_tier(void) {
-    const oc_cpu_tier *const *tier = oc_cpu_tiers;
-    while ((*tier)->lacks() != NULL) {
-        tier++;
+double oc_cpu_peak_rate(const oc_device *device, int32_t index, int32_t threads) {
+    const oc_cpu_tier *tier = oc_cpu_tier_of(device);
+    const oc_cpu_peak *peak = peak_at(tier, index);
+    oc_pool *pool = NULL;
+    if (peak == NULL || oc_pool_create_hooked(threads, (oc_pool_hooks){tier->enter, tier->leave},
+                                              &pool, NULL) != OCTAVO_OK) {
+        return 0.0;
     }
-    return *tier;
-}
-
-double oc_cpu_fma_peak(int32_t threads) {
-    return measure(&best_tier()->fma_peak, threads);
-}
-
-double oc_cpu_i16_peak(int32_t threads) {
-    return measure(&best_tier()->i16_peak, threads);
+    if (tier->enter != NULL) {
+        tier->enter();
+    }
+    double rate = measure(peak, pool);
+    if (tier->leave != NULL) {
+        tier->leave();
+    }
+    oc_pool_free(pool);
+    return rate;
 }
