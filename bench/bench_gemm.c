@@ -1,12 +1,12 @@
-/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights, every variant of a tier in turns: GFLOP/s (two
- * a multiply-add), share of the measured FMA peak, error against float64, and how many times as
- * fast as the last variant, which is exact, each is.
+/* bench_gemm.c - GEMM of e4m3 codes by e4m3 weights, every variant of some tiers in turns: GFLOP/s
+ * (two a multiply-add), share of the first tier's measured peak, error against float64, and how
+ * many times as fast as the last variant, which is exact, each is.
  *
- *     bench_gemm [TIER [THREADS [K N [ROWS]]]]        the best tier, one thread, a list of shapes
+ *     bench_gemm [TIER,TIER... [THREADS [K N [ROWS]]]]    the best tier, one thread, a list of
+ * shapes
  *
  * Weights are cycled through more than the last-level cache.  Time is the best of several rounds:
- * with one thread its CPU time, since other programs may run, else the wall clock.  The peak is one
- * thread's, measured the same way, times THREADS.
+ * with one thread its CPU time, since other programs may run, else the wall clock.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,14 +18,7 @@
 #include "backends/cpu/gemm.h"
 #include "num/e4m3.h"
 
-enum {
-    CYCLE_BYTES = 80 << 20,
-    COPIES_MAX = 1024,
-    ROUNDS = 7,
-    ROWS_MAX = 400,
-    PEAK_ROUNDS = 400000,
-    VARIANTS_MAX = 4
-};
+enum { CYCLE_BYTES = 80 << 20, COPIES_MAX = 1024, ROUNDS = 7, ROWS_MAX = 400, VARIANTS_MAX = 8 };
 
 static int32_t threads = 1;
 
@@ -33,17 +26,6 @@ static double seconds_now(void) {
     struct timespec now;
     clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static double peak(const oc_cpu_peak *unit) {
-    double best = 0.0;
-    for (int i = 0; unit->rounds != NULL && i < 2 * ROUNDS; i++) {
-        double start = seconds_now();
-        unit->rounds(PEAK_ROUNDS);
-        double rate = unit->operations * PEAK_ROUNDS / (seconds_now() - start) * 1e-9;
-        best = rate > best ? rate : best;
-    }
-    return best;
 }
 
 static uint64_t random_state = 88172645463325252u;
@@ -120,8 +102,8 @@ typedef struct variant {
 
 static variant variants[VARIANTS_MAX];
 
-static void pack(variant *one, const char *tier, const oc_cpu_gemm *gemm, const uint8_t *w,
-                 int32_t n, int32_t k, int32_t copies) {
+/* False: the machine lacks the variant. */
+static bool pack(variant *one, const uint8_t *w, int32_t n, int32_t k, int32_t copies) {
     octavo_error error = {0};
     codes_source source = {w, k};
     oc_matrix matrix = {.n = n,
@@ -131,9 +113,12 @@ static void pack(variant *one, const char *tier, const oc_cpu_gemm *gemm, const 
                         .acts_are_codes = 1,
                         .read = read_rows,
                         .source = &source};
-    snprintf(one->option, sizeof one->option, "%s:%.3s", tier, gemm->kernel.name + strlen("gemm_"));
     oc_device_options options = {.tier = one->option, .threads = threads};
-    if (oc_backend_cpu.open(&options, &one->device, &error) != OCTAVO_OK) {
+    octavo_status status = oc_backend_cpu.open(&options, &one->device, &error);
+    if (status == OCTAVO_UNAVAILABLE) {
+        return false;
+    }
+    if (status != OCTAVO_OK) {
         die(&error);
     }
     double start = seconds_now();
@@ -144,8 +129,9 @@ static void pack(variant *one, const char *tier, const oc_cpu_gemm *gemm, const 
         }
     }
     double seconds = seconds_now() - start;
-    printf("%-9s %4d x %4d packing %.2f GB/s\n", one->option, k, n,
+    printf("%-11s %4d x %4d packing %.2f GB/s\n", one->option, k, n,
            1e-9 * copies * (double)n * k / seconds);
+    return true;
 }
 
 /* One step a weight, so that weights come from memory as they do in a model; two programs, of
@@ -210,7 +196,7 @@ static void run(variant *one, int32_t m, int32_t round) {
     one->best = seconds < one->best ? seconds : one->best;
 }
 
-static void bench(int32_t count, int32_t m, int32_t n, int32_t k, double fma_peak, const uint8_t *a,
+static void bench(int32_t count, int32_t m, int32_t n, int32_t k, double most, const uint8_t *a,
                   const uint8_t *w, int32_t copies) {
     for (int32_t v = 0; v < count; v++) {
         prepare(&variants[v], m, n, k, a, copies);
@@ -226,8 +212,8 @@ static void bench(int32_t count, int32_t m, int32_t n, int32_t k, double fma_pea
         double rate = 2.0 * m * n * k / one->best * 1e-9;
         const float *out =
             (const float *)(void *)((char *)backend->memory(one->queue) + one->buffers[1].offset);
-        printf("%-9s %-14s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e  %.2fx\n",
-               one->option, one->steps[0].kernel, m, k, n, rate, 100.0 * rate / fma_peak,
+        printf("%-11s %-16s %4d x %4d x %4d  %7.1f GFLOP/s  %5.1f %%  error %.1e  %.2fx\n",
+               one->option, one->steps[0].kernel, m, k, n, rate, 100.0 * rate / most,
                error_of(a, w, out, one->buffers[1].stride, m, n, k),
                variants[count - 1].best / one->best);
         backend->program_free(one->programs[0]);
@@ -237,8 +223,39 @@ static void bench(int32_t count, int32_t m, int32_t n, int32_t k, double fma_pea
     fflush(stdout);
 }
 
-static void bench_shape(const oc_cpu_tier *tier, int32_t k, int32_t n, const int32_t *rows,
-                        size_t row_count, double fma_peak) {
+static bool is_listed(const char *list, const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = list; at != NULL;
+         at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tells the peaks of a tier; returns the first. */
+static double tell_peaks(const char *tier) {
+    oc_device_options options = {.tier = tier, .threads = 1};
+    oc_device *device = NULL;
+    octavo_error error = {0};
+    double first = 0;
+    if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
+        die(&error);
+    }
+    printf("%s, threads: %d, peaks of them in GFLOP/s:", tier, threads);
+    for (int32_t i = 0; oc_cpu_peak_name(device, i) != NULL; i++) {
+        double rate = oc_cpu_peak_rate(device, i, threads);
+        first = i == 0 ? rate : first;
+        printf(" %s %.1f", oc_cpu_peak_name(device, i), rate);
+    }
+    printf("\n");
+    oc_backend_cpu.close(device);
+    return first;
+}
+
+static void bench_shape(const char *tiers, int32_t k, int32_t n, const int32_t *rows,
+                        size_t row_count, double most) {
     uint8_t *a = random_codes((size_t)ROWS_MAX * (size_t)k);
     uint8_t *w = random_codes((size_t)n * (size_t)k);
     if (a == NULL || w == NULL) {
@@ -246,12 +263,18 @@ static void bench_shape(const oc_cpu_tier *tier, int32_t k, int32_t n, const int
     }
     int32_t copies = (int32_t)(CYCLE_BYTES / ((size_t)n * (size_t)k)) + 1, count = 0;
     copies = copies < COPIES_MAX ? copies : COPIES_MAX;
-    while (tier->gemms[count] != NULL) {
-        pack(&variants[count], tier->name, tier->gemms[count], w, n, k, copies);
-        count++;
+    for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
+        const oc_cpu_gemm *const *gemm = (*tier)->gemms;
+        for (; is_listed(tiers, (*tier)->name) && *gemm != NULL && count < VARIANTS_MAX; gemm++) {
+            const char *name = (*gemm)->kernel.name + strlen("gemm_");
+            variant *one = &variants[count];
+            snprintf(one->option, sizeof one->option, "%s:%.*s", (*tier)->name,
+                     (int)strcspn(name, " "), name);
+            count += pack(one, w, n, k, copies) ? 1 : 0;
+        }
     }
     for (size_t i = 0; i < row_count; i++) {
-        bench(count, rows[i], n, k, fma_peak, a, w, copies);
+        bench(count, rows[i], n, k, most, a, w, copies);
     }
     for (int32_t v = 0; v < count; v++) {
         for (int32_t i = 0; i < copies; i++) {
@@ -266,27 +289,19 @@ static void bench_shape(const oc_cpu_tier *tier, int32_t k, int32_t n, const int
 int main(int argc, char **argv) {
     static const int32_t shapes[][2] = {{768, 3072}, {3072, 768}, {1024, 4096}, {4096, 1024}};
     static const int32_t rows[] = {1, 6, 16, 50, 77, 197, 257, 400};
-    const char *name = argc > 1 ? argv[1] : oc_cpu_tier_name(0);
+    const char *tiers = argc > 1 ? argv[1] : oc_cpu_tier_name(0);
     threads = argc > 2 ? atoi(argv[2]) : 1;
-    const oc_cpu_tier *const *tier = oc_cpu_tiers;
-    while (*tier != NULL && strcmp((*tier)->name, name) != 0) {
-        tier++;
-    }
-    if (*tier == NULL) {
-        fprintf(stderr, "bench_gemm: no tier %s\n", name);
-        return EXIT_FAILURE;
-    }
-    double fma_peak = threads * peak(&(*tier)->fma_peak);
-    printf("%s, threads: %d, FMA peak of them: %.1f GFLOP/s, 16-bit: %.1f\n", name, threads,
-           fma_peak, threads * peak(&(*tier)->i16_peak));
+    char first[32];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(tiers, ","), tiers);
+    double most = tell_peaks(first);
     if (argc > 4) {
         int32_t only = argc > 5 ? atoi(argv[5]) : 0;
-        bench_shape(*tier, atoi(argv[3]), atoi(argv[4]), only > 0 ? &only : rows,
-                    only > 0 ? 1 : OC_COUNT(rows), fma_peak);
+        bench_shape(tiers, atoi(argv[3]), atoi(argv[4]), only > 0 ? &only : rows,
+                    only > 0 ? 1 : OC_COUNT(rows), most);
         return EXIT_SUCCESS;
     }
     for (size_t s = 0; s < OC_COUNT(shapes); s++) {
-        bench_shape(*tier, shapes[s][0], shapes[s][1], rows, OC_COUNT(rows), fma_peak);
+        bench_shape(tiers, shapes[s][0], shapes[s][1], rows, OC_COUNT(rows), most);
     }
     return EXIT_SUCCESS;
 }

@@ -2,7 +2,7 @@
 """Copies the installed onnxruntime package and switches its AVX-512 kernels off, so that its AVX2
 kernels can be timed on a processor that has both.
 
-    ort_avx2.py FOLDER      then: PYTHONPATH=FOLDER compare.py ...
+    ort_avx2.py FOLDER      then: PYTHONPATH=FOLDER cpu.py ...
 
 The library asks the processor (xgetbv) which registers the system saves; the copy's probes answer
 "SSE and AVX" instead.  Nothing else is touched.  For measurements only.

@@ -1,4 +1,4 @@
-"""The file that gpu.py and compare.py write and `octavo bench --compare` reads.
+"""The file that gpu.py and cpu.py write and `octavo bench --compare` reads.
 
     {"machine": "...", "software": "...", "date": "2026-11-27",
      "rows": [{"engine": "torch fp8", "model": "ViT-L-14", "tower": "image", "batch": 128,

@@ -51,8 +51,8 @@ OCTAVO_CHECK octavo_status octavo_tool_profile(octavo_session *session, int32_t 
 
 /* What this machine offers and what will be used where this tier (NULL: the best) and so many
  * threads (0: one for each usable core) are asked for:
- * {"version","cpu":{"model","cores","usable_cores","tiers":[{"name","available","default"}...],
- *  "features":["avx2",...]},"will_use":"cpu (avx2, 2 threads)"|null,"problems":["..."],
+ * {"version","cpu":{"model","cores","usable_cores","tiers":[{"name","available","lacks","default"}...],
+ *  "peaks":[{"name":"fp32","gflops"}...],"features":["avx2",...]},"will_use":"cpu (avx2, 2 threads)"|null,"problems":["..."],
  *  "gpus":[{"device":"cuda:0","available","about","tiers":[{"name","default"}...]}...],"libraries":{"libpng":"...",...},"environment":{...},"notes":["..."]}
  * What cannot be had is a problem in the report, and no error. */
 OCTAVO_CHECK octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
@@ -326,8 +326,8 @@ typedef struct octavo_tool_times {
 
 octavo_tool_times octavo_tool_run_times(const octavo_session *session);
 
-/* What the session's device does at most.  CPU: multiply-adds on FP32, as
- * octavo_tool_peak_gflops measures them.  GPU: the data sheet's tensor rates at the card's highest
+/* What the session's device does at most.  CPU: multiply-adds as octavo_tool_peak_gflops measures
+ * them.  GPU: the data sheet's tensor rates at the card's highest
  * clock, and the rate of a large copy, measured now (about 0.1 s).  0: not known. */
 typedef struct octavo_tool_ceilings {
     double f8_flops, f16_flops; /* a second, on FP8 codes and on 16-bit floats */
@@ -361,8 +361,11 @@ int32_t octavo_tool_cards(void);
  *   UNAVAILABLE  a card that is not, or no driver */
 OCTAVO_CHECK octavo_status octavo_tool_device(const char *device, octavo_error *error);
 
-/* FP32 multiply-add peak of the session's tier and threads in GFLOP/s, measured now (about 0.1 s);
- * 0 where the device has no such measurement. */
+/* What the peak is counted in that speed is told as a share of: "bf16" where the session's tier
+ * multiplies these faster than float32 and as exactly, "fp32"; NULL: the device is no CPU. */
+const char *octavo_tool_peak_name(const octavo_session *session);
+/* That peak in GFLOP/s, of the session's threads, measured now (about 0.1 s); 0 where the device
+ * has no such measurement. */
 double octavo_tool_peak_gflops(octavo_session *session);
 
 /* Bytes the session holds: packed weights, activations, scratch. */

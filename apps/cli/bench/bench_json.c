@@ -130,6 +130,7 @@ static octavo_status write_result(oc_json_writer *json, const oc_cli_bench_run *
     }
     oc_cli_json_fixed(json, "tflops", 1e-12 * flops, 6);
     oc_cli_json_fixed(json, "peak_tflops", 1e-12 * peak, 6);
+    oc_json_write_text_member(json, "peak", timing->peak);
     oc_cli_json_fixed(json, "share_of_peak", flops / peak, 4);
     oc_cli_json_fixed(json, "spread", timing->spread, 4);
     oc_cli_json_fixed(json, "cpu_ms", 1e3 * timing->cpu_s, 4);

@@ -68,6 +68,10 @@ static octavo_status print_rows(const oc_cli_bench_run *of, octavo_error *error)
         }
     }
     OC_TRY(oc_cli_table_print(&table, 0, error));
+    if (of->result_count > 0 && of->results[0].timing.peak_flops > 0) {
+        oc_cli_say("Peak: %.4g GFLOP/s of %s multiply-adds.\n",
+                   1e-9 * of->results[0].timing.peak_flops, of->results[0].timing.peak);
+    }
 done:
     oc_cli_table_close(&table);
     return status;

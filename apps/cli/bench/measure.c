@@ -185,6 +185,7 @@ octavo_status oc_cli_time(const oc_cli_options *options, const oc_cli_model *mod
     peak[1] = octavo_tool_peak_gflops(model->session);
     summarise(&s, out);
     out->flop = octavo_tool_flop(model->session, job->tower, job->batch, job->tokens);
+    out->peak = octavo_tool_peak_name(model->session);
     out->peak_flops = 1e9 * (peak[0] > peak[1] ? peak[0] : peak[1]);
 done:
     if (watch) {

@@ -31,6 +31,7 @@ typedef struct oc_cli_timing {
     double spread;                              /* (p90 - median) / median */
     double flop;                                /* of a run, as octavo_tool_flop counts */
     double peak_flops; /* a second, the better of measurements before and after; 0: unknown */
+    const char *peak;  /* octavo_tool_peak_name */
     int32_t runs;
     oc_cli_busy busy; /* while these ran */
     oc_cli_card card;

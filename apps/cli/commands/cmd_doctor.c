@@ -35,11 +35,19 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
     print_words("features", oc_cli_items(cpu, "features"), " none that octavo uses");
     for (const oc_cli_node *tier = oc_cli_items(cpu, "tiers"); tier; tier = tier->next) {
         oc_cli_table_cell(&table, "%s", oc_cli_text(tier, "name", "?"));
-        oc_cli_table_cell(&table, "%s%s", oc_cli_true(tier, "available") ? "yes" : "no",
-                          oc_cli_true(tier, "default") ? ", will be used" : "");
+        if (oc_cli_true(tier, "available")) {
+            oc_cli_table_cell(&table, "yes%s",
+                              oc_cli_true(tier, "default") ? ", will be used" : "");
+        } else {
+            oc_cli_table_cell(&table, "no, it needs %s", oc_cli_text(tier, "lacks", "?"));
+        }
     }
     OC_TRY(oc_cli_table_print(&table, 2, error));
     oc_cli_say("will use: %s\n", oc_cli_text(report, "will_use", "nothing, see below"));
+    for (const oc_cli_node *peak = oc_cli_items(cpu, "peaks"); peak; peak = peak->next) {
+        oc_cli_say("  at most %.4g GFLOP/s of %s multiply-adds\n", oc_cli_number(peak, "gflops", 0),
+                   oc_cli_text(peak, "name", "?"));
+    }
     for (const oc_cli_node *gpu = oc_cli_items(report, "gpus"); gpu; gpu = gpu->next) {
         const char *device = oc_cli_text(gpu, "device", "?");
         oc_cli_say("%s: %s\n", device, oc_cli_text(gpu, "about", "?"));

@@ -43,8 +43,9 @@ static const oc_cli_flag common_flags[] = {
 
 static const oc_cli_flag session_flags[] = {
     TEXT("tier", tier, "NAME",
-         "CPU tier: avx2, avx2:f32 (no 16-bit integer products) or portable; default: the best "
-         "here, which `octavo doctor` names"),
+         "CPU tier: avx512, avx2 or portable, and behind a colon, if wanted, how FP8 products are "
+         "made: bf16 (avx512 alone), i16 or f32; default: the best here, which `octavo doctor` "
+         "names"),
     WORDS("disable", disable, "NAME[,NAME...]",
           "leave out savings, which are exact in real numbers but not all to the last bit; `octavo "
           "explain` lists them"),
@@ -146,7 +147,7 @@ static const oc_cli_flag bench_flags[] = {
     NUMBER("max-spread", max_spread, "SHARE", 0, 1000,
            "exit 2 where (p90 - median) / median is more than this"),
     TEXT("compare", compare, "PEERS.json",
-         "print ratios to what other engines took, as bench/peers/gpu.py and compare.py note it"),
+         "print ratios to what other engines took, as bench/peers/gpu.py and cpu.py note it"),
     SWITCH("profile", profile,
            "show where the time goes, step by step, and how much of its limit each step reaches"),
     TEXT("save-checkpoint", save_checkpoint, "DIR", "keep the random checkpoint of --preset"),
@@ -269,9 +270,9 @@ const oc_cli_command oc_cli_commands[] = {
      "meanwhile: the median, and the most where that is another.\n\n"
      "--profile: a step's time on a GPU is what the run takes longer for having it, in its place "
      "and with all overlap: graphs of the first 1, 2, 3 ... steps run in turn. Its limit is the "
-     "larger of its multiply-adds at the rate of the tensor cores (of FP32 on a CPU) and its "
-     "bytes, "
-     "operands read once and results written once, at the rate of a large copy. What lies in a "
+     "larger of its multiply-adds at the rate of the tensor cores (of a CPU's peak) and its "
+     "bytes, operands read once and results written once, at the rate of a large copy. What lies "
+     "in a "
      "cache can come faster: over 100 %.",
      "octavo bench clip.octavo --tower image --batch 1,8\n"
      "octavo bench --preset ViT-L-14 --device cuda --batch 1,128 --compare peers.json\n"

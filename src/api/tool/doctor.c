@@ -39,24 +39,37 @@ static void read_cpuinfo(const char *field, char *value, size_t bytes) {
     }
 }
 
-/* What engines would run on, "cpu (avx2, 2 threads)", or why that cannot be had. */
-static bool describe(const char *tier, int32_t threads, char *text, size_t bytes) {
+/* What engines would run on, and in words, "cpu (avx2, 2 threads)"; NULL, and why that cannot be
+ * had. */
+static oc_device *open_processor(const char *tier, int32_t threads, char *text, size_t bytes) {
     oc_device_options options = {.threads = threads, .tier = tier};
     oc_device *device = NULL;
     octavo_error error;
     char about[160];
     oc_error_clear(&error);
-    bool is_had = oc_backend_cpu.open(&options, &device, &error) == OCTAVO_OK;
-    if (is_had) {
+    if (oc_backend_cpu.open(&options, &device, &error) == OCTAVO_OK) {
         int32_t used = threads == 0 ? oc_usable_cores() : threads;
         oc_backend_cpu.describe(device, about, sizeof about);
         snprintf(text, bytes, "%s (%s, %d thread%s)", oc_backend_cpu.name, about, used,
                  used == 1 ? "" : "s");
-        oc_backend_cpu.close(device);
     } else {
         snprintf(text, bytes, "%s", error.message);
     }
-    return is_had;
+    return device;
+}
+
+/* What the arithmetic units do at most. */
+static void write_peaks(oc_json_writer *json, const oc_device *device, int32_t threads) {
+    const char *name;
+    oc_json_write_key(json, "peaks");
+    oc_json_write_array(json);
+    for (int32_t i = 0; device != NULL && (name = oc_cpu_peak_name(device, i)) != NULL; i++) {
+        oc_json_write_object(json);
+        oc_json_write_text_member(json, "name", name);
+        oc_json_write_double_member(json, "gflops", oc_cpu_peak_rate(device, i, threads));
+        oc_json_write_end(json);
+    }
+    oc_json_write_end(json);
 }
 
 /* tier: as asked for, perhaps "avx2:f32"; NULL: the best. */
@@ -67,7 +80,8 @@ static bool is_used(const char *tier, const char *name) {
                        : strlen(name) == length && strncmp(name, tier, length) == 0;
 }
 
-static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had) {
+static void write_cpu(oc_json_writer *json, const char *tier_asked, const oc_device *device,
+                      int32_t threads) {
     static const char *const interesting[] = {"avx2",        "fma",         "f16c",
                                               "avx_vnni",    "avx512f",     "avx512_bf16",
                                               "avx512_vnni", "avx512_vbmi", "amx_bf16"};
@@ -98,12 +112,14 @@ static void write_cpu(oc_json_writer *json, const char *tier_asked, bool is_had)
         oc_json_write_object(json);
         oc_json_write_text_member(json, "name", (*tier)->name);
         oc_json_write_key(json, "available");
-        oc_json_write_bool(json, (*tier)->available());
+        oc_json_write_bool(json, (*tier)->lacks() == NULL);
+        oc_json_write_text_member(json, "lacks", (*tier)->lacks());
         oc_json_write_key(json, "default");
-        oc_json_write_bool(json, is_had && is_used(tier_asked, (*tier)->name));
+        oc_json_write_bool(json, device != NULL && is_used(tier_asked, (*tier)->name));
         oc_json_write_end(json);
     }
     oc_json_write_end(json);
+    write_peaks(json, device, threads);
     oc_json_write_end(json);
 }
 
@@ -206,7 +222,8 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     octavo_status status = OCTAVO_OK;
     oc_buffer text;
     oc_json_writer json;
-    char version[32], no_gpu[256], device[sizeof(((octavo_error *)NULL)->message)];
+    char version[32], no_gpu[256], about[sizeof(((octavo_error *)NULL)->message)];
+    oc_device *device = NULL;
     oc_error_clear(error);
     oc_buffer_init(&text);
     OC_REQUIRE(error, out);
@@ -216,13 +233,13 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     snprintf(version, sizeof version, "%d.%d.%d", OCTAVO_VERSION_MAJOR, OCTAVO_VERSION_MINOR,
              OCTAVO_VERSION_PATCH);
     oc_json_write_text_member(&json, "version", version);
-    bool is_had = describe(tier, threads, device, sizeof device);
-    write_cpu(&json, tier, is_had);
-    oc_json_write_text_member(&json, "will_use", is_had ? device : NULL);
+    device = open_processor(tier, threads, about, sizeof about);
+    write_cpu(&json, tier, device, threads);
+    oc_json_write_text_member(&json, "will_use", device != NULL ? about : NULL);
     oc_json_write_key(&json, "problems");
     oc_json_write_array(&json);
-    if (!is_had) {
-        oc_json_write_text(&json, device);
+    if (device == NULL) {
+        oc_json_write_text(&json, about);
     }
     oc_json_write_end(&json);
     write_gpus(&json, no_gpu, sizeof no_gpu);
@@ -246,6 +263,7 @@ octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_take(&json, out, error));
 done:
+    oc_backend_cpu.close(device);
     oc_buffer_free(&text);
     return status;
 }

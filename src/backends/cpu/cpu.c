@@ -23,20 +23,20 @@ typedef struct cpu_device {
 
 const char *oc_cpu_tier_name(int32_t index) {
     for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
-        if ((*tier)->available() && index-- == 0) {
+        if ((*tier)->lacks() == NULL && index-- == 0) {
             return (*tier)->name;
         }
     }
     return NULL;
 }
 
-static bool has_variant(const oc_cpu_tier *tier, const char *only) {
+static const oc_cpu_gemm *find_variant(const oc_cpu_tier *tier, const char *only) {
     for (const oc_cpu_gemm *const *gemm = tier->gemms; *gemm != NULL; gemm++) {
         if (oc_cpu_gemm_is(*gemm, only)) {
-            return true;
+            return *gemm;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* "NAME", "NAME:VARIANT", ":VARIANT" or NULL */
@@ -50,11 +50,12 @@ static octavo_status find_tier(cpu_device *device, const char *text, octavo_erro
         size_t used = strlen(names);
         snprintf(names + used, sizeof(names) - used, "%s%s", used == 0 ? "" : ", ", name);
         bool named = strlen(name) == length && memcmp(name, text, length) == 0;
-        if (named && !(*tier)->available()) {
+        const char *lacking = (*tier)->lacks();
+        if (named && lacking != NULL) {
             OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-                    "CPU tier %s needs instructions that this machine does not have", name);
+                    "CPU tier %s needs %s, which this machine does not have", name, lacking);
         }
-        if (named || (length == 0 && device->tier == NULL && (*tier)->available())) {
+        if (named || (length == 0 && device->tier == NULL && lacking == NULL)) {
             device->tier = *tier;
         }
     }
@@ -63,9 +64,15 @@ static octavo_status find_tier(cpu_device *device, const char *text, octavo_erro
                 "there is no CPU tier \"%.*s\"; the tiers are %s", (int)length, text, names);
     }
     if (colon != NULL) {
-        if (strlen(colon + 1) >= sizeof(device->only) || !has_variant(device->tier, colon + 1)) {
+        const oc_cpu_gemm *variant = find_variant(device->tier, colon + 1);
+        if (strlen(colon + 1) >= sizeof(device->only) || variant == NULL) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                     "CPU tier %s has no GEMM variant \"%.32s\"", device->tier->name, colon + 1);
+        }
+        if (variant->lacks != NULL && variant->lacks() != NULL) {
+            OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
+                    "GEMM variant %s of CPU tier %s needs %s, which this machine does not have",
+                    colon + 1, device->tier->name, variant->lacks());
         }
         strcpy(device->only, colon + 1);
     }

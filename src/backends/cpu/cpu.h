@@ -14,12 +14,13 @@ extern const oc_backend oc_backend_cpu;
 /* Name of the index-th tier that this machine has, best first; NULL behind the last. */
 const char *oc_cpu_tier_name(int32_t index);
 
-/* What the arithmetic units of `threads` cores do at most, in 1e9 operations a second (a multiply
- * and an add are two), measured now with register-only loops of the best tier: float32 fused
- * multiply-add, and 16-bit multiply-add as gemm_i16 uses it (0 where the tier has none).  Takes
- * about 50 ms and starts its own threads; threads 0: one for each usable core.  Negative: the
- * threads could not be started. */
-double oc_cpu_fma_peak(int32_t threads);
-double oc_cpu_i16_peak(int32_t threads);
+/* What the arithmetic units do at most for a device's tier, in register-only loops: fused
+ * multiply-adds of float32 ("fp32"), of pairs of bfloat16 ("bf16"), of pairs of int16 ("int16").
+ * Index 0 is what speed is told as a share of; NULL behind the last. */
+const char *oc_cpu_peak_name(const oc_device *device, int32_t index);
+/* Measured now, in 1e9 operations a second (a multiply and an add are two) of so many threads;
+ * takes about 50 ms and starts its own.  threads 0: one for each usable core.  0: there is no such
+ * peak, or the threads could not be started. */
+double oc_cpu_peak_rate(const oc_device *device, int32_t index, int32_t threads);
 
 #endif

@@ -38,9 +38,10 @@ static gemm_cut cut_of(const oc_cpu_job *job) {
     int32_t tile = weight->gemm->tile_rows;
     cut.block_rows = (cut.block_rows + tile - 1) / tile * tile;
     cut.panels = (weight->n + OC_PANEL - 1) / OC_PANEL;
-    int64_t parts =
-        (int64_t)cut.panels * cut.row_blocks / ((int64_t)job->threads * TASKS_PER_THREAD);
-    cut.group_panels = parts < 1 ? 1 : parts > GROUP_MAX ? GROUP_MAX : (int32_t)parts;
+    int32_t side = weight->gemm->tile_panels; /* by side */
+    int64_t parts = (int64_t)cut.panels * cut.row_blocks / side /
+                    ((int64_t)job->threads * TASKS_PER_THREAD) * side;
+    cut.group_panels = parts < side ? side : parts > GROUP_MAX ? GROUP_MAX : (int32_t)parts;
     cut.groups = (cut.panels + cut.group_panels - 1) / cut.group_panels;
     return cut;
 }
@@ -60,6 +61,11 @@ size_t oc_gemm_shared_bytes(const oc_step *step, int32_t rows_max, int32_t keys_
            (size_t)blocks_of(weight->k) * (size_t)rows_max * sizeof(float);
 }
 
+/* Decoded parts of as many panels as a tile takes. */
+static size_t b_bytes(const oc_cpu_gemm *gemm) {
+    return (size_t)gemm->tile_panels * OC_B_SCRATCH;
+}
+
 static bool is_block_scaled(const oc_step_gemm *step) {
     return step->a_scale.columns != 0 || step->block_scale != NULL;
 }
@@ -67,10 +73,11 @@ static bool is_block_scaled(const oc_step_gemm *step) {
 /* Decoded B, sums of a group's panels, and of block scaled steps the sums of one block. */
 size_t oc_gemm_local_bytes(const oc_step *step, int32_t rows_max, int32_t keys_max) {
     (void)keys_max;
-    int32_t block = row_block_max(oc_cpu_matrix_of(step->u.gemm.weight)->gemm);
+    const oc_cpu_gemm *gemm = oc_cpu_matrix_of(step->u.gemm.weight)->gemm;
+    int32_t block = row_block_max(gemm);
     size_t rows = (size_t)(rows_max < block ? rows_max : block);
     size_t panels = GROUP_MAX + (is_block_scaled(&step->u.gemm) ? 1 : 0);
-    return OC_B_SCRATCH + panels * rows * OC_PANEL * sizeof(float);
+    return b_bytes(gemm) + panels * rows * OC_PANEL * sizeof(float);
 }
 
 bool oc_gemm_blocks_fit(const oc_step_gemm *step) {
@@ -155,7 +162,7 @@ static void multiply_scaled(const oc_cpu_job *job, const oc_gemm_rows *a, int32_
     const oc_cpu_matrix *weight = oc_cpu_matrix_of(step->weight);
     const oc_cpu_gemm *gemm = weight->gemm;
     int32_t unit = step->block_k == 0 || step->block_k > OC_K_BLOCK ? OC_K_BLOCK : step->block_k;
-    size_t b_bytes = OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
+    size_t column_bytes = OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
     size_t a_bytes = oc_is_codes(step->a.dtype) ? (size_t)gemm->a_bytes : sizeof(float);
     if (k_block == 0) {
         memset(sums, 0, (size_t)a->rows * OC_PANEL * sizeof *sums);
@@ -165,9 +172,9 @@ static void multiply_scaled(const oc_cpu_job *job, const oc_gemm_rows *a, int32_
         some.k = a->k - at < unit ? a->k - at : unit;
         some.a = (const uint8_t *)a->a + (size_t)at * a_bytes;
         const void *b =
-            gemm->decode(weight->head.dtype, from + (size_t)at * b_bytes, some.k, b_scratch);
+            gemm->decode(weight->head.dtype, from + (size_t)at * column_bytes, some.k, b_scratch);
         int32_t first = k_block * OC_K_BLOCK + at;
-        gemm->multiply(&some, b, part, true);
+        gemm->multiply(&some, &(oc_gemm_columns){.b = {b}, .c = {part}, .panels = 1}, true);
         add_scaled(step, weight->n, row, a->rows, panel,
                    step->block_k == 0 ? 0 : first / step->block_k, part, sums);
     }
@@ -199,22 +206,27 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
     int32_t panels = cut.panels - panel < cut.group_panels ? cut.panels - panel : cut.group_panels;
     int32_t blocks = blocks_of(weight->k);
     size_t block_bytes = OC_K_BLOCK * OC_PANEL * oc_cpu_dtype_bytes(weight->head.dtype);
-    float *sums = (float *)((uint8_t *)local + OC_B_SCRATCH);
+    float *sums = (float *)((uint8_t *)local + b_bytes(gemm));
     size_t sum_count = (size_t)rows * OC_PANEL;
     bool scaled = is_block_scaled(step);
 
     const uint8_t *base = oc_cpu_bytes(weight) + (size_t)panel * weight->panel_bytes;
     for (int32_t block = 0; block < blocks; block++) {
         oc_gemm_rows a = rows_of(job, row, rows, block);
+        oc_gemm_columns columns = {.panels = 0};
         for (int32_t i = 0; i < panels; i++) {
             const uint8_t *from =
                 base + (size_t)i * weight->panel_bytes + (size_t)block * block_bytes;
+            float *c = sums + (size_t)i * sum_count;
             if (scaled) {
                 multiply_scaled(job, &a, row, panel + i, block, from, local,
-                                sums + GROUP_MAX * sum_count, sums + (size_t)i * sum_count);
+                                sums + GROUP_MAX * sum_count, c);
                 continue;
             }
-            const void *b = gemm->decode(weight->head.dtype, from, a.k, local);
+            int32_t side = columns.panels++;
+            columns.b[side] = gemm->decode(weight->head.dtype, from, a.k,
+                                           (uint8_t *)local + (size_t)side * OC_B_SCRATCH);
+            columns.c[side] = c;
             /* While this part is multiplied the next one comes: the last part's next is that of
              * the group behind, most likely this thread's next task. */
             if (i + 1 < panels) {
@@ -224,7 +236,10 @@ void oc_gemm_task(const oc_cpu_job *job, int32_t index, void *local) {
             } else if (panel + panels < cut.panels) {
                 prefetch(base + (size_t)panels * weight->panel_bytes, block_bytes);
             }
-            gemm->multiply(&a, b, sums + (size_t)i * sum_count, block == 0);
+            if (columns.panels == gemm->tile_panels || i + 1 == panels) {
+                gemm->multiply(&a, &columns, block == 0);
+                columns.panels = 0;
+            }
         }
     }
     for (int32_t i = 0; i < panels; i++) {

@@ -42,19 +42,23 @@ typedef struct oc_cpu_kernel {
 
 /* A loop of independent operations in registers: what the machine can do at most. */
 typedef struct oc_cpu_peak {
+    const char *name;              /* of what is multiplied and added: "fp32", "bf16", "int16" */
     double operations;             /* of a round */
-    void (*rounds)(int64_t count); /* NULL: the tier has none */
+    void (*rounds)(int64_t count); /* NULL: ends a list */
+    uint32_t needs;                /* features beyond the tier's, without which it is passed over */
 } oc_cpu_peak;
 
 /* The kernels of a tier that have one variant each.  GEMM has several: see gemm.h. */
 typedef struct oc_cpu_tier {
-    const char *name;        /* "avx2" */
-    bool (*available)(void); /* by cpuid and the operating system's saved state */
+    const char *name; /* "avx2" */
+    /* The first thing that the tier needs and the machine does not have, such as "AVX512_VNNI";
+     * NULL: it can run here. */
+    const char *(*lacks)(void);
     const oc_cpu_kernel *patches, *tokens, *norm, *attention, *pick, *pointwise, *unit, *logits;
     const struct oc_cpu_gemm *gemms[4]; /* variants, best first; NULL ends the list */
     /* Adds what a row of codes has: saturated, zeros and largest. */
     void (*count)(const uint8_t *codes, int32_t columns, oc_step_report *out);
-    oc_cpu_peak fma_peak, i16_peak;
+    oc_cpu_peak peaks[4]; /* first the one that speed is told as a share of */
     /* What a thread does before it works for a queue of the tier and once it has, such as setting
      * the shapes of AMX tiles and giving them back; NULL: nothing.  A queue's helpers call them
      * once in their lives, the thread that submits around each run. */

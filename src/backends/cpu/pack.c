@@ -92,7 +92,7 @@ static void encode_panel(void *context, int32_t index, int32_t thread) {
     pack_job *job = context;
     uint8_t *panel = (uint8_t *)job->packed->head.data + (size_t)index * job->packed->panel_bytes;
     job->gemm->encode(panel, packed_k(job->gemm, job->matrix->k),
-                      job->columns + (size_t)index * OC_PANEL);
+                      job->columns == NULL ? NULL : job->columns + (size_t)index * OC_PANEL);
 }
 
 /* Pairs, not yet encoded, to the plain order. */
@@ -130,6 +130,15 @@ static int32_t least_side(const oc_matrix *matrix) {
     return matrix->n < matrix->k ? matrix->n : matrix->k;
 }
 
+/* Whether the matrix is too small for what the variant errs. */
+static bool is_small_for(const oc_cpu_gemm *gemm, const oc_matrix *matrix) {
+    return least_side(matrix) < gemm->side_min;
+}
+
+static bool is_had(const oc_cpu_gemm *gemm) {
+    return gemm->lacks == NULL || gemm->lacks() == NULL;
+}
+
 /* The next variant from `at` on that takes the matrix, or NULL.  `only` and those behind it are
  * left; it is taken whatever it gains. */
 static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, const char *only,
@@ -138,7 +147,9 @@ static const oc_cpu_gemm *const *next_variant(const oc_cpu_gemm *const *at, cons
     for (; *at != NULL; at++) {
         bool named = only != NULL && oc_cpu_gemm_is(*at, only);
         reached = reached || named;
-        if (reached && (named || least_side(matrix) >= (*at)->side_min) &&
+        bool gains =
+            named || (!is_small_for(*at, matrix) && ((*at)->pays == NULL || (*at)->pays()));
+        if (reached && gains && is_had(*at) &&
             (*at)->takes(matrix->dtype, matrix->acts_are_codes)) {
             return at;
         }
@@ -154,20 +165,27 @@ static void fill_factor(oc_cpu_matrix *packed) {
     }
 }
 
-/* Why an exact variant has the matrix; `best` is the tier's first. */
+/* Why an exact variant has the matrix, of those of the tier. */
 static void explain(oc_cpu_matrix *packed, const oc_matrix *matrix, const char *only,
-                    const oc_cpu_gemm *best) {
+                    const oc_cpu_gemm *const *gemms) {
+    while (*gemms != packed->gemm && !is_small_for(*gemms, matrix)) {
+        gemms++;
+    }
     if (only != NULL && oc_cpu_gemm_is(packed->gemm, only)) {
         snprintf(packed->why, sizeof(packed->why), "asked for: %s", only);
     } else if (matrix->dtype != OCTAVO_F8_E4M3) {
         snprintf(packed->why, sizeof(packed->why), "weights are %s", oc_dtype_name(matrix->dtype));
     } else if (!matrix->acts_are_codes) {
         snprintf(packed->why, sizeof(packed->why), "activations are not quantized");
-    } else if (least_side(matrix) < best->side_min) {
+    } else if (packed->gemm->gain > 0) {
+        snprintf(packed->why, sizeof(packed->why),
+                 "codes by codes as bfloat16, exactly: %.1fx as fast as float32",
+                 packed->gemm->gain);
+    } else if (*gemms != packed->gemm) {
         snprintf(packed->why, sizeof(packed->why),
                  "a side of %d is below %d: 16-bit integers gain %.1fx of little time, and err by "
                  "%.0e",
-                 least_side(matrix), best->side_min, best->gain, best->error);
+                 least_side(matrix), (*gemms)->side_min, (*gemms)->gain, (*gemms)->error);
     }
 }
 
@@ -316,7 +334,10 @@ octavo_status oc_cpu_pack(oc_pool *pool, oc_cpu_heap *heap, const oc_cpu_gemm *c
         OC_TRY(settle(&job, pool, variant, error));
     } else if (job.gemm != NULL) {
         fill_factor(job.packed);
-        explain(job.packed, matrix, only, *gemms);
+        if (job.gemm->encode != NULL) {
+            oc_pool_run(pool, (matrix->n - 1) / OC_PANEL + 1, encode_panel, &job);
+        }
+        explain(job.packed, matrix, only, gemms);
     }
     *out = &job.packed->head;
     job.packed = NULL;

@@ -1,10 +1,15 @@
 /* threads.c - the pool.
  *
- * One 64-bit word, `claims`, holds the number of the run (high half) and how many of its tasks are
- * unclaimed (low half).  A task is claimed by counting that down in one compare-and-swap; so a
- * claim names its run, and a helper that comes late, perhaps runs later, either claims a task of
- * the run that is on now or none.  A claim keeps its run from ending, hence `task`, `context` and
- * `count` hold still from the claim until the task is reported in `open_tasks`.
+ * Each thread has a share of a run's tasks, a range of indices, and takes them one by one from its
+ * own counter, so that threads do not wait for each other's cache line; then it takes what is left
+ * of the others' shares.  A counter holds the number of the run it counts for: a share that nobody
+ * has begun in this run still has that of an earlier one.
+ *
+ * `run` holds the number of the run (high half) and its tasks (low half).  A helper may come late,
+ * perhaps runs later.  It takes a task only by changing a counter from what it was before it saw
+ * that its run is still the last one: had that ended, its counters would be at their ends, and had
+ * another begun, it would have seen that.  A task that is taken keeps its run from ending, hence
+ * `task` and `context` hold still until the task is reported in `open_tasks`.
  *
  * Sleeping.  Helpers sleep on `bell`, which every run changes: a helper first notes the bell, looks
  * for tasks, counts itself among `sleepers` and sleeps only if the bell has not changed.  The
@@ -41,20 +46,25 @@ typedef struct helper {
     pthread_t handle;
 } helper;
 
+typedef struct share {
+    _Alignas(LINE) _Atomic uint64_t taken; /* number of a run, high half; tasks taken in it */
+} share;
+
 struct oc_pool {
-    void (*task)(void *context, int32_t index, int32_t thread);
-    void *context;
-    int32_t count;
     int32_t threads;
+    share *shares; /* of each thread */
     oc_pool_hooks hooks;
     int32_t spins; /* 0 where threads outnumber cores: spinning would keep the others from work */
     int32_t started;
     helper *helpers;
     atomic_bool closing;
-    _Alignas(LINE) _Atomic uint64_t claims;
     _Alignas(LINE) _Atomic uint32_t open_tasks;
-    _Alignas(LINE) _Atomic uint32_t bell;
-    _Atomic uint32_t sleepers;
+    /* What the caller writes and all helpers read: one line. */
+    _Alignas(LINE) _Atomic uint64_t run;
+    _Atomic uint32_t bell;
+    void (*task)(void *context, int32_t index, int32_t thread);
+    void *context;
+    _Alignas(LINE) _Atomic uint32_t sleepers;
 };
 
 static void pause_core(void) {
@@ -73,20 +83,47 @@ static void futex_wake(_Atomic uint32_t *word, int32_t count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
-/* Works on whatever is unclaimed. */
+/* Index of the first task of a share. */
+static int64_t share_start(const oc_pool *pool, uint64_t run, int32_t owner) {
+    return ((int64_t)(uint32_t)run * owner + pool->threads - 1) / pool->threads;
+}
+
+/* The next task of a share; -1: all are taken, or the run is over. */
+static int32_t take(oc_pool *pool, uint64_t run, int32_t owner) {
+    _Atomic uint64_t *counter = &pool->shares[owner].taken;
+    int64_t first = share_start(pool, run, owner);
+    int64_t size = share_start(pool, run, owner + 1) - first;
+    if (size == 0) {
+        return -1;
+    }
+    uint64_t word = atomic_load_explicit(counter, memory_order_acquire), taken;
+    do {
+        taken = word >> 32 == run >> 32 ? (uint32_t)word : 0;
+        if ((int64_t)taken >= size ||
+            atomic_load_explicit(&pool->run, memory_order_relaxed) != run) {
+            return -1;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(counter, &word, (run >> 32 << 32) + taken + 1,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    return (int32_t)(first + (int64_t)taken);
+}
+
+/* Works on whatever is not taken, the thread's own share first. */
 static void work(oc_pool *pool, int32_t thread) {
-    uint64_t claims = atomic_load_explicit(&pool->claims, memory_order_relaxed);
-    while ((uint32_t)claims != 0) {
-        if (!atomic_compare_exchange_weak_explicit(&pool->claims, &claims, claims - 1,
-                                                   memory_order_acquire, memory_order_relaxed)) {
-            continue;
+    uint64_t run = atomic_load_explicit(&pool->run, memory_order_acquire);
+    for (int32_t i = 0; i < pool->threads; i++) {
+        int32_t owner = thread + i < pool->threads ? thread + i : thread + i - pool->threads;
+        uint32_t done = 0;
+        for (int32_t index; (index = take(pool, run, owner)) >= 0; done++) {
+            pool->task(pool->context, index, thread);
         }
-        pool->task(pool->context, pool->count - (int32_t)(uint32_t)claims, thread);
-        uint32_t open = atomic_fetch_sub_explicit(&pool->open_tasks, 1, memory_order_acq_rel);
-        if (open == (CALLER_SLEEPS | 1)) {
-            futex_wake(&pool->open_tasks, 1);
+        if (done > 0) {
+            uint32_t open =
+                atomic_fetch_sub_explicit(&pool->open_tasks, done, memory_order_acq_rel);
+            if (open == (CALLER_SLEEPS | done)) {
+                futex_wake(&pool->open_tasks, 1);
+            }
         }
-        claims = atomic_load_explicit(&pool->claims, memory_order_relaxed);
     }
 }
 
@@ -150,12 +187,17 @@ void oc_pool_run(oc_pool *pool, int32_t count,
         }
         return;
     }
+    uint64_t number = (atomic_load_explicit(&pool->run, memory_order_relaxed) >> 32) + 1;
+    if (number > UINT32_MAX) { /* begins again: no counter may look as if it were of such a run */
+        number = 1;
+        for (int32_t i = 0; i < pool->threads; i++) {
+            atomic_store_explicit(&pool->shares[i].taken, 0, memory_order_relaxed);
+        }
+    }
     pool->task = task;
     pool->context = context;
-    pool->count = count;
     atomic_store_explicit(&pool->open_tasks, (uint32_t)count, memory_order_relaxed);
-    uint64_t run = atomic_load_explicit(&pool->claims, memory_order_relaxed) >> 32;
-    atomic_store_explicit(&pool->claims, (run + 1) << 32 | (uint32_t)count, memory_order_release);
+    atomic_store_explicit(&pool->run, number << 32 | (uint32_t)count, memory_order_release);
     ring(pool, count - 1);
     work(pool, 0);
     await(pool);
@@ -201,6 +243,12 @@ octavo_status oc_pool_create_hooked(int32_t threads, oc_pool_hooks hooks, oc_poo
     if (!pool->helpers) {
         OC_NO_MEMORY(error, (size_t)pool->threads * sizeof *pool->helpers);
     }
+    size_t share_bytes = (size_t)pool->threads * sizeof *pool->shares;
+    pool->shares = aligned_alloc(LINE, share_bytes);
+    if (!pool->shares) {
+        OC_NO_MEMORY(error, share_bytes);
+    }
+    memset(pool->shares, 0, share_bytes);
     block_signals(&before);
     for (int32_t i = 1; i < pool->threads; i++) {
         helper *one = &pool->helpers[pool->started];
@@ -235,6 +283,7 @@ void oc_pool_free(oc_pool *pool) {
     for (int32_t i = 0; i < pool->started; i++) {
         pthread_join(pool->helpers[i].handle, NULL);
     }
+    free(pool->shares);
     free(pool->helpers);
     free(pool);
 }

@@ -1,8 +1,9 @@
 /* threads.h - a pool that runs one indexed loop at a time.
  *
- * Tasks are claimed in order from one counter, so that a thread that loses its
- * core to another process delays only the task it holds.  Idle threads spin for
- * a bounded time (some microseconds), then sleep on a futex.  The caller's thread works too.
+ * Each thread has a share of neighbouring tasks, which it takes in order, one by one, and then
+ * takes what is left of the others': a thread that loses its core to another process delays only
+ * the task it holds.  The same count has the same shares.  Idle threads spin for a bounded time
+ * (some microseconds), then sleep on a futex.  The caller's thread works too.
  */
 #ifndef OC_BASE_THREADS_H
 #define OC_BASE_THREADS_H

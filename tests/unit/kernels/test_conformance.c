@@ -252,11 +252,14 @@ static int run_tier(const oc_backend *backend, const char *tier) {
     }
     snprintf(group, sizeof group, "%s %s", backend->name, tier);
     int failed = cmocka_run_group_tests_name(group, tests, NULL, NULL);
+    print_message("%s %s: bits %016llx\n", backend->name, tier, (unsigned long long)suite.bits);
     oc_suite_close(&suite);
     return failed;
 }
 
-static bool has_variant(const char *tier) {
+enum { SKIPPED = 77 }; /* as tests/CMakeLists.txt tells ctest */
+
+static bool is_had(const char *tier) {
     oc_device_options options = {.tier = tier, .threads = 1};
     oc_device *device = NULL;
     octavo_status status = oc_backend_cpu.open(&options, &device, NULL);
@@ -264,6 +267,26 @@ static bool has_variant(const char *tier) {
         oc_backend_cpu.close(device);
     }
     return status == OCTAVO_OK;
+}
+
+/* A tier of the CPU with each GEMM by itself: small products would not be by integers else. */
+static int run_processor(const char *tier) {
+    static const char *const variants[] = {"f32", "i16", "bf16"};
+    oc_device_options options = {.tier = tier, .threads = 1};
+    oc_device *device = NULL;
+    octavo_error error = {0};
+    int failed = 0;
+    if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
+        print_message("SKIPPED: %s\n", error.message);
+        return SKIPPED;
+    }
+    oc_backend_cpu.close(device);
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s:%s", tier, variants[i]);
+        failed += is_had(name) ? run_tier(&oc_backend_cpu, name) : 0;
+    }
+    return failed != 0;
 }
 
 /* A card, by the kernels that it takes by itself, then by each that it can be asked for. */
@@ -275,16 +298,14 @@ static int run_card(void) {
         snprintf(name, sizeof name, "0:%s", tier);
         failed += run_tier(&oc_backend_cuda, name);
     }
-    return failed;
+    return failed != 0;
 }
 
-/* The first argument is "cpu", "cuda", "cuda:0:mma" for one tier, "ref", which is slow and judged
- * by itself, "devices" for all but that, or "all"; the second the first seed of the stress, "-" for
- * the usual one; the third which tests, such as "gemm". */
+/* The first argument is "ref", "cpu:avx2" for that tier, "cuda", or "cuda:0:mma" for one way of a
+ * card; the second the first seed of the stress, "-" for the usual one; the third which tests, such
+ * as "gemm". */
 int main(int argc, char **argv) {
-    int failed = 0;
-    const char *tier, *only = argc > 1 ? argv[1] : "all";
-    bool all = strcmp(only, "all") == 0 || strcmp(only, "devices") == 0;
+    const char *what = argc > 1 ? argv[1] : "";
     char why[256];
     if (argc > 3) {
         cmocka_set_test_filter(argv[3]);
@@ -292,26 +313,20 @@ int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[2], "-") != 0) {
         stress_seed = strtoull(argv[2], NULL, 0);
     }
-    for (int32_t i = 0; (all || strcmp(only, "cpu") == 0) && (tier = oc_cpu_tier_name(i)) != NULL;
-         i++) {
-        /* each GEMM by itself: small products would not be by integers else */
-        char exact[32], integers[32];
-        snprintf(exact, sizeof exact, "%s:f32", tier);
-        snprintf(integers, sizeof integers, "%s:i16", tier);
-        failed += run_tier(&oc_backend_cpu, exact);
-        failed += has_variant(integers) ? run_tier(&oc_backend_cpu, integers) : 0;
+    if (strncmp(what, "cpu:", strlen("cpu:")) == 0) {
+        return run_processor(what + strlen("cpu:"));
     }
-    if (oc_cuda_device_count(why, sizeof why) > 0) {
-        failed += all || strcmp(only, "cuda") == 0 ? run_card()
-                  : strncmp(only, "cuda:", strlen("cuda:")) == 0
-                      ? run_tier(&oc_backend_cuda, only + strlen("cuda:"))
-                      : 0;
-    } else {
-        print_message("SKIPPED: device cuda, %s\n", why);
-        failed += strncmp(only, "cuda", strlen("cuda")) == 0;
+    if (strncmp(what, "cuda", strlen("cuda")) == 0) {
+        if (oc_cuda_device_count(why, sizeof why) == 0) {
+            print_message("SKIPPED: device cuda, %s\n", why);
+            return SKIPPED;
+        }
+        return what[strlen("cuda")] == ':' ? run_tier(&oc_backend_cuda, what + strlen("cuda:")) != 0
+                                           : run_card();
     }
-    if (strcmp(only, "ref") == 0 || strcmp(only, "all") == 0) {
-        failed += run_tier(&oc_backend_ref, "f32");
+    if (strcmp(what, "ref") == 0) {
+        return run_tier(&oc_backend_ref, "f32") != 0;
     }
-    return failed != 0;
+    print_error("test_conformance: ref, cpu:TIER, cuda or cuda:CARD:WAY, not \"%s\"\n", what);
+    return 2;
 }

@@ -284,10 +284,10 @@ static void counts_codes(void **state) {
         assert_int_equal(got.largest, want.largest);
         for (const oc_cpu_tier *const *tier = oc_cpu_tiers; *tier != NULL; tier++) {
             got = (oc_step_report){.codes = want.codes};
-            for (int r = 0; r < 2 && (*tier)->available(); r++) {
+            for (int r = 0; r < 2 && (*tier)->lacks() == NULL; r++) {
                 (*tier)->count(codes[r], columns, &got);
             }
-            assert_true(!(*tier)->available() || memcmp(&got, &want, sizeof got) == 0);
+            assert_true((*tier)->lacks() != NULL || memcmp(&got, &want, sizeof got) == 0);
         }
     }
 }

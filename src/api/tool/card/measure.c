@@ -42,12 +42,16 @@ double octavo_tool_flop(const octavo_session *session, int32_t tower, int32_t ba
     return 2.0 * macs * batch;
 }
 
+const char *octavo_tool_peak_name(const octavo_session *session) {
+    const oc_device *device = session == NULL ? NULL : oc_model_device(session->model->model);
+    return device == NULL || device->backend != &oc_backend_cpu ? NULL
+                                                                : oc_cpu_peak_name(device, 0);
+}
+
 double octavo_tool_peak_gflops(octavo_session *session) {
-    double peak = 0;
-    if (session != NULL && oc_model_device(session->model->model)->backend == &oc_backend_cpu) {
-        peak = oc_cpu_fma_peak(session->info.threads);
-    }
-    return peak > 0 ? peak : 0;
+    return octavo_tool_peak_name(session) == NULL
+               ? 0
+               : oc_cpu_peak_rate(oc_model_device(session->model->model), 0, session->info.threads);
 }
 
 octavo_tool_times octavo_tool_run_times(const octavo_session *session) {
@@ -76,9 +80,10 @@ octavo_status octavo_tool_measure_ceilings(octavo_session *session, octavo_tool_
     } else {
         out->f8_flops = out->f16_flops = 1e9 * octavo_tool_peak_gflops(session);
         snprintf(out->source, sizeof out->source,
-                 out->f8_flops > 0 ? "FP32 multiply-adds measured on the same threads; memory is "
-                                     "not measured"
-                                   : "not measured on this device");
+                 out->f8_flops > 0
+                     ? "multiply-adds of %s measured on the same threads; memory is not measured"
+                     : "not measured on this device",
+                 octavo_tool_peak_name(session));
     }
 done:
     return status;

@@ -8,6 +8,8 @@
 
 #include "backends/cpu/kernels.h"
 
+enum { OC_AVX2_ROWS = 6 }; /* of a product's tile */
+
 extern const oc_cpu_kernel oc_avx2_tokens;
 extern const oc_cpu_kernel oc_avx2_norm;
 extern const oc_cpu_kernel oc_avx2_attention;

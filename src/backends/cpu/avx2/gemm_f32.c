@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/avx2/avx2.h"
 #include "backends/cpu/avx2/decode.h"
 #include "backends/cpu/gemm.h"
 
@@ -86,7 +87,7 @@ OC_AVX2_INLINE __m256 accumulate(__m256 sum, __m256 x, __m256 b) {
 /* c [rows,16] = or += a [rows,k] b [k,16] */
 OC_AVX2_INLINE void tile(const float *a, int64_t stride, const float *b, int32_t k, float *c,
                          bool first, const int rows) {
-    __m256 sum[OC_TILE_ROWS][2];
+    __m256 sum[OC_AVX2_ROWS][2];
     const float *a3 = a + (rows > 3 ? 3 * stride : 0);
     OC_UNROLL for (int r = 0; r < rows; r++) {
         sum[r][0] = sum[r][1] = _mm256_setzero_ps();
@@ -126,17 +127,17 @@ OC_AVX2_INLINE void tile(const float *a, int64_t stride, const float *b, int32_t
     }
 }
 
-OC_AVX2 static void multiply(const oc_gemm_rows *part, const void *b, float *c, bool first) {
-    int32_t tiles = oc_gemm_tiles(part->rows);
+OC_AVX2 static void multiply(const oc_gemm_rows *part, const oc_gemm_columns *columns, bool first) {
+    int32_t tiles = oc_gemm_tiles(part->rows, OC_AVX2_ROWS);
     for (int32_t i = 0; i < tiles; i++) {
         int32_t row = oc_gemm_tile_start(part->rows, tiles, i);
         int32_t rows = oc_gemm_tile_start(part->rows, tiles, i + 1) - row;
         const float *a = (const float *)part->a + row * part->stride;
-        float *to = c + OC_PANEL * row;
+        float *to = columns->c[0] + OC_PANEL * row;
         switch (rows) {
 #define TILE(n)                                                                                    \
     case n:                                                                                        \
-        tile(a, part->stride, b, part->k, to, first, n);                                           \
+        tile(a, part->stride, columns->b[0], part->k, to, first, n);                               \
         break;
             TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #undef TILE
@@ -150,7 +151,8 @@ const oc_cpu_gemm oc_avx2_gemm_f32 = {
     .a_bytes = 4,
     .prepare = prepare,
     .decode = decode,
-    .tile_rows = OC_TILE_ROWS,
+    .tile_rows = OC_AVX2_ROWS,
+    .tile_panels = 1,
     .multiply = multiply,
     .finish = oc_avx2_gemm_finish,
     .code_factor = OC_E4M3_DECODED,

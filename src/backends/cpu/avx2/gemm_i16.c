@@ -18,15 +18,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/avx2/avx2.h"
 #include "backends/cpu/avx2/decode.h"
 #include "backends/cpu/avx2/gemm_i16.h"
 
-static bool takes(octavo_dtype weight, int32_t acts_are_codes) {
+bool oc_avx2_i16_takes(octavo_dtype weight, int32_t acts_are_codes) {
     return weight == OCTAVO_F8_E4M3 && acts_are_codes;
-}
-
-static int32_t round_k(int32_t k) {
-    return (k + OC_K_ROUND - 1) / OC_K_ROUND * OC_K_ROUND;
 }
 
 static float power_of_two(int32_t exponent) {
@@ -36,7 +33,7 @@ static float power_of_two(int32_t exponent) {
     return value;
 }
 
-OC_AVX2 static void prepare(const uint8_t *codes, int32_t k, void *a, float *scale) {
+OC_AVX2 void oc_avx2_i16_prepare(const uint8_t *codes, int32_t k, void *a, float *scale) {
     _Alignas(32) uint8_t padded[OC_K_BLOCK + 32];
     memcpy(padded, codes, (size_t)k);
     memset(padded + k, 0, 32);
@@ -72,7 +69,7 @@ OC_AVX2 static const void *decode(octavo_dtype dtype, const void *packed, int32_
     (void)dtype;
     const __m256i *from = packed;
     __m256i *to = scratch;
-    int32_t pairs = round_k(k) / 2;
+    int32_t pairs = oc_gemm_round_k(k) / 2;
     for (int32_t i = 0; i < pairs; i++) {
         oc_i16_decode(_mm256_load_si256(from + i), to + 2 * i, to + 2 * i + 1);
     }
@@ -150,39 +147,35 @@ TILE(4)
 TILE(5)
 TILE(6)
 
-static void multiply(const oc_gemm_rows *part, const void *b, float *c, bool first) {
+static void multiply(const oc_gemm_rows *part, const oc_gemm_columns *columns, bool first) {
     static void (*const tile_of[])(const int16_t *, const int16_t *, int32_t, const float *,
                                    float *,
                                    bool) = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-    int32_t k = round_k(part->k);
-    int32_t tiles = oc_gemm_tiles(part->rows);
+    int32_t k = oc_gemm_round_k(part->k);
+    int32_t tiles = oc_gemm_tiles(part->rows, OC_AVX2_ROWS);
     for (int32_t i = 0; i < tiles; i++) {
         int32_t row = oc_gemm_tile_start(part->rows, tiles, i);
         int32_t rows = oc_gemm_tile_start(part->rows, tiles, i + 1) - row;
-        tile_of[rows - 1]((const int16_t *)part->a + row * part->stride, b, k, part->scale + row,
-                          c + OC_PANEL * row, first);
+        tile_of[rows - 1]((const int16_t *)part->a + row * part->stride, columns->b[0], k,
+                          part->scale + row, columns->c[0] + OC_PANEL * row, first);
     }
 }
 
 const oc_cpu_gemm oc_avx2_gemm_i16 = {
     .kernel = OC_GEMM_KERNEL("gemm_i16 avx2"),
-    .takes = takes,
+    .takes = oc_avx2_i16_takes,
     .a_bytes = 2,
-    .prepare = prepare,
+    .prepare = oc_avx2_i16_prepare,
     .decode = decode,
-    .tile_rows = OC_TILE_ROWS,
+    .tile_rows = OC_AVX2_ROWS,
+    .tile_panels = 1,
     .multiply = multiply,
     .finish = oc_avx2_gemm_finish,
     .pairs = true,
     .measure = oc_avx2_i16_measure,
     .encode = oc_avx2_i16_encode,
-    .loss_limit = 4e-4,
+    .loss_limit = OC_I16_LOSS_LIMIT,
     .gain = 1.4,
-    .error = 1e-4,
-    /* A code flips where a sum differs by d with a probability of about 10 d.  The codes of a run
-     * of a narrow tower (rows x 9 sides a layer) are so few that float32, whose d is 1e-7, flips
-     * none as a rule: most tiny CLIPs are then 5e-7 from the framework, by integers 1e-3 to 1e-2,
-     * to gain tens of microseconds a product.  From 256 on codes flip in float32 too, and the
-     * difference is lost among what the first flip does. */
-    .side_min = 256,
+    .error = OC_I16_ERROR,
+    .side_min = OC_I16_SIDE_MIN,
 };

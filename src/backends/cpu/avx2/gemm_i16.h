@@ -14,8 +14,17 @@ enum {
     OC_I16_TOP = 13,                         /* exponent of the largest x */
     OC_I16_MAX = 15 << 10,                   /* |x| and |w|: 1.875 * 2^13 */
     OC_I16_SUM_MAX = INT32_MAX / OC_I16_MAX, /* of |w| over a k block */
-    OC_I16_SHIFT_MIN = -5                    /* 256 weights of OC_I16_MAX need five less */
+    OC_I16_SHIFT_MIN = -5,                   /* 256 weights of OC_I16_MAX need five less */
+    /* A code flips where a sum differs by d with a probability of about 10 d.  The codes of a run
+     * of a narrow tower (rows x 9 sides a layer) are so few that float32, whose d is 1e-7, flips
+     * none as a rule: most tiny CLIPs are then 5e-7 from the framework, by integers 1e-3 to 1e-2,
+     * to gain tens of microseconds a product.  From 256 on codes flip in float32 too, and the
+     * difference is lost among what the first flip does. */
+    OC_I16_SIDE_MIN = 256
 };
+
+#define OC_I16_LOSS_LIMIT 4e-4
+#define OC_I16_ERROR      1e-4
 
 /* The exponent of a code's magnitude, 1 .. 127. */
 static inline int32_t oc_i16_exponent(uint32_t magnitude) {
@@ -63,7 +72,9 @@ OC_AVX2_INLINE void oc_i16_decode(__m256i bytes, __m256i *low, __m256i *high) {
     *high = _mm256_mulhrs_epi16(_mm256_unpackhi_epi8(zero, a), _mm256_unpackhi_epi8(b0, b1));
 }
 
-/* measure and encode of the variant, see gemm.h. */
+/* Those of the variant, see gemm.h. */
+bool oc_avx2_i16_takes(octavo_dtype weight, int32_t acts_are_codes);
+void oc_avx2_i16_prepare(const uint8_t *codes, int32_t k, void *a, float *scale);
 void oc_avx2_i16_measure(const uint8_t *codes, int32_t k, oc_gemm_column *column);
 void oc_avx2_i16_encode(uint8_t *panel, int32_t k, const oc_gemm_column *columns);
 

@@ -1,5 +1,5 @@
 /* peak.c - the limits of the AVX2 tier: 12 independent chains, nothing but registers. */
-#include "backends/cpu/peak.h"
+#include "backends/cpu/machine/peak.h"
 
 #include "backends/cpu/avx2/target.h"
 

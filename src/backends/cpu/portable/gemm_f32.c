@@ -60,14 +60,14 @@ static inline __attribute__((always_inline)) void tile(const float *a, int64_t s
     }
 }
 
-static void multiply(const oc_gemm_rows *part, const void *b, float *c, bool first) {
+static void multiply(const oc_gemm_rows *part, const oc_gemm_columns *columns, bool first) {
     for (int32_t row = 0; row < part->rows; row += 2) {
         const float *a = (const float *)part->a + row * part->stride;
-        four *to = (four *)(void *)(c + OC_PANEL * row);
+        four *to = (four *)(void *)(columns->c[0] + OC_PANEL * row);
         if (row + 1 < part->rows) {
-            tile(a, part->stride, b, part->k, to, first, 2);
+            tile(a, part->stride, columns->b[0], part->k, to, first, 2);
         } else {
-            tile(a, part->stride, b, part->k, to, first, 1);
+            tile(a, part->stride, columns->b[0], part->k, to, first, 1);
         }
     }
 }
@@ -108,7 +108,8 @@ const oc_cpu_gemm oc_portable_gemm_f32 = {
     .a_bytes = 4,
     .prepare = prepare,
     .decode = decode,
-    .tile_rows = OC_TILE_ROWS,
+    .tile_rows = 2,
+    .tile_panels = 1,
     .multiply = multiply,
     .finish = finish,
     .code_factor = 1.0f,

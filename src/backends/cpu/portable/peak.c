@@ -1,5 +1,5 @@
 /* peak.c - the limit of the portable tier: independent chains of multiplications and additions. */
-#include "backends/cpu/peak.h"
+#include "backends/cpu/machine/peak.h"
 
 typedef float four __attribute__((vector_size(16)));
 

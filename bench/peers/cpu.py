@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Times octavo beside what a user would run instead, in turns, on one machine.
+"""Times octavo beside what a user would run instead on this processor, in turns, in one run.
 
-    compare.py OCTAVO [--cases image:ViT-B-32:1,...] [--threads 1,2] [--peers ort_fp32,torch_fp32]
-               [--rounds 5] [--seconds 1.0] [--busy] [--work DIR] [--out peers.json]
+    cpu.py OCTAVO [--cases image:ViT-B-32:1,...] [--threads 1,2] [--rounds 5] [--seconds 1.0]
+           [--peers ort_fp32,ort_int8,openvino_fp32,openvino_bf16,torch_fp32,torch_bf16]
+           [--tiers amx,avx2] [--busy] [--work DIR] [--out peers.json]
 
 A case is TOWER:PRESET:BATCH[:TOKENS[:PADDED]].  octavo runs a seeded random FP8 engine of that
-preset; the peers run float32 towers of the same shape with random weights.  With PADDED the peers
-get rows of that many tokens, octavo the same text as it is.
+preset, on each tier of --tiers (default: the best); the peers run towers of the same shape with
+random float32 weights (towers.py), in the arithmetic of their name, batch and length static.  With
+PADDED the peers get rows of that many tokens, octavo the same text as it is.  Needs numpy, and of
+onnxruntime, openvino and torch what --peers names; ort_int8 also onnx.  A peer that cannot be loaded
+is noted and left out.
 
 Peers live in a process each and are stopped (SIGSTOP) while it is not their turn; every turn is a
 warm run and then runs for --seconds.  With --busy another process keeps one core busy all the time.
 cpu_ms is process CPU time of a run: with one thread it is the fair figure on a shared machine; with
-more, wall time is.  `foreign` is how many cores other processes used during the turns.  peers_file.py
-says what is in the file, which `octavo bench --compare` reads; octavo's own rows are among its rows.
+more, wall time is.  `foreign` is how many cores other processes used during the turns; `cosine` how
+like the worst row is to the first peer's.  peers_file.py says what is in the file, which
+`octavo bench --compare` reads; octavo's own rows are among its rows.
 """
 import argparse
 import json
@@ -24,95 +29,80 @@ import sys
 import tempfile
 import time
 
-from peers_file import PeersFile
+import numpy
 
-SHAPES = {  # preset: image (width, layers, heads, patch), text (width, layers, heads), projection
-    "ViT-B-32": ((768, 12, 12, 32), (512, 12, 8), 512),
-    "ViT-B-16": ((768, 12, 12, 16), (512, 12, 8), 512),
-    "ViT-L-14": ((1024, 24, 16, 14), (768, 12, 12), 768),
-}
+from peers_file import PeersFile
+from towers import Tower, make_torch, write_onnx
+
 CASES = ("image:ViT-B-32:1,image:ViT-B-16:1,image:ViT-L-14:1,image:ViT-B-32:8,"
          "text:ViT-B-32:1:77,text:ViT-B-32:1:16,text:ViT-B-32:1:16:77")
 
 
 # -- a peer, in a process of its own ------------------------------------------------------------
 
-def build_tower(tower, preset):
-    import torch
-    import transformers
-    torch.manual_seed(0)
-    image, text, projection = SHAPES[preset]
-    width, layers, heads = (image if tower == "image" else text)[:3]
-    size = dict(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
-                num_attention_heads=heads, projection_dim=projection)
-    if tower == "image":
-        config = transformers.CLIPVisionConfig(image_size=224, patch_size=image[3], **size)
-        model = transformers.CLIPVisionModelWithProjection(config)
-    else:
-        config = transformers.CLIPTextConfig(**size)
-        model = transformers.CLIPTextModelWithProjection(config)
-
-    class Embed(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = model.eval()
-
-        def forward(self, x):
-            return self.model(x).image_embeds if tower == "image" else self.model(x).text_embeds
-
-    return Embed().eval()
-
-
-def make_input(tower, batch, tokens):
-    import numpy
-    rng = numpy.random.default_rng(7)
-    if tower == "image":
-        return rng.standard_normal((batch, 3, 224, 224), dtype=numpy.float32)
-    ids = rng.integers(1, 49000, (batch, tokens))
-    ids[:, -1] = 49407
-    return ids
-
-
-def load_peer(name, tower, preset, batch, tokens, threads, work):
-    import torch
-    torch.set_num_threads(threads)
-    x = make_input(tower, batch, tokens)
-    model = build_tower(tower, preset)
-    if name == "torch_fp32":
-        given = torch.from_numpy(x)
-
-        def run():
-            with torch.inference_mode():
-                return model(given)
-        return run
+def load_ort(path, x, threads, small):
     import onnxruntime
-    path = os.path.join(work, f"{tower}-{preset}-{batch}-{tokens}.onnx")
-    if not os.path.exists(path):
-        with torch.no_grad():
-            torch.onnx.export(model, (torch.from_numpy(x),), path + ".part", input_names=["x"],
-                              output_names=["y"], opset_version=18, dynamo=True,
-                              external_data=False, verbose=False)
-        os.rename(path + ".part", path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    if name == "ort_int8":
+    if small:
         from onnxruntime.quantization import QuantType, quantize_dynamic
-        small = path[:-5] + "-int8.onnx"
-        if not os.path.exists(small):
-            quantize_dynamic(path, small, per_channel=True, weight_type=QuantType.QInt8,
+        whole, path = path, path[:-5] + "-int8.onnx"
+        if not os.path.exists(path):
+            quantize_dynamic(whole, path, per_channel=True, weight_type=QuantType.QInt8,
                              op_types_to_quantize=["MatMul", "Gemm"])
-        path = small
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, {"x": x})
+    return lambda: session.run(None, {"x": x})[0]
+
+
+def load_openvino(path, x, threads, precision):
+    import openvino
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
+               "INFERENCE_PRECISION_HINT": precision}
+    request = openvino.compile_model(path, "CPU", options).create_infer_request()
+    return lambda: request.infer([x], share_inputs=True)[0]
+
+
+def load_torch(tower, x, threads, dtype):
+    import torch
+    torch.set_num_threads(threads)
+    embed, given = make_torch(tower, getattr(torch, dtype)), torch.from_numpy(x)
+
+    def run():
+        with torch.inference_mode():
+            return embed(given).float().numpy()
+    return run
+
+
+def load_peer(name, tower, preset, batch, tokens, threads, work):
+    shape = Tower(tower, preset, tokens)
+    x = shape.sample(batch)
+    kind, precision = name.split("_")
+    if kind == "torch":
+        return load_torch(shape, x, threads, {"fp32": "float32", "bf16": "bfloat16"}[precision])
+    path = os.path.join(work, f"{tower}-{preset}-{batch}-{tokens}.onnx")
+    write_onnx(shape, batch, path)
+    if kind == "ort":
+        return load_ort(path, x, threads, precision == "int8")
+    return load_openvino(path, x, threads, {"fp32": "f32", "bf16": "bf16"}[precision])
+
+
+def resident_mb():
+    pages = int(open("/proc/self/statm").read().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 2 ** 20
 
 
 def serve_peer(spec):
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    first = os.path.join(spec["work"], "first.npy")
     run = load_peer(**spec)
-    run()
-    print("ready", file=out, flush=True)
+    y = run()
+    if not os.path.exists(first):
+        numpy.save(first, y)
+    like = numpy.load(first)
+    cosine = (y * like).sum(-1) / numpy.linalg.norm(y, axis=-1) / numpy.linalg.norm(like, axis=-1)
+    print(json.dumps({"cosine": float(cosine.min()), "rss_mb": resident_mb()}), file=out, flush=True)
     for line in sys.stdin:
         seconds = float(line)
         run()
@@ -129,11 +119,16 @@ def serve_peer(spec):
 class Peer:
     def __init__(self, work, **spec):
         command = [sys.executable, os.path.abspath(__file__), "--peer", json.dumps(dict(spec, work=work))]
-        env = dict(os.environ, OMP_NUM_THREADS=str(spec["threads"]))
+        env = dict(os.environ, OMP_NUM_THREADS=str(spec["threads"]), CUDA_VISIBLE_DEVICES="")
+        self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env=env)
-        if self.process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{spec['name']} could not be loaded")
+                                        stderr=self.errors, text=True, env=env)
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            self.errors.seek(0)
+            raise RuntimeError((self.errors.read().strip().splitlines() or ["no answer"])[-1][:300])
+        self.about = json.loads(line)
         self.process.send_signal(signal.SIGSTOP)
 
     def turn(self, seconds):
@@ -142,7 +137,7 @@ class Peer:
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
         self.process.send_signal(signal.SIGSTOP)
-        return answer
+        return dict(answer, **self.about)
 
     def pids(self):
         return [self.process.pid]
@@ -208,14 +203,23 @@ def run_case(args, case, threads, out):
     batch, tokens = int(batch), int(rest[0]) if rest else 77
     padded = int(rest[1]) if len(rest) > 1 else tokens
     engine = make_engine(args.octavo, preset, args.work)
-    engines = {"octavo": lambda: octavo_turn(args.octavo, engine, tower, batch, tokens, threads,
-                                             args.seconds, args.tier)}
-    peers = {name: Peer(args.work, name=name, tower=tower, preset=preset, batch=batch,
-                        tokens=padded, threads=threads) for name in args.peers.split(",") if name}
+    engines = {"octavo" + (" " + tier if tier else ""): lambda tier=tier: octavo_turn(
+        args.octavo, engine, tower, batch, tokens, threads, args.seconds, tier)
+        for tier in args.tiers.split(",")}
+    ours, peers = next(iter(engines)), {}
+    if os.path.exists(os.path.join(args.work, "first.npy")):
+        os.remove(os.path.join(args.work, "first.npy"))
+    for name in filter(None, args.peers.split(",")):
+        try:
+            peers[name] = Peer(args.work, name=name, tower=tower, preset=preset, batch=batch,
+                               tokens=padded, threads=threads)
+        except RuntimeError as error:
+            out.add("failed", {"case": f"{case} {threads} threads {name}", "error": str(error)})
+            print(f"{case} {name}: {error}", file=sys.stderr)
     hog = None
     if args.busy:
         hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    rows = {name: [] for name in ["octavo", *peers]}
+    rows = {name: [] for name in [*engines, *peers]}
     try:
         for _ in range(args.rounds):
             for name in rows:
@@ -235,15 +239,15 @@ def run_case(args, case, threads, out):
     for name, row in middle.items():
         row = {"engine": name, "model": preset, "tower": tower, "batch": batch,
                "tokens": tokens if tower == "text" else None,
-               "padded": padded if padded != tokens and name != "octavo" else None,
+               "padded": padded if padded != tokens and name in peers else None,
                "threads": threads, "timed": "wall", "busy": bool(args.busy), **row,
                "rounds": args.rounds, "by": figure}
-        if name != "octavo":
-            row["octavo_is_faster"] = row[figure] / middle["octavo"][figure]
+        if name != ours:
+            row["octavo_is_faster"] = row[figure] / middle[ours][figure]
         out.add("rows", row)
         share = f"{row['share_of_peak']:7.1%}" if "share_of_peak" in row else " " * 7
-        ratio = f"{row['octavo_is_faster']:6.2f}x" if name != "octavo" else ""
-        print(f"{case:28}{threads:2}T {name:12}{row['ms']:9.2f} ms{row['cpu_ms']:9.2f} cpu ms "
+        ratio = f"{row['octavo_is_faster']:6.2f}x" if name != ours else ""
+        print(f"{case:28}{threads:2}T {name:14}{row['ms']:9.2f} ms{row['cpu_ms']:9.2f} cpu ms "
               f"{share} {row['foreign']:5.2f} foreign {ratio}", file=sys.stderr)
 
 
@@ -257,7 +261,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--busy", action="store_true")
-    parser.add_argument("--tier", default="")
+    parser.add_argument("--tiers", default="")
     parser.add_argument("--work", default=os.path.join(tempfile.gettempdir(), "octavo-peers"))
     parser.add_argument("--out", default="peers.json", help="the file to write")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
