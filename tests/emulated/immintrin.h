@@ -13,7 +13,6 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,6 +30,12 @@ typedef union oc_lanes {
 } oc_lanes;
 
 #define OC_EMULATED static inline __attribute__((always_inline, unused))
+/* What tiles of products are made of: hundreds of each, which sanitizers make slow to compile. */
+#ifdef OC_CHECKED
+#define OC_EMULATED_OFTEN static __attribute__((noinline, unused))
+#else
+#define OC_EMULATED_OFTEN OC_EMULATED
+#endif
 
 OC_EMULATED oc_lanes oc_of_f(__m512 x) {
     oc_lanes l;
@@ -44,7 +49,36 @@ OC_EMULATED oc_lanes oc_of_i(__m512i x) {
     return l;
 }
 
-/* -- loads and stores of some lanes: memory of the others is not touched -------------------- */
+/* -- loads and stores: those of whole vectors want addresses that are multiples of 64 -------- */
+
+OC_EMULATED_OFTEN __m512 oc_loadu_ps(const void *from) {
+    __m512 x;
+    memcpy(&x, from, 64);
+    return x;
+}
+
+OC_EMULATED_OFTEN __m512i oc_loadu_si512(const void *from) {
+    __m512i x;
+    memcpy(&x, from, 64);
+    return x;
+}
+
+OC_EMULATED_OFTEN void oc_storeu_ps(void *to, __m512 x) {
+    memcpy(to, &x, 64);
+}
+
+OC_EMULATED_OFTEN void oc_storeu_si512(void *to, __m512i x) {
+    memcpy(to, &x, 64);
+}
+
+OC_EMULATED const void *oc_aligned(const void *at) {
+    if ((uintptr_t)at % 64 != 0) {
+        __builtin_trap();
+    }
+    return at;
+}
+
+/* Memory of lanes that the mask leaves out is not touched. */
 
 OC_EMULATED __m512 oc_maskz_loadu_ps(__mmask16 mask, const void *from) {
     oc_lanes to = {.u32 = {0}};
@@ -170,8 +204,24 @@ OC_EMULATED __m512i oc_permutex2var_epi8(__m512i a, __m512i index, __m512i b) {
 
 /* -- arithmetic ----------------------------------------------------------------------------- */
 
+OC_EMULATED_OFTEN __m512 oc_set1_ps(float x) {
+    return simde_mm512_set1_ps(x);
+}
+
+OC_EMULATED_OFTEN __m512i oc_set1_epi32(int x) {
+    return simde_mm512_set1_epi32(x);
+}
+
+OC_EMULATED_OFTEN __m512 oc_add_ps(__m512 a, __m512 b) {
+    return simde_mm512_add_ps(a, b);
+}
+
+OC_EMULATED_OFTEN __m512 oc_fmadd_ps(__m512 a, __m512 b, __m512 c) {
+    return simde_mm512_fmadd_ps(a, b, c);
+}
+
 /* Sums in 32 bits wrap. */
-OC_EMULATED __m512i oc_dpwssd_epi32(__m512i sum, __m512i a, __m512i b) {
+OC_EMULATED_OFTEN __m512i oc_dpwssd_epi32(__m512i sum, __m512i a, __m512i b) {
     __m256i part[3][2], to[2];
     memcpy(part[0], &sum, 64);
     memcpy(part[1], &a, 64);
@@ -184,27 +234,32 @@ OC_EMULATED __m512i oc_dpwssd_epi32(__m512i sum, __m512i a, __m512i b) {
 }
 
 /* Subnormal operands count as zero and subnormal results become it, whatever MXCSR says. */
-OC_EMULATED float oc_flush(float x) {
-    return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x;
+OC_EMULATED __m256 oc_flush(__m256 x) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    __m256 tiny = _mm256_cmp_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(0x1p-126f), _CMP_LT_OQ);
+    return _mm256_andnot_ps(_mm256_andnot_ps(sign, tiny), x);
 }
 
-OC_EMULATED float oc_bf16(uint16_t bits) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, 4);
-    return oc_flush(x);
+/* Products of bfloat16 are exact in float32; each addition is rounded. */
+OC_EMULATED __m256 oc_add_products(__m256 sum, __m256i a, __m256i b) {
+    __m256 x = oc_flush(_mm256_castsi256_ps(a)), y = oc_flush(_mm256_castsi256_ps(b));
+    return oc_flush(_mm256_add_ps(oc_flush(sum), oc_flush(_mm256_mul_ps(x, y))));
 }
 
-/* The odd product first; each addition is rounded.  Products of bfloat16 are exact in float32. */
-OC_EMULATED __m512 oc_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
-    oc_lanes s = oc_of_f(sum), x = oc_of_i(a), y = oc_of_i(b);
-    for (int i = 0; i < 16; i++) {
-        for (int odd = 1; odd >= 0; odd--) {
-            float product = oc_bf16(x.u16[2 * i + odd]) * oc_bf16(y.u16[2 * i + odd]);
-            s.f32[i] = oc_flush(oc_flush(s.f32[i]) + product);
-        }
+/* The odd product first. */
+OC_EMULATED_OFTEN __m512 oc_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
+    const __m256i odd = _mm256_set1_epi32((int)0xffff0000u);
+    __m256 s[2];
+    __m256i x[2], y[2];
+    memcpy(s, &sum, 64);
+    memcpy(x, &a, 64);
+    memcpy(y, &b, 64);
+    for (int i = 0; i < 2; i++) {
+        s[i] = oc_add_products(s[i], _mm256_and_si256(x[i], odd), _mm256_and_si256(y[i], odd));
+        s[i] = oc_add_products(s[i], _mm256_slli_epi32(x[i], 16), _mm256_slli_epi32(y[i], 16));
     }
-    return s.f;
+    memcpy(&sum, s, 64);
+    return sum;
 }
 
 #define _mm512_maskz_loadu_ps    oc_maskz_loadu_ps
@@ -218,6 +273,30 @@ OC_EMULATED __m512 oc_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
 #define _mm512_cvtepi32_ps       oc_cvtepi32_ps
 #define _mm512_cvtepi32_epi8     oc_cvtepi32_epi8
 #define _mm512_shuffle_f32x4     oc_shuffle_f32x4
+#undef _mm512_load_ps
+#define _mm512_load_ps(from) oc_loadu_ps(oc_aligned(from))
+#undef _mm512_load_si512
+#define _mm512_load_si512(from) oc_loadu_si512(oc_aligned(from))
+#undef _mm512_loadu_ps
+#define _mm512_loadu_ps oc_loadu_ps
+#undef _mm512_loadu_si512
+#define _mm512_loadu_si512 oc_loadu_si512
+#undef _mm512_store_ps
+#define _mm512_store_ps(to, x) oc_storeu_ps((void *)(uintptr_t)oc_aligned(to), x)
+#undef _mm512_store_si512
+#define _mm512_store_si512(to, x) oc_storeu_si512((void *)(uintptr_t)oc_aligned(to), x)
+#undef _mm512_storeu_ps
+#define _mm512_storeu_ps oc_storeu_ps
+#undef _mm512_storeu_si512
+#define _mm512_storeu_si512 oc_storeu_si512
+#undef _mm512_set1_ps
+#define _mm512_set1_ps oc_set1_ps
+#undef _mm512_set1_epi32
+#define _mm512_set1_epi32 oc_set1_epi32
+#undef _mm512_add_ps
+#define _mm512_add_ps oc_add_ps
+#undef _mm512_fmadd_ps
+#define _mm512_fmadd_ps oc_fmadd_ps
 #undef _mm512_permutex2var_epi8
 #define _mm512_permutex2var_epi8 oc_permutex2var_epi8
 #undef _mm512_dpwssd_epi32
