@@ -6,7 +6,8 @@
  * shapes
  *
  * Weights are cycled through more than the last-level cache.  Time is the best of several rounds:
- * with one thread its CPU time, since other programs may run, else the wall clock.
+ * with one thread its CPU time, since other programs may run, else the wall clock.  The peak is one
+ * thread's, measured the same way, times THREADS.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,9 +17,17 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/gemm.h"
+#include "backends/cpu/machine/features.h"
 #include "num/e4m3.h"
 
-enum { CYCLE_BYTES = 80 << 20, COPIES_MAX = 1024, ROUNDS = 7, ROWS_MAX = 400, VARIANTS_MAX = 8 };
+enum {
+    CYCLE_BYTES = 80 << 20,
+    COPIES_MAX = 1024,
+    ROUNDS = 7,
+    ROWS_MAX = 400,
+    PEAK_ROUNDS = 400000,
+    VARIANTS_MAX = 8
+};
 
 static int32_t threads = 1;
 
@@ -234,23 +243,39 @@ static bool is_listed(const char *list, const char *name) {
     return false;
 }
 
-/* Tells the peaks of a tier; returns the first. */
-static double tell_peaks(const char *tier) {
-    oc_device_options options = {.tier = tier, .threads = 1};
-    oc_device *device = NULL;
-    octavo_error error = {0};
-    double first = 0;
-    if (oc_backend_cpu.open(&options, &device, &error) != OCTAVO_OK) {
-        die(&error);
+static double peak(const oc_cpu_peak *unit) {
+    double best = 0.0;
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        double start = seconds_now();
+        unit->rounds(PEAK_ROUNDS);
+        double rate = unit->operations * PEAK_ROUNDS / (seconds_now() - start) * 1e-9;
+        best = rate > best ? rate : best;
     }
-    printf("%s, threads: %d, peaks of them in GFLOP/s:", tier, threads);
-    for (int32_t i = 0; oc_cpu_peak_name(device, i) != NULL; i++) {
-        double rate = oc_cpu_peak_rate(device, i, threads);
-        first = i == 0 ? rate : first;
-        printf(" %s %.1f", oc_cpu_peak_name(device, i), rate);
+    return best;
+}
+
+/* Tells the peaks of a tier; returns the first. */
+static double tell_peaks(const char *name, size_t length) {
+    const oc_cpu_tier *const *tier = oc_cpu_tiers;
+    double first = 0;
+    while (*tier != NULL &&
+           (strlen((*tier)->name) != length || memcmp((*tier)->name, name, length) != 0 ||
+            (*tier)->lacks() != NULL)) {
+        tier++;
+    }
+    if (*tier == NULL) {
+        fprintf(stderr, "bench_gemm: no tier %.*s here\n", (int)length, name);
+        exit(EXIT_FAILURE);
+    }
+    printf("%s, threads: %d, peaks of them in GFLOP/s:", (*tier)->name, threads);
+    for (const oc_cpu_peak *unit = (*tier)->peaks; unit->rounds != NULL; unit++) {
+        if (oc_cpu_lacks(unit->needs) == NULL) {
+            double rate = threads * peak(unit);
+            first = first == 0 ? rate : first;
+            printf(" %s %.1f", unit->name, rate);
+        }
     }
     printf("\n");
-    oc_backend_cpu.close(device);
     return first;
 }
 
@@ -291,9 +316,7 @@ int main(int argc, char **argv) {
     static const int32_t rows[] = {1, 6, 16, 50, 77, 197, 257, 400};
     const char *tiers = argc > 1 ? argv[1] : oc_cpu_tier_name(0);
     threads = argc > 2 ? atoi(argv[2]) : 1;
-    char first[32];
-    snprintf(first, sizeof first, "%.*s", (int)strcspn(tiers, ","), tiers);
-    double most = tell_peaks(first);
+    double most = tell_peaks(tiers, strcspn(tiers, ","));
     if (argc > 4) {
         int32_t only = argc > 5 ? atoi(argv[5]) : 0;
         bench_shape(tiers, atoi(argv[3]), atoi(argv[4]), only > 0 ? &only : rows,

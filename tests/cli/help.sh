@@ -44,7 +44,7 @@ done
 try 0 build --help
 out '^  --precision as-checkpoint.bf16.f16$'
 try 0 run --help
-out 'avx2:f32'
+out 'avx512, avx2 or portable'
 try 0 help --man octavo
 out '^\\fBoctavo\\-build\\fR\(1\)$'
 
