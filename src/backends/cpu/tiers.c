@@ -100,9 +100,8 @@ static const oc_cpu_tier amx = {
     .logits = &oc_avx512_logits,
     .gemms = {&oc_amx_gemm_bf16, &oc_avx512_gemm_f32},
     .count = oc_avx2_count,
-    .fma_peak = {OC_AVX512_FMA_ROUND, oc_avx512_fma_rounds},
-    .bf16_peak = {OC_AMX_BF16_ROUND, oc_amx_bf16_rounds},
-    .i16_peak = {OC_AVX512_I16_ROUND, oc_avx512_i16_rounds},
+    .peaks = {{"AMX bf16", OC_AMX_BF16_ROUND, oc_amx_bf16_rounds, 0},
+              {"fp32", OC_AVX512_FMA_ROUND, oc_avx512_fma_rounds, 0}},
     .enter = oc_amx_enter,
     .leave = oc_amx_leave,
 };
