@@ -71,6 +71,7 @@ static void compare_mean(const oc_tower_reference *tower, oc_mean mean, double b
         sum += off * off;
     }
     out->is_known = true;
+    out->rows = sketch->rows;
     out->distance = sqrt(sum) / unit;
     out->chance = bound * sqrt(1 / rows + 1.0 / tower->rows) / unit;
     out->sure = fmax(0, out->distance - out->chance);
@@ -85,6 +86,7 @@ static void compare_scalar(const oc_bins *bins, const int64_t *counts, int64_t t
     }
     double both = 1 / (double)total + 1 / (double)bins->total;
     out->is_known = true;
+    out->rows = total;
     out->distance = oc_bins_psi(bins, counts, total);
     out->chance = oc_chi_square_bound(bins->edge_count, z) * both;
     double root = fmax(0, sqrt(out->distance) - sqrt(out->chance));
@@ -104,7 +106,12 @@ static void compare_share(double now, double variance_now, const oc_code_sums *s
     double distance = fmax(0, now - then), sure = fmax(0, distance - chance);
     if (!worst->is_known || sure > worst->sure ||
         (sure == worst->sure && distance > worst->distance)) {
-        *worst = (oc_comparison){true, distance, chance, sure, index};
+        *worst = (oc_comparison){.is_known = true,
+                                 .distance = distance,
+                                 .chance = chance,
+                                 .sure = sure,
+                                 .rows = (int64_t)sums->rows,
+                                 .quantizer = index};
     }
 }
 

@@ -15,15 +15,18 @@
 /* name, text, warning, alarm: of what is sure.  docs/drift.md says what each means, and what the
  * thresholds come from. */
 #define OC_STATISTIC_MAP(XX)                                                                       \
-    XX(MEAN, "mean", 0.15, 0.3)                                                                    \
-    XX(VARIANCE, "variance", 0.15, 0.3)                                                            \
-    XX(MMD, "mmd", 0.1, 0.2)                                                                       \
-    XX(NORM, "norm", 0.1, 0.25)                                                                    \
-    XX(CENTROID, "centroid", 0.1, 0.25)                                                            \
+    XX(MEAN, "mean", 0.1, 0.15)                                                                    \
+    XX(VARIANCE, "variance", 0.12, 0.18)                                                           \
+    XX(MMD, "mmd", 0.06, 0.1)                                                                      \
+    XX(NORM, "norm", 0.4, 0.6)                                                                     \
+    XX(CENTROID, "centroid", 0.4, 0.6)                                                             \
     XX(ALIGNMENT, "alignment", 0.1, 0.25)                                                          \
     XX(PIXELS, "pixels", 0.1, 0.25)                                                                \
     XX(ASPECT, "aspect", 0.1, 0.25)                                                                \
     XX(BRIGHTNESS, "brightness", 0.1, 0.25)                                                        \
+    XX(CONTRAST, "contrast", 0.1, 0.25)                                                            \
+    XX(DETAIL, "detail", 0.1, 0.25)                                                                \
+    XX(WARMTH, "warmth", 0.1, 0.25)                                                                \
     XX(TOKENS, "tokens", 0.1, 0.25)                                                                \
     XX(UNKNOWN, "unknown", 0.1, 0.25)                                                              \
     XX(SATURATION, "saturation", 0.001, 0.005)                                                     \
@@ -45,6 +48,7 @@ int32_t oc_statistic_scalar(oc_statistic statistic);
 typedef struct oc_comparison {
     bool is_known; /* else there is nothing to compare, or too little */
     double distance, chance, sure;
+    int64_t rows;      /* that were compared */
     int32_t quantizer; /* of SATURATION and UNDERFLOW: where that is; else -1 */
 } oc_comparison;
 

@@ -39,6 +39,14 @@ done:
 octavo_status oc_learner_add(oc_learner *l, const float *embedding, const float *scalars,
                              octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    double sum = 0;
+    for (int32_t d = 0; d < l->dim; d++) {
+        sum += (double)embedding[d] * (double)embedding[d];
+    }
+    double norm = sqrt(sum);
+    if (!(norm > 0 && isfinite(norm))) {
+        goto done;
+    }
     int64_t place = l->seen++;
     if (l->rows < OC_LEARN_ROWS) {
         if (l->rows == l->capacity) {
@@ -49,8 +57,11 @@ octavo_status oc_learner_add(oc_learner *l, const float *embedding, const float 
         place = (int64_t)oc_rng_below(&l->rng, (uint64_t)l->seen);
     }
     if (place < l->rows) {
-        memcpy(l->embeddings + place * l->dim, embedding, (size_t)l->dim * sizeof(float));
+        for (int32_t d = 0; d < l->dim; d++) {
+            l->embeddings[place * l->dim + d] = (float)((double)embedding[d] / norm);
+        }
         memcpy(l->scalars + place * OC_SCALAR_COUNT, scalars, OC_SCALAR_COUNT * sizeof(float));
+        l->scalars[place * OC_SCALAR_COUNT + OC_SCALAR_NORM] = (float)norm;
     }
 done:
     return status;

@@ -26,9 +26,9 @@ typedef struct oc_learner {
 void oc_learner_init(oc_learner *learner, int32_t dim);
 void oc_learner_free(oc_learner *learner); /* a zeroed one is accepted */
 
-/* embedding [dim], of length 1; scalars [OC_SCALAR_COUNT] with NAN for what is not known (CENTROID
- * and ALIGNMENT are found later).
- *   EXHAUSTED  out of memory */
+/* embedding [dim], before it is normalised: its length is learned too; one that is zero or not
+ * finite counts for nothing.  scalars [OC_SCALAR_COUNT] with NAN for what is not known; NORM,
+ * CENTROID and ALIGNMENT are found here. EXHAUSTED  out of memory */
 octavo_status oc_learner_add(oc_learner *learner, const float *embedding, const float *scalars,
                              octavo_error *error);
 

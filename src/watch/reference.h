@@ -22,6 +22,9 @@ enum { OC_REFERENCE_VERSION = 1 };
     XX(PIXELS, "pixels")         /* an image file's width times height */                          \
     XX(ASPECT, "aspect")         /* width over height */                                           \
     XX(BRIGHTNESS, "brightness") /* mean of what the model is given, 0 to 255 */                   \
+    XX(CONTRAST, "contrast")     /* standard deviation of its pixels, 0 to 128 */                  \
+    XX(DETAIL, "detail")         /* mean difference of pixels beside each other, of contrast */    \
+    XX(WARMTH, "warmth")         /* mean of red less mean of blue */                               \
     XX(TOKENS, "tokens")         /* of a text, both ends counted */                                \
     XX(UNKNOWN, "unknown")       /* share of them that stand for no character as a whole */
 

@@ -45,6 +45,7 @@ static void write_statistic(const oc_watch *watch, int32_t t, oc_statistic stati
         oc_json_write_key(json, "squared");
         oc_json_write_bool(json, true);
     }
+    oc_json_write_int_member(json, "rows", value->now.rows);
     oc_json_write_int_member(json, "since_rows", value->since);
     if (value->now.quantizer >= 0) {
         oc_json_write_text_member(json, "quantizer",

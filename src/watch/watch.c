@@ -212,16 +212,35 @@ static void take_block(oc_watch *watch, int32_t t) {
     }
 }
 
-static void compare(oc_watch *watch, int32_t t) {
+/* The latest two blocks, four and all: what is new shows in the first, what is small in the last.
+ * Of each statistic that counts by which the most is sure, or else the last. */
+static void compare_windows(const oc_watch *watch, int32_t t,
+                            oc_comparison surest[OC_STATISTIC_COUNT]) {
     oc_watch_tower *tower = &watch->towers[t];
     oc_comparison now[OC_STATISTIC_COUNT];
-    oc_watch_moment *moment = &tower->history[tower->comparisons++ % OC_WATCH_HISTORY];
+    int32_t newest = tower->next_block + (watch->options.window < 0 ? 0 : OC_WATCH_BLOCKS - 1);
     clear(watch->reference, t, &tower->window);
     for (int32_t i = 0; i < tower->block_count; i++) {
-        join(watch->reference, t, &tower->window, &tower->blocks[i]);
+        const oc_watch_sums *block = &tower->blocks[(newest - i) % OC_WATCH_BLOCKS];
+        bool is_last = i + 1 == tower->block_count;
+        join(watch->reference, t, &tower->window, block);
+        if (i + 1 != 2 && i + 1 != 4 && !is_last) {
+            continue;
+        }
+        oc_compare(watch->reference, t, &watch->bounds, &tower->window.sketch, tower->window.codes,
+                   now);
+        for (int32_t s = 0; s < OC_STATISTIC_COUNT; s++) {
+            bool is_surer = now[s].sure > surest[s].sure || surest[s].sure == 0;
+            surest[s] = now[s].is_known && is_surer ? now[s] : surest[s];
+        }
     }
-    oc_compare(watch->reference, t, &watch->bounds, &tower->window.sketch, tower->window.codes,
-               now);
+}
+
+static void compare(oc_watch *watch, int32_t t) {
+    oc_watch_tower *tower = &watch->towers[t];
+    oc_comparison now[OC_STATISTIC_COUNT] = {{.is_known = false}};
+    oc_watch_moment *moment = &tower->history[tower->comparisons++ % OC_WATCH_HISTORY];
+    compare_windows(watch, t, now);
     moment->rows = atomic_load(&tower->watched);
     for (int32_t i = 0; i < OC_STATISTIC_COUNT; i++) {
         judge(watch, tower, (oc_statistic)i, &now[i]);

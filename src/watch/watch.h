@@ -1,8 +1,9 @@
 /* watch.h - a model's traffic against its reference, while it runs: windows, states, history.
  *
- * Rows go into one of a few lanes, each with sums of its own, so that threads seldom meet.  When
- * an eighth of a window has come together it becomes a block; the latest eight blocks are the
- * window that is compared (compare.h), after each new one.  Memory is bounded and no row is kept.
+ * Rows go into one of a few lanes, each with sums of its own, so that threads seldom meet.  When an
+ * eighth of a window has come together it becomes a block.  After each new one the latest eight
+ * blocks, which are the window, and the latest four and two of them are compared (compare.h); of
+ * each statistic that counts by which the most is sure.  Memory is bounded and no row is kept.
  *
  * States.  A statistic is a warning, or an alarm, from the first comparison on in which what is
  * sure reaches its threshold.  It comes back when for eight comparisons in a row, a whole window of

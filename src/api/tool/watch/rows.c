@@ -12,7 +12,13 @@ enum { PIXELS_LOOKED_AT = 1024 }; /* of an image, spread evenly: its mean is kno
 octavo_status oc_row_reader_create(const octavo_engine *engine, oc_row_reader *out,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
+    const oc_image_processor *processor = &engine->processor;
     *out = (oc_row_reader){.engine = engine, .end = -1};
+    for (int c = 0; c < 3; c++) {
+        double unit = processor->do_rescale ? processor->rescale_factor : 1;
+        out->factor[c] = (float)((processor->do_normalize ? processor->std[c] : 1) / unit);
+        out->offset[c] = (float)((processor->do_normalize ? processor->mean[c] : 0) / unit);
+    }
     if (engine->bpe == NULL) {
         goto done;
     }
@@ -40,40 +46,48 @@ void oc_row_reader_free(oc_row_reader *reader) {
 
 /* -- images --------------------------------------------------------------------------------- */
 
-/* pixels U8 [side, side, 3] */
-static float brightness_of_bytes(const uint8_t *pixels, int64_t count) {
-    int64_t step = count > PIXELS_LOOKED_AT ? count / PIXELS_LOOKED_AT : 1, sum = 0, looked = 0;
-    for (int64_t i = 0; i < count; i += step, looked++) {
-        sum += pixels[3 * i] + pixels[3 * i + 1] + pixels[3 * i + 2];
-    }
-    return (float)sum / (3.0f * (float)looked);
-}
-
-/* pixel_values F32 [3, side, side], as the processor makes them of bytes */
-static float brightness_of_values(const oc_image_processor *processor, const float *values,
-                                  int64_t count) {
-    int64_t step = count > PIXELS_LOOKED_AT ? count / PIXELS_LOOKED_AT : 1;
-    double all = 0;
-    for (int c = 0; c < 3; c++) {
-        double sum = 0, looked = 0;
-        for (int64_t i = 0; i < count; i += step, looked++) {
-            sum += (double)values[c * count + i];
+/* A pixel of row `row` as bytes would have it, 0 to 255 a channel: bytes [side, side, 3] as they
+ * are, values [3, side, side] as the processor makes them of bytes. */
+static void pixel_at(const oc_row_reader *reader, const octavo_tensor *tensor, int64_t row,
+                     int64_t at, float out[3]) {
+    int64_t side = reader->engine->info.image_size, area = side * side;
+    if (tensor->dtype == OCTAVO_U8) {
+        const uint8_t *pixel = (const uint8_t *)tensor->const_data + (row * area + at) * 3;
+        for (int c = 0; c < 3; c++) {
+            out[c] = pixel[c];
         }
-        sum /= looked;
-        sum = processor->do_normalize ? sum * processor->std[c] + processor->mean[c] : sum;
-        all += processor->do_rescale ? sum / processor->rescale_factor : sum;
+        return;
     }
-    return (float)(all / 3);
+    const float *values = (const float *)tensor->const_data + row * area * 3;
+    for (int c = 0; c < 3; c++) {
+        out[c] = values[c * area + at] * reader->factor[c] + reader->offset[c];
+    }
 }
 
-static float brightness(const oc_row_reader *reader, const octavo_tensor *tensor, int64_t row) {
-    int64_t side = reader->engine->info.image_size, count = side * side;
-    return tensor->dtype == OCTAVO_U8
-               ? brightness_of_bytes((const uint8_t *)tensor->const_data + row * count * 3, count)
-           : reader->engine->has_processor
-               ? brightness_of_values(&reader->engine->processor,
-                                      (const float *)tensor->const_data + row * count * 3, count)
-               : NAN;
+/* Pixels spread evenly, each with its right neighbour. */
+static void look_at_pixels(const oc_row_reader *reader, const octavo_tensor *tensor, int64_t row,
+                           float *scalars) {
+    int64_t side = reader->engine->info.image_size, area = side * side;
+    int64_t step = area > PIXELS_LOOKED_AT ? area / PIXELS_LOOKED_AT : 1;
+    double count = 0, sum = 0, squares = 0, steps = 0, warmth = 0;
+    step += step % 2 == 0 && step > 1; /* odd: it walks through all columns */
+    for (int64_t at = 0; at + 1 < area; at += step) {
+        float here[3], beside[3];
+        pixel_at(reader, tensor, row, at, here);
+        pixel_at(reader, tensor, row, at % side == side - 1 ? at - 1 : at + 1, beside);
+        double gray = (double)(here[0] + here[1] + here[2]) / 3;
+        count += 1;
+        sum += gray;
+        squares += gray * gray;
+        steps += fabs((double)(beside[0] + beside[1] + beside[2]) / 3 - gray);
+        warmth += (double)(here[0] - here[2]);
+    }
+    double mean = sum / count, variance = squares / count - mean * mean;
+    double contrast = sqrt(variance > 0 ? variance : 0);
+    scalars[OC_SCALAR_BRIGHTNESS] = (float)mean;
+    scalars[OC_SCALAR_CONTRAST] = (float)contrast;
+    scalars[OC_SCALAR_DETAIL] = (float)(steps / count / (contrast + 1));
+    scalars[OC_SCALAR_WARMTH] = (float)(warmth / count);
 }
 
 /* -- texts ---------------------------------------------------------------------------------- */
@@ -108,8 +122,8 @@ void oc_row_reader_read(const oc_row_reader *reader, const octavo_argument *inpu
         }
         if (is_text && is_here && reader->lone != NULL) {
             look_at_ids(reader, tensor, row, scalars);
-        } else if (!is_text && is_here) {
-            scalars[OC_SCALAR_BRIGHTNESS] = brightness(reader, tensor, row);
+        } else if (!is_text && is_here && reader->engine->has_processor) {
+            look_at_pixels(reader, tensor, row, scalars);
         }
         if (!is_text && sizes != NULL && sizes[2 * row] > 0 && sizes[2 * row + 1] > 0) {
             float width = (float)sizes[2 * row], height = (float)sizes[2 * row + 1];

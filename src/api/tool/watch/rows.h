@@ -12,6 +12,7 @@ typedef struct oc_row_reader {
     const octavo_engine *engine;
     uint8_t *lone; /* [vocabulary]: whether an id is one byte of a longer character; may be NULL */
     int32_t vocabulary, end;
+    float factor[3], offset[3]; /* from pixel_values back to bytes, a channel each */
 } oc_row_reader;
 
 octavo_status oc_row_reader_create(const octavo_engine *engine, oc_row_reader *out,
