@@ -18,6 +18,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
  *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"part","model"},
  *  "tuned":[{"model","software","octavo","date","choices":N}...],
+ *  "reference":{"towers":[{"tower","rows"}...],"quantizers"}|{"problem"}|null,
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */
@@ -209,6 +210,7 @@ typedef struct octavo_tool_quantize_options {
 /* Writes the FP8 folder `out` (it appears whole or not at all).  FP8 become the linear modules of
  * all layers; embeddings, norms and projections never do.  Modules that are FP8 already stay.
  * report, unless NULL: {"checkpoint","folder","layout","method","seconds","images","texts",
+ *  "reference":{"images","texts"},
  *  "modules":[{"name","amax","input_scale","range","saturated","weight_amax","weight_scale",
  *  "input_error","weight_error","error"}...],"excluded":["..."],"notices":["..."]}; amax is of the
  * module's input, range 448 * input_scale, saturated the share of inputs over it; errors are

@@ -1,141 +1,15 @@
 /* calibrate.c - octavo_tool_calibrate: the reference of an engine, learned and kept in it. */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/require.h"
-#include "api/tool/watch/passes.h"
+#include "api/tool/watch/learn_engine.h"
 #include "base/json/json_write.h"
 #include "base/sys/clock.h"
 #include "base/sys/output.h"
 #include "engine/rewrite.h"
-#include "watch/learn.h"
 
-/* Steps whose codes were counted. */
-typedef struct code_book {
-    const char **names; /* of the graph: borrowed from the engine */
-    int32_t *towers;    /* of oc_towers */
-    oc_code_sums *sums;
-    int32_t count, capacity;
-} code_book;
-
-typedef struct learning {
-    octavo_engine *engine;
-    oc_learner learners[OC_TOWERS];
-    code_book book;
-    /* of the run at hand */
-    int32_t tower, rows;
-    bool is_out_of_memory;
-} learning;
-
-/* -- codes ---------------------------------------------------------------------------------- */
-
-static bool grow(code_book *book) {
-    int32_t capacity = book->capacity == 0 ? 64 : 2 * book->capacity;
-    const char **names = realloc(book->names, (size_t)capacity * sizeof *names);
-    book->names = names == NULL ? book->names : names;
-    int32_t *towers = realloc(book->towers, (size_t)capacity * sizeof *towers);
-    book->towers = towers == NULL ? book->towers : towers;
-    oc_code_sums *sums = realloc(book->sums, (size_t)capacity * sizeof *sums);
-    book->sums = sums == NULL ? book->sums : sums;
-    book->capacity = names == NULL || towers == NULL || sums == NULL ? book->capacity : capacity;
-    return book->capacity == capacity;
-}
-
-static void take_codes(void *user, const char *step, const oc_code_count *count) {
-    learning *l = user;
-    code_book *book = &l->book;
-    int32_t at = 0;
-    while (at < book->count && strcmp(book->names[at], step) != 0) {
-        at++;
-    }
-    if (at == book->count && (at < book->capacity || grow(book))) {
-        oc_value value = oc_graph_find(&l->engine->graph, step);
-        if (value < 0) {
-            return; /* a step that only a saving makes: devices name it each in its way */
-        }
-        book->names[at] = l->engine->graph.nodes[value].name;
-        book->towers[at] = l->tower;
-        book->sums[at] = (oc_code_sums){0};
-        book->count++;
-    }
-    if (at < book->count) {
-        oc_code_sums_add(&book->sums[at], count, l->rows);
-    } else {
-        l->is_out_of_memory = true;
-    }
-}
-
-static octavo_status take(void *user, oc_session *session, const oc_tower *tower,
-                          const float *embeddings, const float *scalars, int32_t rows,
-                          octavo_error *error) {
+static octavo_status tell(const char *file, const char *engine, const oc_learned *learned,
+                          double seconds, char **report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    learning *l = user;
-    oc_learner *learner = &l->learners[oc_tower_index(tower)];
-    int32_t dim = l->engine->info.embed_dim;
-    l->tower = oc_tower_index(tower);
-    l->rows = rows;
-    for (int32_t r = 0; r < rows; r++) {
-        OC_TRY(oc_learner_add(learner, embeddings + (int64_t)r * dim,
-                              scalars + (int64_t)r * OC_SCALAR_COUNT, error));
-    }
-    oc_take_codes(session, tower, take_codes, l);
-    if (l->is_out_of_memory) {
-        OC_NO_MEMORY(error, (size_t)l->book.capacity * sizeof(oc_code_sums));
-    }
-done:
-    return status;
-}
-
-/* -- the reference -------------------------------------------------------------------------- */
-
-static octavo_status list_quantizers(const learning *l, oc_arena *arena, oc_reference *out,
-                                     octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    size_t bytes = ((size_t)l->book.count + 1) * sizeof(oc_quantizer_reference);
-    oc_quantizer_reference *list = oc_arena_alloc(arena, bytes);
-    if (list == NULL) {
-        OC_NO_MEMORY(error, bytes);
-    }
-    for (int32_t q = 0; q < l->book.count; q++) {
-        const oc_code_sums *sums = &l->book.sums[q];
-        oc_quantizer_reference *to = &list[out->quantizer_count++];
-        *to = (oc_quantizer_reference){
-            .name = l->book.names[q],
-            .tower = oc_reference_tower(out, oc_towers[l->book.towers[q]].name),
-            .rows = sums->rows,
-            .runs = sums->runs,
-            .range = sums->range};
-        to->saturated = oc_code_sums_saturated(sums, &to->saturated_variance);
-        to->zeros = oc_code_sums_zeros(sums, &to->zeros_variance);
-    }
-    out->quantizers = list;
-done:
-    return status;
-}
-
-static octavo_status make_reference(learning *l, oc_arena *arena, oc_reference *out,
-                                    octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_learner *learners[OC_TOWERS];
-    const char *names[OC_TOWERS];
-    int32_t count = 0;
-    for (int32_t t = 0; t < OC_TOWERS; t++) {
-        if (l->learners[t].rows > 0) {
-            learners[count] = &l->learners[t];
-            names[count++] = oc_towers[t].name;
-        }
-    }
-    OC_TRY(oc_learn_towers(learners, names, count, arena, out, error));
-    OC_TRY(list_quantizers(l, arena, out, error));
-done:
-    return status;
-}
-
-static octavo_status tell(const char *file, const char *engine, const oc_pass *pass,
-                          const oc_reference *reference, size_t bytes, double seconds,
-                          char **report, octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
+    const oc_pass *pass = &learned->pass;
     oc_json_writer json;
     oc_buffer text;
     oc_buffer_init(&text);
@@ -148,8 +22,8 @@ static octavo_status tell(const char *file, const char *engine, const oc_pass *p
     oc_json_write_int_member(&json, "images", pass->images);
     oc_json_write_int_member(&json, "texts", pass->texts);
     oc_json_write_int_member(&json, "skipped", pass->skipped);
-    oc_json_write_int_member(&json, "quantizers", reference->quantizer_count);
-    oc_json_write_int_member(&json, "reference_bytes", (int64_t)bytes);
+    oc_json_write_int_member(&json, "quantizers", learned->quantizers);
+    oc_json_write_int_member(&json, "reference_bytes", (int64_t)learned->section.size);
     oc_json_write_end(&json);
     OC_TRY(oc_json_write_take(&json, report, error));
 done:
@@ -164,14 +38,10 @@ octavo_status octavo_tool_calibrate(const char *path, const char *out,
     octavo_status status = OCTAVO_OK;
     uint64_t start = oc_clock_ns();
     octavo_engine *engine = NULL;
-    learning l = {0};
-    oc_reference reference;
+    oc_learned learned = {.quantizers = 0};
     oc_output output = OC_OUTPUT_CLOSED;
-    oc_arena arena;
-    oc_buffer section;
     oc_error_clear(error);
-    oc_arena_init(&arena);
-    oc_buffer_init(&section);
+    oc_buffer_init(&learned.section);
     if (report != NULL) {
         *report = NULL;
     }
@@ -180,32 +50,19 @@ octavo_status octavo_tool_calibrate(const char *path, const char *out,
     OC_REQUIRE(error, data);
     OC_TRY(octavo_engine_open(path, &engine, error));
     OC_TRY(oc_output_open(out, &output, error)); /* now: a pass takes its time */
-    l.engine = engine;
-    for (int32_t t = 0; t < OC_TOWERS; t++) {
-        oc_learner_init(&l.learners[t], engine->info.embed_dim);
-    }
-    oc_pass pass = {.engine = engine, .data = data, .listener = listener, .take = take, .user = &l};
-    OC_TRY(oc_pass_run(&pass, error));
-    OC_TRY(make_reference(&l, &arena, &reference, error));
-    OC_TRY(oc_reference_write(&reference, &section, error));
-    OC_TRY(oc_engine_rewrite(engine->file, OC_SECTION_REFERENCE, section.data, section.size,
-                             &output, listener == NULL ? NULL : listener->progress,
+    OC_TRY(oc_learn_engine(engine, data, listener, &learned, error));
+    OC_TRY(oc_engine_rewrite(engine->file, OC_SECTION_REFERENCE, learned.section.data,
+                             learned.section.size, &output,
+                             listener == NULL ? NULL : listener->progress,
                              listener == NULL ? NULL : listener->user, error));
     OC_TRY(oc_output_commit(&output, error));
     if (report != NULL) {
-        OC_TRY(tell(out, path, &pass, &reference, section.size,
-                    (double)(oc_clock_ns() - start) * 1e-9, report, error));
+        double seconds = (double)(oc_clock_ns() - start) * 1e-9;
+        OC_TRY(tell(out, path, &learned, seconds, report, error));
     }
 done:
     oc_output_abort(&output);
-    for (int32_t t = 0; t < OC_TOWERS; t++) {
-        oc_learner_free(&l.learners[t]);
-    }
-    free(l.book.names);
-    free(l.book.towers);
-    free(l.book.sums);
-    oc_buffer_free(&section);
-    oc_arena_free(&arena);
+    oc_buffer_free(&learned.section);
     octavo_engine_free(engine);
     return status;
 }
