@@ -334,10 +334,6 @@ oc_watch_state oc_watch_state_of(const oc_watch *watch) {
     return (oc_watch_state)atomic_load(&watch->state);
 }
 
-const oc_reference *oc_watch_reference(const oc_watch *watch) {
-    return watch->reference;
-}
-
 oc_watch_counts oc_watch_counts_of(oc_watch *watch, int32_t t) {
     oc_watch_tower *tower = &watch->towers[t];
     pthread_mutex_lock(&watch->lock);

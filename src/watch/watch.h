@@ -76,7 +76,6 @@ typedef struct oc_watch_value {
 /* The latest comparison; of a tower, and the worst state of all. */
 oc_watch_value oc_watch_value_of(oc_watch *watch, int32_t tower, oc_statistic statistic);
 oc_watch_state oc_watch_state_of(const oc_watch *watch);
-const oc_reference *oc_watch_reference(const oc_watch *watch);
 
 typedef struct oc_watch_counts {
     int64_t seen, watched, refused; /* rows: that came, that were looked at, without an embedding */
