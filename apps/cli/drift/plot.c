@@ -188,12 +188,21 @@ static void draw_bars(oc_buffer *out, const oc_cli_node *statistic, double top) 
                          "<path d=\"M%d %.1f H%d\" fill=\"none\" stroke=\"%s\" "
                          "stroke-width=\"1\"/>\n",
                          BARS_LEFT, top + HEIGHT, BARS_LEFT + BARS_WIDTH, GRAY);
-        snprintf(text, sizeof text, "< %.4g", edges->number);
+        snprintf(text, sizeof text, fabs(edges->number) < 1000 ? "< %.4g" : "< %.0f",
+                 edges->number);
         write_text(out, BARS_LEFT, top + HEIGHT + 14, "start", GRAY, 11, text);
+        double before = edges->number, last = edges->number;
         while (edges->next) {
+            before = edges->number;
             edges = edges->next;
+            last = edges->number;
         }
-        snprintf(text, sizeof text, "%.4g and over", edges->number);
+        bool beside = last > before && last - before <= fmax(1e-6 * fabs(last), 1e-30);
+        snprintf(text, sizeof text,
+                 beside              ? "over %.4g"
+                 : fabs(last) < 1000 ? "%.4g and over"
+                                     : "%.0f and over",
+                 beside ? before : last); /* a value that many have in common has a bin */
         write_text(out, BARS_LEFT + BARS_WIDTH, top + HEIGHT + 14, "end", GRAY, 11, text);
     }
 }

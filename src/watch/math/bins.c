@@ -1,6 +1,7 @@
 /* bins.c - see bins.h. */
 #include "watch/math/bins.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,8 +26,8 @@ void oc_bins_cut(oc_bins *out, float *values, int32_t count) {
         float at = values[(int64_t)q * count / QUANTILES];
         float before = values[(int64_t)(q - 1) * count / QUANTILES];
         add_edge(out, at);
-        if (at == before) { /* a tenth of all values and more */
-            add_edge(out, nextafterf(at, INFINITY));
+        if (at == before) { /* a tenth of all values and more: what is just above, no denormal */
+            add_edge(out, at + fmaxf(fabsf(at) * FLT_EPSILON, FLT_MIN));
         }
     }
     for (int32_t i = 0; i < count; i++) {
