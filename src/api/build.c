@@ -13,6 +13,7 @@
 #include "engine/records/meta.h"
 #include "engine/writer.h"
 #include "text/files/tokenizer_files.h"
+#include "watch/reference.h"
 
 enum { PIECE_BYTES = 1 << 20 }; /* of weights that are written at a time */
 
@@ -169,6 +170,31 @@ done:
     return status;
 }
 
+/* Of the checkpoint as it is: not of one that is widened. */
+static octavo_status write_reference(builder *b) {
+    octavo_status status = OCTAVO_OK;
+    char *bytes = NULL;
+    size_t size = 0;
+    oc_reference reference;
+    oc_arena arena;
+    oc_arena_init(&arena);
+    if (b->options.precision == OCTAVO_AS_CHECKPOINT && b->options.keep == NULL &&
+        oc_checkpoint_has(b->source.checkpoint, OC_REFERENCE_FILE)) {
+        OC_TRY(oc_checkpoint_load(b->source.checkpoint, OC_REFERENCE_FILE, OC_LIMIT_CONFIG_BYTES,
+                                  &bytes, &size, b->error));
+        status = oc_reference_read(bytes, size, 0, &arena, &reference, b->error);
+        if (status != OCTAVO_OK) {
+            oc_error_path(b->error, OC_REFERENCE_FILE);
+            goto done;
+        }
+        OC_TRY(oc_engine_writer_section(b->writer, OC_SECTION_REFERENCE, bytes, size, b->error));
+    }
+done:
+    oc_arena_free(&arena);
+    free(bytes);
+    return status;
+}
+
 static octavo_status write_card(builder *b) {
     octavo_status status = OCTAVO_OK;
     oc_card card = {0};
@@ -288,6 +314,7 @@ octavo_status octavo_build(const char *checkpoint, const char *engine,
     OC_TRY(write_graph(&b));
     OC_TRY(write_processing(&b));
     OC_TRY(write_calibration(&b));
+    OC_TRY(write_reference(&b));
     OC_TRY(write_card(&b));
     OC_TRY(write_canaries(&b));
     OC_TRY(verify(&b, engine));

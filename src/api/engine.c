@@ -83,7 +83,7 @@ done:
     return status;
 }
 
-static uint64_t section_offset(const octavo_engine *engine, oc_section_type type) {
+uint64_t oc_section_offset(const octavo_engine *engine, oc_section_type type) {
     const oc_format_front *front = oc_engine_file_front(engine->file);
     for (uint32_t i = 0; i < front->header.section_count; i++) {
         if (front->sections[i].type == (uint32_t)type) {
@@ -97,7 +97,7 @@ static octavo_status read_sections(octavo_engine *engine, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t bytes;
     const void *section = oc_engine_section(engine->file, OC_SECTION_META, &bytes);
-    OC_TRY(oc_engine_meta_read(section, bytes, section_offset(engine, OC_SECTION_META),
+    OC_TRY(oc_engine_meta_read(section, bytes, oc_section_offset(engine, OC_SECTION_META),
                                &engine->arena, &engine->meta, error));
     OC_TRY(oc_engine_graph(engine->file, &engine->graph, error));
     OC_TRY(oc_graph_check_entries(&engine->graph, error));
@@ -115,7 +115,7 @@ static octavo_status read_sections(octavo_engine *engine, octavo_error *error) {
     section = oc_engine_section(engine->file, OC_SECTION_PROCESSOR, &bytes);
     if (section != NULL) {
         int32_t height, width;
-        OC_TRY(oc_processor_read(section, bytes, section_offset(engine, OC_SECTION_PROCESSOR),
+        OC_TRY(oc_processor_read(section, bytes, oc_section_offset(engine, OC_SECTION_PROCESSOR),
                                  &engine->processor, error));
         oc_image_processor_size(&engine->processor, &height, &width);
         if (height != engine->info.image_size || width != engine->info.image_size) {
@@ -131,7 +131,7 @@ static octavo_status read_sections(octavo_engine *engine, octavo_error *error) {
     }
     section = oc_engine_section(engine->file, OC_SECTION_TUNED, &bytes);
     if (section != NULL) {
-        OC_TRY(oc_tuned_read(section, bytes, section_offset(engine, OC_SECTION_TUNED),
+        OC_TRY(oc_tuned_read(section, bytes, oc_section_offset(engine, OC_SECTION_TUNED),
                              &engine->arena, &engine->tuned, error));
     }
     engine->info.name = engine->meta.name;

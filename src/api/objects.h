@@ -40,6 +40,9 @@ struct octavo_session {
     oc_session *session;
     octavo_model *model; /* held */
     octavo_session_info info;
+    /* Of octavo_tool_watch_session: the latest run counted codes; runs since then. */
+    bool is_watched, counts_codes;
+    uint32_t watched_runs;
 };
 
 /* Adds a holder; *_free takes one away. */
@@ -49,6 +52,9 @@ void oc_model_hold(octavo_model *model);
 /* NOT_FOUND where it cannot take texts, or images: the sentence says what is missing. */
 octavo_status oc_engine_has_tokenizer(const octavo_engine *engine, octavo_error *error);
 octavo_status oc_engine_has_processor(const octavo_engine *engine, octavo_error *error);
+
+/* Where the section lies in the file; 0 where it has none. */
+uint64_t oc_section_offset(const octavo_engine *engine, oc_section_type type);
 
 /* A weight source that reads an engine file. */
 oc_weight_source oc_engine_source(const octavo_engine *engine);

@@ -10,6 +10,8 @@
 
 /* The calibration record that quantize leaves beside a checkpoint and build takes along. */
 #define OC_CALIBRATION_FILE "octavo_calibration.json"
+/* The reference statistics that quantize leaves there, of the model as it is then. */
+#define OC_REFERENCE_FILE "octavo_reference.json"
 
 typedef struct oc_source {
     oc_checkpoint *checkpoint;

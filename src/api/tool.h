@@ -18,6 +18,7 @@ enum { OCTAVO_INSPECT_VERIFY = 1, OCTAVO_INSPECT_GRAPH = 2, OCTAVO_INSPECT_TENSO
  *  "tokens","vocabulary","end_of_text"},"embed_dim","operands":[{"dtype","tensors","bytes"}...],
  *  "sections":[{"name","offset","bytes","checksum"}...],"canaries":{"part","model"},
  *  "tuned":[{"model","software","octavo","date","choices":N}...],
+ *  "reference":{"towers":[{"tower","rows"}...],"quantizers"}|{"problem"}|null,
  *  "calibration":{...}|null,"card":"..."|null, "graph":"text" (with _GRAPH),
  *  "tensors":[{"name","dtype","shape","bytes"}...] (with _TENSORS), "verified":true (with _VERIFY)}
  * _VERIFY reads every weight byte against its checksum and runs all canaries. */
@@ -209,6 +210,7 @@ typedef struct octavo_tool_quantize_options {
 /* Writes the FP8 folder `out` (it appears whole or not at all).  FP8 become the linear modules of
  * all layers; embeddings, norms and projections never do.  Modules that are FP8 already stay.
  * report, unless NULL: {"checkpoint","folder","layout","method","seconds","images","texts",
+ *  "reference":{"images","texts"},
  *  "modules":[{"name","amax","input_scale","range","saturated","weight_amax","weight_scale",
  *  "input_error","weight_error","error"}...],"excluded":["..."],"notices":["..."]}; amax is of the
  * module's input, range 448 * input_scale, saturated the share of inputs over it; errors are
@@ -235,6 +237,106 @@ OCTAVO_CHECK octavo_status octavo_tool_quantize(const char *checkpoint, const ch
 OCTAVO_CHECK octavo_status octavo_tool_widen(const char *checkpoint, const char *out,
                                              octavo_precision precision, octavo_progress progress,
                                              void *user, int32_t *modules, octavo_error *error);
+
+/* -- watching ----------------------------------------------------------------------------- */
+
+/* What is run through an engine, to learn from or to compare. */
+typedef struct octavo_tool_watch_data {
+    const char *images; /* a folder, which is taken in a shuffled order, or a file with a path a
+                           line, in its order; NULL: none */
+    const char *texts;  /* a file with a text a line; NULL: none */
+    int32_t limit;      /* images and texts at most; 0: all */
+    int32_t threads;
+    const char *device, *tier, *disable; /* as octavo_model_options */
+} octavo_tool_watch_data;
+
+/* Learns what embeddings, inputs and FP8 codes of an engine are like on this data, and writes
+ * `out`: the engine with that as its section REFERENCE, in the place of the one that it had.  `out`
+ * may be the engine itself: there is the old file or the new one at any time, and the old one after
+ * an error. report, unless NULL: {"file","engine","device","seconds","images","texts","skipped",
+ *  "quantizers","reference_bytes"}
+ *   INVALID_ARGUMENT  no data; fewer than 32 images or texts
+ *   NOT_FOUND         no such file or folder, or no image in it; no such tower; no tokenizer
+ *   CORRUPT           none of the images can be read; there is no text in the file
+ *   CANNOT_CREATE     out cannot be made
+ *   CANCELLED         progress said so
+ *   others            as octavo_engine_open, octavo_model_load and octavo_session_run */
+OCTAVO_CHECK octavo_status octavo_tool_calibrate(const char *engine, const char *out,
+                                                 const octavo_tool_watch_data *data,
+                                                 const octavo_tool_listener *listener,
+                                                 char **report, octavo_error *error);
+
+/* Compares the traffic of a model with the reference of its engine while it runs; docs/drift.md
+ * says how.  Holds the engine.  Memory is bounded, no input and no embedding is kept.
+ * Threads: any, for all functions but create and free. */
+typedef struct octavo_tool_watch octavo_tool_watch;
+
+typedef struct octavo_tool_watch_options {
+    double false_alarms; /* chance, at most, that one comparison of one statistic exceeds what it
+                            allows for where nothing has changed; 0: 1e-6 */
+    double tolerance;    /* times all thresholds; 0: 1 */
+    double budget;  /* share of one core's time for looking at rows; 0: without limit.  A server
+                       says 0.01. */
+    int32_t window; /* rows that are compared; 0: 1000; below 0: all, from the first on */
+} octavo_tool_watch_options;
+
+/* options NULL: the defaults.
+ *   INVALID_ARGUMENT  an option out of range
+ *   NOT_FOUND         the engine has no reference
+ *   CORRUPT, UNSUPPORTED  a reference that cannot be read: octavo calibrate makes a new one */
+OCTAVO_CHECK octavo_status octavo_tool_watch_create(octavo_engine *engine,
+                                                    const octavo_tool_watch_options *options,
+                                                    octavo_tool_watch **out, octavo_error *error);
+void octavo_tool_watch_free(octavo_tool_watch *watch); /* NULL is accepted */
+
+/* Some of the session's runs count FP8 codes from now on, as octavo_tool_watch_run finds.  Without
+ * this, saturation and underflow are not watched.  Ends octavo_tool_profile. */
+OCTAVO_CHECK octavo_status octavo_tool_watch_session(octavo_session *session, octavo_error *error);
+
+/* Looks at a run that has just ended, on the session's thread: its inputs (brightness; length of
+ * texts), and image_embeds_raw or text_embeds_raw among its outputs, or else image_embeds or
+ * text_embeds, which do not tell norms.  Tensors in a card's memory are not looked at.
+ * sizes [images, 2]: width and height of the picture that each image was; NULL, or 0: not known.
+ * About 10 us a row of 512 dimensions; it cannot fail. */
+void octavo_tool_watch_run(octavo_tool_watch *watch, octavo_session *session,
+                           const octavo_argument *inputs, int32_t input_count,
+                           const octavo_argument *outputs, int32_t output_count,
+                           const int32_t *sizes);
+
+/* -1 nothing is known yet, 0 ok, 1 warning, 2 alarm: the worst of all statistics.  Costs nothing.
+ */
+int32_t octavo_tool_watch_state(const octavo_tool_watch *watch);
+
+/* The latest comparison of one statistic; names are static, or live as long as the watch. */
+typedef struct octavo_tool_watch_value {
+    const char *tower, *name; /* "image", "mmd" */
+    int32_t state;            /* 0 ok, 1 warning, 2 alarm */
+    double distance, chance, sure;
+    int64_t rows_watched; /* of the tower, so far */
+} octavo_tool_watch_value;
+
+enum { OCTAVO_WATCH_VALUES_MAX = 32 };
+
+/* Those of all statistics that are known, at most `capacity`; returns how many. */
+int32_t octavo_tool_watch_values(octavo_tool_watch *watch, octavo_tool_watch_value *out,
+                                 int32_t capacity);
+
+/* The object that docs/drift.md describes, on one line; history: with the latest 240 comparisons.
+ */
+OCTAVO_CHECK octavo_status octavo_tool_watch_report(octavo_tool_watch *watch, int32_t history,
+                                                    char **out, octavo_error *error);
+
+/* Compares this data with an engine's reference.  report: as octavo_tool_watch_report.
+ * Errors: those of octavo_tool_calibrate and octavo_tool_watch_create. */
+OCTAVO_CHECK octavo_status octavo_tool_drift(const char *engine, const octavo_tool_watch_data *data,
+                                             const octavo_tool_watch_options *options,
+                                             const octavo_tool_listener *listener, char **report,
+                                             octavo_error *error);
+
+/* Width and height of an image file in memory, as it is looked at; only its header is read.
+ *   CORRUPT, UNSUPPORTED  as octavo_preprocess */
+OCTAVO_CHECK octavo_status octavo_tool_image_size(const void *data, size_t bytes, int32_t *width,
+                                                  int32_t *height, octavo_error *error);
 
 /* -- GPU kernels -------------------------------------------------------------------------- */
 

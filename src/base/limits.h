@@ -94,5 +94,7 @@
 #define OC_LIMIT_TUNED_RUNS 64
 /* Choices of all of them: ViT-L/14 has about 200 a card. */
 #define OC_LIMIT_TUNED_CHOICES 8192
+/* Steps with FP8 results that a reference tells of: five a layer of both towers. */
+#define OC_LIMIT_QUANTIZERS (2 * 5 * OC_LIMIT_LAYERS)
 
 #endif

@@ -95,7 +95,9 @@ _Static_assert(offsetof(oc_format_front, seal) == 1016, "the seal ends the front
     XX(CALIBRATION, 7, OC_FORMAT_IGNORABLE, 0, "statistics of the calibration data: JSON")         \
     XX(CARD, 8, OC_FORMAT_IGNORABLE, 0, "licence and model card: text")                            \
     XX(CANARIES, 9, 0, 0, "inputs with their reference outputs (below)")                           \
-    XX(TUNED, 10, OC_FORMAT_IGNORABLE, 0, "ways of doing steps, measured: JSON (device/tuned.h)")
+    XX(TUNED, 10, OC_FORMAT_IGNORABLE, 0, "ways of doing steps, measured: JSON (device/tuned.h)")  \
+    XX(REFERENCE, 11, OC_FORMAT_IGNORABLE, 0,                                                      \
+       "what traffic is held against: JSON (watch/reference.h)")
 
 typedef enum oc_section_type {
 #define XX(name, type, flags, required, text) OC_SECTION_##name = type,

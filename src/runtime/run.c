@@ -20,7 +20,7 @@ static octavo_status finish_bucket(oc_session *session, const oc_bucket *bucket,
     const oc_plan *plan = &bucket->plan;
     oc_step_report *sums = bucket->reports, *reports = session->step_reports;
     OC_TRY(backend->wait(session->queue, ticket, deadline_ns, error));
-    for (int32_t i = 0; sums != NULL && i < plan->step_count; i++) {
+    for (int32_t i = 0; session->report != 0 && sums != NULL && i < plan->step_count; i++) {
         oc_cost cost = oc_step_cost(&plan->steps[i], run);
         sums[i].seconds += reports[i].seconds;
         sums[i].flop += cost.flop;

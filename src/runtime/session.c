@@ -284,6 +284,19 @@ done:
     return status;
 }
 
+void oc_session_report(oc_session *session, uint32_t report) {
+    OC_ASSERT(report == 0 || session->step_reports != NULL);
+    session->report = report;
+}
+
+void oc_session_reports_clear(oc_session *session, oc_program_kind kind, int32_t i) {
+    oc_buckets *buckets = &session->programs[kind];
+    if (i >= 0 && i < buckets->count && buckets->items[i].reports != NULL) {
+        oc_bucket *bucket = &buckets->items[i];
+        memset(bucket->reports, 0, (size_t)bucket->plan.step_count * sizeof *bucket->reports);
+    }
+}
+
 const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
                                             int32_t i) {
     const oc_buckets *buckets = &session->programs[kind];

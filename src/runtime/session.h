@@ -57,6 +57,10 @@ const oc_plan *oc_session_plan_at(const oc_session *session, oc_program_kind kin
 /* What every run from now on tells of each step (OC_REPORT_..., 0: nothing), and the sums since
  * then over the runs of one plan; NULL while nothing is asked for. */
 octavo_status oc_session_profile(oc_session *session, uint32_t report, octavo_error *error);
+/* Which of those the next runs tell: of what was asked for there. */
+void oc_session_report(oc_session *session, uint32_t report);
+/* The sums of one plan begin anew. */
+void oc_session_reports_clear(oc_session *session, oc_program_kind kind, int32_t i);
 const oc_step_report *oc_session_reports_at(const oc_session *session, oc_program_kind kind,
                                             int32_t i);
 

@@ -49,6 +49,10 @@ done:
     return status;
 }
 
+const uint32_t *oc_bpe_byte_ids(const oc_bpe *bpe) {
+    return bpe->byte_ids;
+}
+
 void oc_bpe_free(oc_bpe *bpe) {
     if (bpe) {
         oc_merges_free(&bpe->merges);

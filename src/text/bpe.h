@@ -32,6 +32,10 @@ typedef struct oc_bpe_info {
 
 oc_bpe_info oc_bpe_describe(const oc_bpe *bpe);
 
+/* The ids of single bytes [512]: of byte b, and at [256 + b] of byte b at the end of a word.  A
+ * text has one where no merge made a character, or more, of it. */
+const uint32_t *oc_bpe_byte_ids(const oc_bpe *bpe);
+
 /* Encodes UTF-8 text (malformed sequences become U+FFFD).  ids has room for `capacity` >= 2 ids;
  * a longer text is cut to that many, with the end token kept.  *count receives how many ids were
  * written, *full_count (unless NULL) how many the uncut text has.

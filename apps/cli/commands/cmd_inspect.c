@@ -87,6 +87,23 @@ static void print_towers(const oc_cli_node *report) {
     oc_cli_say("embeddings: %.0f values\n", oc_cli_number(report, "embed_dim", 0));
 }
 
+/* What drift is held against. */
+static void print_reference(const oc_cli_node *reference) {
+    const char *problem = oc_cli_text(reference, "problem", NULL);
+    char text[160] = "";
+    for (const oc_cli_node *t = oc_cli_items(reference, "towers"); t; t = t->next) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%.0f %.40ss", used ? " and " : "",
+                 oc_cli_number(t, "rows", 0), oc_cli_text(t, "tower", "?"));
+    }
+    if (problem) {
+        oc_cli_say("reference statistics: %s\n", problem);
+    } else if (text[0]) {
+        oc_cli_say("reference statistics of %s, %.0f quantizers\n", text,
+                   oc_cli_number(reference, "quantizers", 0));
+    }
+}
+
 static octavo_status print_report(const oc_cli_node *report, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     char size[OC_CLI_NUMBER_TEXT];
@@ -111,6 +128,7 @@ static octavo_status print_report(const oc_cli_node *report, octavo_error *error
                    oc_cli_text(run, "date", "?"), oc_cli_text(run, "octavo", "?"),
                    oc_cli_text(run, "software", "?"));
     }
+    print_reference(oc_cli_at(report, "reference"));
     putchar('\n');
     OC_TRY(print_operands(report, error));
     putchar('\n');

@@ -110,6 +110,13 @@ static octavo_status print_report(const oc_cli_options *options, const char *tex
         "\nInputs over the range saturate. The error is what to expect of a module's product, "
         "relative rms; largest: %.1f %%, %s\n",
         100 * oc_cli_number(worst, "error", 0), oc_cli_text(worst, "name", "?"));
+    const oc_cli_node *reference = oc_cli_at(report, "reference");
+    if (oc_cli_number(reference, "images", 0) + oc_cli_number(reference, "texts", 0) > 0) {
+        oc_cli_say(
+            "With reference statistics, for octavo drift, of what it is like in FP8: %s, %s\n",
+            oc_cli_counted(oc_cli_number(reference, "images", 0), "image", images),
+            oc_cli_counted(oc_cli_number(reference, "texts", 0), "text", texts));
+    }
     for (const oc_cli_node *note = oc_cli_items(report, "notices"); note; note = note->next) {
         oc_cli_say("note: %s\n", note->text);
     }

@@ -168,6 +168,27 @@ static const oc_cli_flag explain_flags[] = {
     END,
 };
 
+static const oc_cli_flag calibrate_flags[] = {
+    {"output", 'o', false, OC_CLI_TEXT, FIELD(output), "FILE", 0, 0,
+     "write the calibrated engine there; default: in the place of E.octavo"},
+    TEXT("images", images, "DIR|LIST",
+         "a folder of images such as the model will meet, or a file with a path a line"),
+    TEXT("texts", texts_file, "FILE", "texts such as the model will meet, one a line"),
+    COUNT("limit", limit, 1, 1000000000, "use so many images and texts at most"),
+    END,
+};
+
+static const oc_cli_flag drift_flags[] = {
+    TEXT("images", images, "DIR|LIST", "images to compare: a folder, or a file with a path a line"),
+    TEXT("texts", texts_file, "FILE", "texts to compare, one a line"),
+    COUNT("limit", limit, 1, 1000000000, "use so many images and texts at most"),
+    COUNT("window", window, 64, 1000000000,
+          "compare the latest N at a time, as a server does; default: all from the first on"),
+    NUMBER("tolerance", tolerance, "X", 0.01, 100, "times all thresholds; default: 1"),
+    TEXT("plot", plot, "FILE.svg", "draw each statistic there"),
+    END,
+};
+
 static const oc_cli_flag tune_flags[] = {
     {"output", 'o', false, OC_CLI_TEXT, FIELD(output), "FILE", 0, 0,
      "write the tuned engine there; default: in the place of E.octavo"},
@@ -285,6 +306,26 @@ const oc_cli_command oc_cli_commands[] = {
      "Opens the engine on the device and lists savings, and steps with their kernels and reasons. "
      "Steps that differ by their layer only share a row.",
      "octavo explain clip.octavo --tower text\n", explain_flags, true, oc_cli_explain},
+    {"calibrate", "E.octavo", 1, 1, "add reference statistics to an engine, for watching drift",
+     "cannot calibrate",
+     "Runs images and texts such as the model will meet, and writes into the engine file what its "
+     "embeddings, inputs and FP8 codes were like. octavo drift, and a server, compare what comes "
+     "later with that. The weights stay as they are, and the file is replaced in one moment.\n\n"
+     "Some hundreds of images and texts do, drawn as production draws them; 32 are the least.",
+     "octavo calibrate clip.octavo --images photos/ --texts captions.txt\n", calibrate_flags, true,
+     oc_cli_calibrate},
+    {"drift", "E.octavo|LOG", 1, 1, "compare data with what an engine was calibrated on",
+     "cannot compare",
+     "Runs images and texts and holds their embeddings, inputs and FP8 codes against the reference "
+     "that octavo calibrate left in the engine; or shows what a server noted: LOG is what it "
+     "answers on /v2/models/M/drift, or a file with such objects, one a line.\n\n"
+     "Of each statistic there is the distance, how much of it chance alone may explain, and what "
+     "is "
+     "sure; a warning and an alarm begin where so much is sure. docs/drift.md says what each "
+     "means. The exit code is 1 where there is an alarm.",
+     "octavo drift clip.octavo --images today/ --plot today.svg\n"
+     "octavo drift drift.jsonl --plot week.svg\n",
+     drift_flags, true, oc_cli_drift},
     {"tune", "E.octavo", 1, 1, "measure which GPU kernels are fastest, and keep that in the engine",
      "cannot tune",
      "A GPU can do most steps in several ways, which give the same bits: an engine chooses by a "

@@ -68,6 +68,8 @@ void oc_cli_usage(const oc_cli_command *command, oc_buffer *out);
     XX(bench)                                                                                      \
     XX(inspect)                                                                                    \
     XX(explain)                                                                                    \
+    XX(calibrate)                                                                                  \
+    XX(drift)                                                                                      \
     XX(tune)                                                                                       \
     XX(kernels)                                                                                    \
     XX(doctor)                                                                                     \

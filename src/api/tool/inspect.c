@@ -9,6 +9,7 @@
 #include "base/json/json_write.h"
 #include "engine/records/describe.h"
 #include "engine/verify.h"
+#include "watch/reference.h"
 
 /* Layers, heads and width of a tower, by its nodes' names. */
 static void write_tower(oc_json_writer *json, const octavo_engine *engine, const oc_tower *tower) {
@@ -133,6 +134,41 @@ static void write_tuned(oc_json_writer *json, const oc_tuned *tuned) {
     oc_json_write_end(json);
 }
 
+/* What watching holds traffic against, in short; a section that cannot be read is a problem told.
+ */
+static void write_reference(oc_json_writer *json, const octavo_engine *engine) {
+    size_t bytes;
+    const void *section = oc_engine_section(engine->file, OC_SECTION_REFERENCE, &bytes);
+    oc_reference reference;
+    octavo_error error;
+    oc_arena arena;
+    oc_json_write_key(json, "reference");
+    if (section == NULL) {
+        oc_json_write_null(json);
+        return;
+    }
+    oc_arena_init(&arena);
+    oc_error_clear(&error);
+    oc_json_write_object(json);
+    if (oc_reference_read(section, bytes, oc_section_offset(engine, OC_SECTION_REFERENCE), &arena,
+                          &reference, &error) == OCTAVO_OK) {
+        oc_json_write_key(json, "towers");
+        oc_json_write_array(json);
+        for (int32_t t = 0; t < reference.tower_count; t++) {
+            oc_json_write_object(json);
+            oc_json_write_text_member(json, "tower", reference.towers[t].name);
+            oc_json_write_int_member(json, "rows", reference.towers[t].rows);
+            oc_json_write_end(json);
+        }
+        oc_json_write_end(json);
+        oc_json_write_int_member(json, "quantizers", reference.quantizer_count);
+    } else {
+        oc_json_write_text_member(json, "problem", error.message);
+    }
+    oc_json_write_end(json);
+    oc_arena_free(&arena);
+}
+
 static void write_engine(oc_json_writer *json, const octavo_engine *engine, const char *path,
                          int32_t flags) {
     oc_engine_facts facts;
@@ -172,6 +208,7 @@ static void write_engine(oc_json_writer *json, const octavo_engine *engine, cons
     oc_json_write_int_member(json, "model", engine->canary_count - parts);
     oc_json_write_end(json);
     write_tuned(json, &engine->tuned);
+    write_reference(json, engine);
     write_record(json, engine, "calibration", OC_SECTION_CALIBRATION, true);
     write_record(json, engine, "card", OC_SECTION_CARD, false);
     if ((flags & OCTAVO_INSPECT_GRAPH) != 0) {

@@ -4,15 +4,18 @@
  * norms and both projections never do.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/require.h"
 #include "api/tool.h"
 #include "api/tool/calibrate.h"
+#include "api/tool/watch/learn_engine.h"
 #include "base/json/json_write.h"
 #include "base/limits.h"
 #include "base/sys/clock.h"
+#include "base/sys/io.h"
 #include "base/sys/output.h"
 #include "checkpoint/quant/glob.h"
 #include "num/e4m3.h"
@@ -31,6 +34,7 @@ typedef struct quantizer {
     const char **excluded; /* linear modules that are not FP8 in the end */
     int32_t excluded_count;
     oc_arena arena;
+    oc_pass reference; /* what the reference was learned from; zeros: there is none */
     octavo_error *error;
 } quantizer;
 
@@ -232,6 +236,43 @@ done:
     return status;
 }
 
+/* What the model is like now that it is FP8: an engine of the folder runs the data once more. */
+static octavo_status write_reference(quantizer *q, const char *folder) {
+    octavo_status status = OCTAVO_OK;
+    const octavo_tool_quantize_options *options = q->options;
+    char *path = oc_path_join(folder, "reference.octavo");
+    char *file = oc_path_join(folder, OC_REFERENCE_FILE);
+    octavo_engine *engine = NULL;
+    octavo_build_options build = {.struct_size = sizeof build, .threads = options->threads};
+    octavo_tool_listener listener = {.progress = options->progress, .user = options->progress_user};
+    octavo_tool_watch_data data = {
+        .limit = options->limit, .threads = options->threads, .device = options->device};
+    oc_learned learned = {.quantizers = 0};
+    oc_buffer_init(&learned.section);
+    data.images = q->calibration.images < OC_LEARN_ENGINE_LEAST ? NULL : options->images;
+    data.texts = q->calibration.texts < OC_LEARN_ENGINE_LEAST ? NULL : options->texts;
+    if (path == NULL || file == NULL) {
+        OC_NO_MEMORY(q->error, strlen(folder));
+    }
+    if (data.images == NULL && data.texts == NULL) {
+        goto done; /* too few */
+    }
+    OC_TRY(octavo_build(folder, path, &build, NULL, q->error));
+    OC_TRY(octavo_engine_open(path, &engine, q->error));
+    OC_TRY(oc_learn_engine(engine, &data, &listener, &learned, q->error));
+    OC_TRY(oc_file_save(file, learned.section.data, learned.section.size, q->error));
+    q->reference = learned.pass;
+done:
+    octavo_engine_free(engine);
+    oc_buffer_free(&learned.section);
+    if (path != NULL) {
+        (void)remove(path); /* it is no part of the folder */
+    }
+    free(path);
+    free(file);
+    return status;
+}
+
 static void write_number(oc_json_writer *json, const char *key, float value) {
     oc_json_write_key(json, key);
     oc_json_write_float(json, value);
@@ -270,6 +311,11 @@ static octavo_status write_report(const quantizer *q, const char *folder, double
     oc_json_write_int(&json, q->calibration.images);
     oc_json_write_key(&json, "texts");
     oc_json_write_int(&json, q->calibration.texts);
+    oc_json_write_key(&json, "reference");
+    oc_json_write_object(&json);
+    oc_json_write_int_member(&json, "images", q->reference.images);
+    oc_json_write_int_member(&json, "texts", q->reference.texts);
+    oc_json_write_end(&json);
     oc_json_write_key(&json, "modules");
     oc_json_write_array(&json);
     for (int32_t i = 0; i < q->module_count; i++) {
@@ -351,6 +397,7 @@ octavo_status octavo_tool_quantize(const char *checkpoint, const char *out,
     }
     OC_TRY(find_scales(&q));
     OC_TRY(write_folder(&q, folder.temporary));
+    OC_TRY(write_reference(&q, folder.temporary));
     OC_TRY(oc_output_folder_commit(&folder, error));
     if (report != NULL) {
         OC_TRY(write_report(&q, out, (double)(oc_clock_ns() - start) * 1e-9, report));

@@ -146,8 +146,9 @@ static void test_wrong_sections(void **state) {
     const struct {
         oc_section_type type;
         size_t bytes;
-    } cases[] = {{OC_SECTION_META, 2},    {OC_SECTION_TOKENIZER, 0}, {OC_SECTION_TENSORS, 2},
-                 {OC_SECTION_WEIGHTS, 2}, {(oc_section_type)(0), 2}, {(oc_section_type)(11), 2}};
+    } cases[] = {{OC_SECTION_META, 2},      {OC_SECTION_TOKENIZER, 0},
+                 {OC_SECTION_TENSORS, 2},   {OC_SECTION_WEIGHTS, 2},
+                 {(oc_section_type)(0), 2}, {(oc_section_type)(OC_SECTION_KNOWN + 1), 2}};
     for (size_t i = 0; i < OC_COUNT(cases); i++) {
         assert_int_equal(
             oc_engine_writer_section(writer, cases[i].type, "{}", cases[i].bytes, &error),
