@@ -22,8 +22,8 @@ typedef struct oc_cli_options {
     int32_t threads; /* 0: one for each usable core */
     const char *device, *tier, *disable;
 
-    const char *against, *architectures, *batches, *compare, *completion, *data, *images, *inputs,
-        *keep, *labels, *labels_file, *layout, *man, *method, *output, *outputs, *precision,
+    const char *against, *architectures, *batches, *compare, *completion, *config, *data, *images, *inputs,
+        *keep, *labels, *labels_file, *layout, *listen, *man, *method, *output, *outputs, *precision,
         *predictions, *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file,
         *tower, *work;
     oc_cli_list texts;
@@ -31,7 +31,7 @@ typedef struct oc_cli_options {
     double duration, seconds, warmup;           /* seconds */
     double max_drop;                            /* percentage points; below 0: no gate */
     double max_spread;                          /* share; below 0: no gate */
-    bool dump_layers, fail_fast, graph, profile, strict, tensors, verify;
+    bool dump_layers, fail_fast, graph, print_config, profile, strict, tensors, verify;
 
     struct oc_cli_progress *progress;
     oc_arena arena; /* of the lists and of joined texts */

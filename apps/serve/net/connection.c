@@ -1,0 +1,198 @@
+/* connection.c - see connection.h. */
+#include "serve/net/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sys/clock.h"
+#include "serve/net/http1.h"
+
+enum { LINGER_S = 2 /* for the client to see the end and close, before the socket is given up */ };
+
+/* What the system did not take at once. */
+typedef struct pending {
+    uv_write_t write;
+    oc_srv_connection *connection;
+    oc_buffer head, tail;
+    size_t bytes;
+} pending;
+
+static void on_closed(uv_handle_t *handle) {
+    oc_srv_connection *connection = handle->data;
+    oc_srv_reactor *reactor = connection->reactor;
+    if (connection->state) {
+        connection->protocol->gone(connection->state);
+    }
+    *(connection->previous ? &connection->previous->next : &reactor->connections) =
+        connection->next;
+    if (connection->next) {
+        connection->next->previous = connection->previous;
+    }
+    atomic_fetch_sub(&reactor->server->connections, 1);
+    free(connection);
+}
+
+void oc_srv_connection_abort(oc_srv_connection *connection) {
+    if (!connection->closing) {
+        connection->closing = true;
+        uv_close((uv_handle_t *)&connection->tcp, on_closed);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+    oc_srv_connection *connection = handle->data;
+    (void)suggested;
+    *out = uv_buf_init(connection->reactor->bytes, OC_SRV_READ_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes) {
+    oc_srv_connection *connection = stream->data;
+    if (size < 0) {
+        oc_srv_connection_abort(connection);
+    } else if (size > 0 && !connection->finish_ns) {
+        connection->protocol->read(connection->state, bytes->base, (size_t)size);
+    }
+}
+
+void oc_srv_connection_open(oc_srv_reactor *reactor, int fd) {
+    oc_srv_connection *connection = calloc(1, sizeof *connection);
+    if (!connection || reactor->ending) {
+        atomic_fetch_sub(&reactor->server->connections, 1);
+        free(connection);
+        close(fd);
+        return;
+    }
+    connection->reactor = reactor;
+    connection->written_ns = oc_clock_ns();
+    connection->next = reactor->connections;
+    if (connection->next) {
+        connection->next->previous = connection;
+    }
+    reactor->connections = connection;
+    connection->protocol = &oc_srv_http1;
+    uv_tcp_init(&reactor->loop, &connection->tcp);
+    connection->tcp.data = connection;
+    connection->state = oc_srv_http1_open(connection);
+    if (uv_tcp_open(&connection->tcp, fd) != 0) {
+        close(fd);
+        oc_srv_connection_abort(connection);
+    } else if (!connection->state ||
+               uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) != 0) {
+        oc_srv_connection_abort(connection);
+    } else {
+        uv_tcp_nodelay(&connection->tcp, 1);
+    }
+    if (reactor->draining) {
+        oc_srv_connection_drain(connection);
+    }
+}
+
+void oc_srv_connection_tick(oc_srv_connection *connection, uint64_t now_ns) {
+    const oc_srv_settings *settings = &connection->reactor->server->settings;
+    double stuck_s = (double)(now_ns - connection->written_ns) * 1e-9;
+    if (connection->closing) {
+        return;
+    }
+    if (connection->unsent > 0 && now_ns > connection->written_ns &&
+        stuck_s > settings->write_timeout_s) {
+        oc_srv_connection_abort(connection);
+    } else if (connection->finish_ns) {
+        if (connection->unsent == 0 && now_ns > connection->finish_ns + LINGER_S * 1000000000ull) {
+            oc_srv_connection_abort(connection);
+        }
+    } else if (connection->state) {
+        connection->protocol->tick(connection->state, now_ns);
+    }
+}
+
+void oc_srv_connection_drain(oc_srv_connection *connection) {
+    if (!connection->closing && !connection->finish_ns && connection->state) {
+        connection->protocol->drain(connection->state);
+    }
+}
+
+static void on_written(uv_write_t *write, int code) {
+    pending *sent = (pending *)write;
+    oc_srv_connection *connection = sent->connection;
+    connection->unsent -= sent->bytes;
+    connection->written_ns = oc_clock_ns();
+    oc_buffer_free(&sent->head);
+    oc_buffer_free(&sent->tail);
+    free(sent);
+    if (code < 0) {
+        oc_srv_connection_abort(connection);
+    } else if (connection->finish_ns && connection->unsent == 0 && !connection->closing) {
+        connection->finish_ns = connection->written_ns;
+    }
+}
+
+void oc_srv_connection_write(oc_srv_connection *connection, oc_buffer *head, oc_buffer *tail) {
+    uv_buf_t parts[2] = {uv_buf_init(head->data, (unsigned)head->size),
+                         uv_buf_init(tail ? tail->data : NULL, tail ? (unsigned)tail->size : 0)};
+    unsigned first = 0, count = parts[1].len ? 2 : 1;
+    size_t total = parts[0].len + parts[1].len;
+    if (connection->closing || total == 0) {
+        goto done;
+    }
+    int sent = connection->unsent ? 0 : uv_try_write((uv_stream_t *)&connection->tcp, parts, count);
+    sent = sent < 0 ? 0 : sent; /* an error shows again below */
+    if (!connection->unsent || sent > 0) {
+        connection->written_ns = oc_clock_ns();
+    }
+    if ((size_t)sent == total) {
+        goto done;
+    }
+    pending *left = calloc(1, sizeof *left);
+    if (!left) {
+        oc_srv_connection_abort(connection);
+        goto done;
+    }
+    for (size_t skip = (size_t)sent; skip > 0;) {
+        size_t of = skip < parts[first].len ? skip : parts[first].len;
+        parts[first].base += of;
+        parts[first].len -= of;
+        skip -= of;
+        first += parts[first].len == 0;
+    }
+    left->connection = connection;
+    left->bytes = total - (size_t)sent;
+    left->head = *head;
+    oc_buffer_init(head);
+    if (tail) {
+        left->tail = *tail;
+        oc_buffer_init(tail);
+    }
+    connection->unsent += left->bytes;
+    if (uv_write(&left->write, (uv_stream_t *)&connection->tcp, parts + first, count - first,
+                 on_written) != 0) {
+        connection->unsent -= left->bytes;
+        oc_buffer_free(&left->head);
+        oc_buffer_free(&left->tail);
+        free(left);
+        oc_srv_connection_abort(connection);
+    }
+done:
+    oc_buffer_free(head);
+    if (tail) {
+        oc_buffer_free(tail);
+    }
+}
+
+static void on_shutdown(uv_shutdown_t *request, int code) {
+    (void)code; /* the client closes, or the tick does */
+    free(request);
+}
+
+void oc_srv_connection_finish(oc_srv_connection *connection) {
+    uv_shutdown_t *request;
+    if (connection->closing || connection->finish_ns) {
+        return;
+    }
+    connection->finish_ns = oc_clock_ns();
+    request = calloc(1, sizeof *request);
+    if (!request || uv_shutdown(request, (uv_stream_t *)&connection->tcp, on_shutdown) != 0) {
+        free(request);
+        oc_srv_connection_abort(connection);
+    }
+}
