@@ -163,6 +163,7 @@ static void begin_task(oc_srv_task *task) {
     oc_error_clear(&error);
     OC_TRY(exchange->begin(exchange, &error));
     exchange->call.user = exchange;
+    exchange->call.cancelled = &exchange->gone;
     exchange->call.done = call_done;
     OC_TRY(oc_srv_call_start(&exchange->call, exchange->server->workers, &error));
 done:

@@ -51,6 +51,7 @@ typedef struct oc_srv_exchange {
     oc_buffer answer;
 
     /* The work. */
+    atomic_bool gone; /* the client is: nobody waits for the answer */
     oc_srv_task task;
     oc_srv_call call; /* its model is NULL where there is none */
     void *state;      /* of the handler */

@@ -230,7 +230,7 @@ static void on_gone(void *context) {
     http1 *state = context;
     if (state->working) {
         state->working->stream = NULL;
-        atomic_store(&state->working->call.cancelled, true);
+        atomic_store(&state->working->gone, true);
     }
     oc_srv_request_reader_close(&state->reader);
     oc_buffer_free(&state->ahead);

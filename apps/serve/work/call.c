@@ -52,7 +52,7 @@ bool oc_srv_call_is_over(oc_srv_call *call, uint64_t now_ns) {
     if (atomic_load(&call->failed)) {
         return true;
     }
-    if (atomic_load(&call->cancelled)) {
+    if (call->cancelled && atomic_load(call->cancelled)) {
         oc_fail(&error, OCTAVO_CANCELLED, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
                 "the client has gone");
     } else if (call->deadline_ns && now_ns >= call->deadline_ns) {
@@ -108,6 +108,9 @@ static void fail_item(oc_srv_call *call, const char *what, int32_t index, octavo
     octavo_error told = *error;
     snprintf(told.message, sizeof told.message, "%s[%d]: %.690s", what, index, error->message);
     told.path[0] = 0;
+    if (told.cause == OCTAVO_CAUSE_INPUT) {
+        told.status = OCTAVO_INVALID_ARGUMENT; /* of the request, whatever is wrong with the item */
+    }
     oc_srv_call_fail(call, &told);
 }
 
@@ -135,6 +138,9 @@ static void tokenize(oc_srv_call *call, int32_t first, int32_t count) {
                     "a text of %zu bytes, the limit is %u", text.length, OC_LIMIT_TEXT_BYTES);
         } else if (octavo_tokenize(model->engine, text.data, text.length, ids, &used, NULL,
                                    &error) == OCTAVO_OK) {
+            if (call->token_counts) {
+                call->token_counts[i] = used;
+            }
             while (used < length) {
                 ids[used++] = model->info->pad_id;
             }

@@ -1,8 +1,7 @@
 /* call.h - rows that a client wants computed by one model: from being admitted to the results.
  *
  * A call knows no protocol.  Who makes it fills it, oc_srv_call_start takes it, and `done` is called
- * once, by any thread, when it has ended; until then it belongs to the threads that work on it, but
- * for `cancelled`.
+ * once, by any thread, when it has ended; until then it belongs to the threads that work on it.
  *
  *   start --admitted--> encoded images and texts: tasks of the workers
  *         --all ready--> parts wait in the model's queue --an instance takes rows--> done
@@ -49,7 +48,8 @@ typedef struct oc_srv_call {
     bool wants_raw;
     int32_t priority;     /* smaller is sooner */
     uint64_t deadline_ns; /* on oc_clock_ns; 0: none */
-    atomic_bool cancelled;
+    const atomic_bool *cancelled; /* nobody waits for it any more; NULL: that is never so */
+    int32_t *token_counts; /* [text.rows] of texts, ends counted; NULL: not wanted */
     void (*done)(struct oc_srv_call *call);
     void *user;
     /* What came of it. */
