@@ -7,8 +7,7 @@
 
 #include "serve/net/reactor.h"
 
-/* A chunk of one byte has five of framing; more than that, and a little, is a client that plays. */
-enum { FRAMING_FREE = 16 << 10, FRAMING_PER_BYTE = 8, FIRST_RESERVE = 1 << 20 };
+enum { EXTENSIONS_MAX = 4 << 10, FIRST_RESERVE = 1 << 20 };
 
 static int refuse(oc_srv_request_reader *reader, int32_t status, const char *why) {
     if (!reader->refusal) {
@@ -27,7 +26,7 @@ static int on_begin(llhttp_t *parser) {
     reader->exchange = oc_srv_exchange_create(reader->reactor);
     reader->state = OC_SRV_READ_HEAD;
     reader->in_value = reader->continues = false;
-    reader->framing = 0;
+    reader->extensions = 0;
     reader->name.size = reader->value.size = 0;
     return reader->exchange ? 0 : refuse(reader, 503, "memory is out");
 }
@@ -84,7 +83,13 @@ static int on_name(llhttp_t *parser, const char *at, size_t size) {
 
 static int on_value(llhttp_t *parser, const char *at, size_t size) {
     oc_srv_request_reader *reader = of(parser);
+    /* A value comes in pieces where the bytes do, or where it is folded over lines: nobody may take a
+     * folded one for anything else than it was meant as. */
+    if (reader->in_value && (at != reader->begin || !reader->value_is_open)) {
+        return refuse(reader, 400, "a header is folded over several lines");
+    }
     reader->in_value = true;
+    reader->value_is_open = at + size == reader->end;
     if (reader->value.size + size > OC_SRV_HEAD_BYTES) {
         return refuse(reader, 431, "the headers are over 32768 bytes");
     }
@@ -175,6 +180,15 @@ static int on_body(llhttp_t *parser, const char *at, size_t size) {
     return exchange->body.failed ? refuse(reader, 503, "memory is out") : 0;
 }
 
+static int on_extension(llhttp_t *parser, const char *at, size_t size) {
+    oc_srv_request_reader *reader = of(parser);
+    (void)at;
+    reader->extensions += size;
+    return reader->extensions > EXTENSIONS_MAX
+               ? refuse(reader, 400, "the chunk extensions are over 4096 bytes")
+               : 0;
+}
+
 static int on_end(llhttp_t *parser) {
     of(parser)->state = OC_SRV_READ_WHOLE;
     return HPE_PAUSED;
@@ -189,6 +203,8 @@ static const llhttp_settings_t callbacks = {
     .on_header_value_complete = on_value_end,
     .on_headers_complete = on_head_end,
     .on_body = on_body,
+    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_value = on_extension,
     .on_message_complete = on_end,
 };
 
@@ -209,8 +225,8 @@ void oc_srv_request_reader_close(oc_srv_request_reader *reader) {
 }
 
 size_t oc_srv_request_reader_take(oc_srv_request_reader *reader, const char *bytes, size_t size) {
-    size_t body = reader->exchange ? reader->exchange->body.size : 0;
-    bool in_body = reader->state == OC_SRV_READ_BODY;
+    reader->begin = bytes;
+    reader->end = bytes + size;
     llhttp_errno_t code = llhttp_execute(&reader->parser, bytes, size);
     size_t taken = size;
     if (code == HPE_PAUSED) {
@@ -218,12 +234,6 @@ size_t oc_srv_request_reader_take(oc_srv_request_reader *reader, const char *byt
         llhttp_resume(&reader->parser);
     } else if (code != HPE_OK) {
         refuse(reader, 400, llhttp_get_error_reason(&reader->parser));
-    }
-    if (in_body && reader->exchange) {
-        reader->framing += taken - (reader->exchange->body.size - body);
-        if (reader->framing > FRAMING_FREE + FRAMING_PER_BYTE * (uint64_t)reader->exchange->body.size) {
-            refuse(reader, 400, "the chunks have more framing than content");
-        }
     }
     if (reader->refusal) {
         reader->state = OC_SRV_READ_BAD;

@@ -27,7 +27,9 @@ typedef struct oc_srv_request_reader {
     bool in_value;
     bool keep_alive;  /* the client wants another request on this connection */
     bool continues;   /* it waits for "100 Continue" */
-    uint64_t framing; /* bytes that were neither head nor content, since the head ended */
+    size_t extensions; /* bytes of chunk extensions, which mean nothing here */
+    const char *begin, *end; /* the bytes that are being read */
+    bool value_is_open;      /* the header's value went up to `end` */
     int32_t refusal;  /* HTTP status */
     const char *why;
 } oc_srv_request_reader;

@@ -146,6 +146,7 @@ static octavo_status fill_image(oc_oip_request *request, const oc_oip_tensor *te
     part->data = tensor->data;
     part->lane = tensor->type == OC_OIP_FP32 ? OC_SRV_VALUES : OC_SRV_PIXELS;
     part->row_bytes = tensor->count / (size_t)part->rows * oc_oip_type_bytes(tensor->type);
+    part->what = "images";
     if (tensor->type == OC_OIP_BYTES) {
         OC_TRY(decode_images(tensor, &request->arena, &call->encoded, error));
     }
@@ -161,6 +162,7 @@ static octavo_status fill_text(oc_oip_request *request, const oc_oip_tensor *ten
         INPUT_FAIL(tensor, "the request has texts already");
     }
     part->rows = (int32_t)tensor->shape[0];
+    part->what = "texts";
     if (tensor->type == OC_OIP_BYTES) {
         call->texts = tensor->items;
         goto done;

@@ -126,9 +126,11 @@ static octavo_status fill_call(asked *about, oc_srv_call *call, octavo_error *er
     bool has_tokens = false;
     oc_slice *encoded = room(about, count, sizeof *encoded);
     oc_slice *texts = room(about, count, sizeof *texts);
+    int32_t *images = room(about, count, sizeof *images);
+    int32_t *others = room(about, count, sizeof *others);
     about->rows = room(about, count, sizeof *about->rows);
     about->token_counts = room(about, count, sizeof *about->token_counts);
-    if (!encoded || !texts || !about->rows || !about->token_counts) {
+    if (!encoded || !texts || !images || !others || !about->rows || !about->token_counts) {
         OC_NO_MEMORY(error, count * sizeof *texts);
     }
     for (size_t i = 0; i < count; i++) {
@@ -141,6 +143,7 @@ static octavo_status fill_call(asked *about, oc_srv_call *call, octavo_error *er
         }
         oc_srv_part *part = is_image ? &call->image : &call->text;
         (is_image ? encoded : texts)[part->rows] = item->text;
+        (is_image ? images : others)[part->rows] = (int32_t)i;
         about->rows[i] = part->rows++;
         has_tokens |= item->kind == OC_OPENAI_TOKENS;
     }
@@ -150,6 +153,9 @@ static octavo_status fill_call(asked *about, oc_srv_call *call, octavo_error *er
                 call->model->settings.queue_rows);
     }
     call->encoded = call->image.rows ? encoded : NULL;
+    call->image.what = call->text.what = "input";
+    call->image.items = images;
+    call->text.items = others;
     if (has_tokens) {
         OC_TRY(fill_tokens(about, call, error));
     } else if (call->text.rows) {
@@ -405,6 +411,8 @@ static octavo_status begin_classify(oc_srv_exchange *exchange, octavo_error *err
         }
     }
     call->text.rows = (int32_t)rows;
+    call->text.what = "labels";
+    call->text.items = NULL;
     call->texts = texts;
     call->token_counts = about->token_counts;
     exchange->heavy_answer = true;

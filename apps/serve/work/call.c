@@ -104,14 +104,15 @@ static void queue_parts(oc_srv_call *call) {
     }
 }
 
-static void fail_item(oc_srv_call *call, const char *what, int32_t index, octavo_error *error) {
+static void fail_item(oc_srv_part *part, int32_t row, octavo_error *error) {
     octavo_error told = *error;
-    snprintf(told.message, sizeof told.message, "%s[%d]: %.690s", what, index, error->message);
+    snprintf(told.message, sizeof told.message, "%.30s[%d]: %.690s", part->what,
+             part->items ? part->items[row] : row, error->message);
     told.path[0] = 0;
     if (told.cause == OCTAVO_CAUSE_INPUT) {
         told.status = OCTAVO_INVALID_ARGUMENT; /* of the request, whatever is wrong with the item */
     }
-    oc_srv_call_fail(call, &told);
+    oc_srv_call_fail(part->call, &told);
 }
 
 static void decode(oc_srv_call *call, int32_t index) {
@@ -121,7 +122,7 @@ static void decode(oc_srv_call *call, int32_t index) {
     uint8_t *pixels = (uint8_t *)call->image.data + (size_t)index * call->image.row_bytes;
     oc_slice bytes = call->encoded[index];
     if (octavo_preprocess(model->engine, bytes.data, bytes.length, pixels, &error)) {
-        fail_item(call, "image", index, &error);
+        fail_item(&call->image, index, &error);
     }
 }
 
@@ -146,7 +147,7 @@ static void tokenize(oc_srv_call *call, int32_t first, int32_t count) {
             }
             continue;
         }
-        fail_item(call, "text", i, &error);
+        fail_item(&call->text, i, &error);
         return;
     }
 }

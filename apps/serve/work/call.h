@@ -36,6 +36,8 @@ typedef struct oc_srv_part {
     int32_t length;         /* of a row of ids */
     bool rigid;             /* ids as the client sent them: nothing is appended to a row */
     const int32_t *mask;    /* of ids, [rows, length]; NULL: all ones */
+    const char *what;       /* what errors call an item: static, such as "images" */
+    const int32_t *items;   /* [rows] which item of these a row is; NULL: that of its number */
     float *embeds;          /* [rows, dim], L2-normalised */
     float *raw;             /* the same before; NULL: not wanted */
 } oc_srv_part;
