@@ -17,11 +17,11 @@ bool oc_srv_body_is_encoded(const oc_srv_exchange *exchange) {
     return coding.data && coding.length > 0 && !is_word(coding, "identity");
 }
 
-static octavo_status inflate_body(oc_srv_exchange *exchange, oc_buffer *out, octavo_error *error) {
+octavo_status oc_srv_inflate(oc_srv_exchange *exchange, oc_slice bytes, oc_buffer *out,
+                             octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t most = (size_t)exchange->server->settings.max_body_mb << 20;
-    z_stream stream = {.next_in = (Bytef *)exchange->body.data,
-                       .avail_in = (uInt)exchange->body.size};
+    z_stream stream = {.next_in = (Bytef *)bytes.data, .avail_in = (uInt)bytes.length};
     int code = inflateInit2(&stream, EITHER);
     if (code != Z_OK) {
         OC_NO_MEMORY(error, STEP);
@@ -39,7 +39,7 @@ static octavo_status inflate_body(oc_srv_exchange *exchange, oc_buffer *out, oct
         if ((code != Z_OK && code != Z_STREAM_END) || (code == Z_OK && made == 0)) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                     "the body's Content-Encoding is damaged or cut short at byte %zu",
-                    exchange->body.size - stream.avail_in);
+                    bytes.length - stream.avail_in);
         }
         if (out->size > most) {
             OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
@@ -58,6 +58,9 @@ static octavo_status inflate_body(oc_srv_exchange *exchange, oc_buffer *out, oct
     }
 done:
     inflateEnd(&stream);
+    if (status && status != OCTAVO_EXHAUSTED && error) {
+        error->cause = OCTAVO_CAUSE_INPUT;
+    }
     return status;
 }
 
@@ -74,7 +77,8 @@ octavo_status oc_srv_body_decode(oc_srv_exchange *exchange, octavo_error *error)
                 "the Content-Encoding \"%.*s\" is neither gzip nor deflate", oc_slice_width(coding),
                 coding.data);
     }
-    OC_TRY(inflate_body(exchange, &out, error));
+    OC_TRY(oc_srv_inflate(exchange, (oc_slice){exchange->body.data, exchange->body.size}, &out,
+                          error));
     oc_buffer_free(&exchange->body);
     exchange->body = out;
     oc_buffer_init(&out);

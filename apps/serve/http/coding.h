@@ -4,6 +4,10 @@
 
 #include "serve/http/exchange.h"
 
+/* Inflates gzip or zlib bytes, charged to the exchange.  Errors of oc_srv_body_decode. */
+octavo_status oc_srv_inflate(oc_srv_exchange *exchange, oc_slice bytes, oc_buffer *out,
+                             octavo_error *error);
+
 /* Whether the body is encoded. */
 bool oc_srv_body_is_encoded(const oc_srv_exchange *exchange);
 /* Replaces an encoded body by what it was made of; others stay.

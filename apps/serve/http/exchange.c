@@ -118,7 +118,9 @@ void oc_srv_send(oc_srv_exchange *exchange) {
 
 static void make_answer(oc_srv_exchange *exchange) {
     exchange->finish(exchange);
-    oc_srv_answer_encode(exchange);
+    if (!exchange->is_grpc) {
+        oc_srv_answer_encode(exchange);
+    }
     exchange->finished = true;
 }
 

@@ -50,7 +50,13 @@ typedef struct oc_srv_exchange {
     int32_t header_count;
     oc_buffer answer;
 
+    /* Of gRPC: the status and sentence that end the answer, which is then a message. */
+    bool is_grpc;
+    int32_t grpc_status;
+    char grpc_message[512];
+
     /* The work. */
+    uint64_t deadline_ns; /* that the client's protocol gave; 0: none */
     atomic_bool gone; /* the client is: nobody waits for the answer */
     oc_srv_task task;
     oc_srv_call call; /* its model is NULL where there is none */

@@ -240,38 +240,24 @@ bool oc_srv_repository_is_ready(oc_srv_repository *repository) {
     return ready;
 }
 
-static void write_state(oc_json_writer *json, const char *name, int64_t version, const char *state,
-                        const char *reason) {
-    char number[24] = "";
-    if (version) {
-        snprintf(number, sizeof number, "%lld", (long long)version);
-    }
-    oc_json_write_object(json);
-    oc_json_write_text_member(json, "name", name);
-    oc_json_write_text_member(json, "version", number);
-    oc_json_write_text_member(json, "state", state);
-    oc_json_write_text_member(json, "reason", reason);
-    oc_json_write_end(json);
-}
-
-void oc_srv_repository_index(oc_srv_repository *repository, bool ready_only,
-                             oc_json_writer *json) {
-    oc_json_write_array(json);
+void oc_srv_repository_states(oc_srv_repository *repository, bool ready_only,
+                              void (*tell)(void *context, const oc_srv_model_state *state),
+                              void *context) {
     pthread_mutex_lock(&repository->lock);
     for (int32_t i = 0; i < repository->count; i++) {
         const entry *at = &repository->entries[i];
         bool ready = at->model && oc_srv_model_is_ready(at->model);
         if (at->model && (ready || !ready_only)) {
-            write_state(json, at->name, at->model->version, ready ? "READY" : "UNAVAILABLE",
-                        ready ? "" : "its canaries come out wrong, or no more");
+            tell(context, &(oc_srv_model_state){
+                              at->name, at->model->version, ready,
+                              ready ? "" : "its canaries come out wrong, or no more"});
         }
         if (!ready_only && !at->gone && (!at->model || at->failed_version)) {
-            write_state(json, at->name, at->failed_version, "UNAVAILABLE",
-                        at->unwanted ? "unloaded" : at->reason);
+            tell(context, &(oc_srv_model_state){at->name, at->failed_version, false,
+                                                at->unwanted ? "unloaded" : at->reason});
         }
     }
     pthread_mutex_unlock(&repository->lock);
-    oc_json_write_end(json);
 }
 
 void oc_srv_repository_settings(oc_srv_repository *repository, oc_json_writer *json) {

@@ -44,9 +44,18 @@ int32_t oc_srv_repository_models(oc_srv_repository *repository, oc_srv_model **o
 /* Every model that is wanted serves and is ready. */
 bool oc_srv_repository_is_ready(oc_srv_repository *repository);
 
-/* [{"name","version","state":"READY|UNAVAILABLE","reason"}...], as the repository extension has it;
- * versions that are not served are told with their reason. */
-void oc_srv_repository_index(oc_srv_repository *repository, bool ready_only, oc_json_writer *json);
+typedef struct oc_srv_model_state {
+    const char *name;
+    int64_t version; /* 0: none */
+    bool is_ready;
+    const char *reason; /* "" where it is ready */
+} oc_srv_model_state;
+
+/* Tells of every model what serves, and of a version that failed why it does not.  `tell` must not
+ * call the repository. */
+void oc_srv_repository_states(oc_srv_repository *repository, bool ready_only,
+                              void (*tell)(void *context, const oc_srv_model_state *state),
+                              void *context);
 /* {"NAME":{settings}...}, for --print-config. */
 void oc_srv_repository_settings(oc_srv_repository *repository, oc_json_writer *json);
 

@@ -7,6 +7,7 @@
 
 #include "base/sys/clock.h"
 #include "serve/net/http1.h"
+#include "serve/net/http2.h"
 
 enum { LINGER_S = 2 /* for the client to see the end and close, before the socket is given up */ };
 
@@ -46,10 +47,38 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
     *out = uv_buf_init(connection->reactor->bytes, OC_SRV_READ_BYTES);
 }
 
+/* HTTP/2 says so with its first 24 bytes; a byte that is none of them says HTTP/1. */
+static void choose_protocol(oc_srv_connection *connection, const char *bytes, size_t size) {
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    size_t have = connection->preface_size, whole = sizeof preface - 1;
+    size_t more = size < whole - have ? size : whole - have;
+    memcpy(connection->preface + have, bytes, more);
+    connection->preface_size = have + more;
+    bool is_two = memcmp(connection->preface, preface, have + more) == 0;
+    if (is_two && have + more < whole) {
+        return; /* not clear yet; until it is, the limits are HTTP/1's for a head */
+    }
+    if (is_two) {
+        connection->protocol->gone(connection->state);
+        connection->protocol = &oc_srv_http2;
+        connection->state = oc_srv_http2_open(connection);
+    }
+    connection->is_chosen = true;
+    if (!connection->state) {
+        oc_srv_connection_abort(connection);
+    } else if (connection->protocol->read(connection->state, connection->preface,
+                                          connection->preface_size) &&
+               size > more) {
+        connection->protocol->read(connection->state, bytes + more, size - more);
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes) {
     oc_srv_connection *connection = stream->data;
     if (size < 0) {
         oc_srv_connection_abort(connection);
+    } else if (size > 0 && !connection->finish_ns && !connection->is_chosen) {
+        choose_protocol(connection, bytes->base, (size_t)size);
     } else if (size > 0 && !connection->finish_ns) {
         connection->protocol->read(connection->state, bytes->base, (size_t)size);
     }
@@ -112,6 +141,29 @@ void oc_srv_connection_drain(oc_srv_connection *connection) {
     }
 }
 
+void oc_srv_connection_flush_later(oc_srv_connection *connection) {
+    oc_srv_reactor *reactor = connection->reactor;
+    if (!reactor->reading_mail) {
+        connection->protocol->flush(connection->state);
+    } else if (!connection->next_flush) {
+        connection->next_flush = reactor->flushes ? reactor->flushes : connection;
+        reactor->flushes = connection;
+    }
+}
+
+void oc_srv_connection_flush_all(oc_srv_reactor *reactor) {
+    oc_srv_connection *at = reactor->flushes;
+    reactor->flushes = NULL;
+    while (at) {
+        oc_srv_connection *next = at->next_flush == at ? NULL : at->next_flush;
+        at->next_flush = NULL;
+        if (!at->closing && !at->finish_ns) {
+            at->protocol->flush(at->state);
+        }
+        at = next;
+    }
+}
+
 static void on_written(uv_write_t *write, int code) {
     pending *sent = (pending *)write;
     oc_srv_connection *connection = sent->connection;
@@ -122,6 +174,9 @@ static void on_written(uv_write_t *write, int code) {
     free(sent);
     if (code < 0) {
         oc_srv_connection_abort(connection);
+    } else if (connection->unsent == 0 && !connection->closing && !connection->finish_ns &&
+               connection->protocol->flush) {
+        connection->protocol->flush(connection->state);
     } else if (connection->finish_ns && connection->unsent == 0 && !connection->closing) {
         connection->finish_ns = connection->written_ns;
     }

@@ -15,6 +15,7 @@ typedef struct oc_srv_protocol {
     bool (*read)(void *state, const char *bytes, size_t size);
     void (*tick)(void *state, uint64_t now_ns); /* every OC_SRV_TICK_MS */
     void (*drain)(void *state);                 /* ends as soon as nothing is in work */
+    void (*flush)(void *state);                 /* sends what may be sent now; NULL: always has */
     void (*gone)(void *state);                  /* the connection is no more: frees the state */
 } oc_srv_protocol;
 
@@ -27,12 +28,20 @@ typedef struct oc_srv_connection {
     uint64_t written_ns; /* when the client last took bytes */
     uint64_t finish_ns;  /* when it was finished; 0: it is not */
     size_t unsent;       /* bytes that wait for the client */
+    char preface[24];    /* what came first, until it is clear which protocol it is */
+    size_t preface_size;
+    bool is_chosen;
+    struct oc_srv_connection *next_flush; /* in the reactor's list; itself behind the last */
     bool closing;
 } oc_srv_connection;
 
 void oc_srv_connection_open(oc_srv_reactor *reactor, int fd);
 void oc_srv_connection_tick(oc_srv_connection *connection, uint64_t now_ns);
 void oc_srv_connection_drain(oc_srv_connection *connection);
+
+/* Has `flush` called before the reactor's turn ends: answers that come together go together. */
+void oc_srv_connection_flush_later(oc_srv_connection *connection);
+void oc_srv_connection_flush_all(oc_srv_reactor *reactor);
 
 /* Sends both, one behind the other; they are taken and left empty.  tail may be NULL. */
 void oc_srv_connection_write(oc_srv_connection *connection, oc_buffer *head, oc_buffer *tail);

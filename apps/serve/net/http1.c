@@ -237,4 +237,4 @@ static void on_gone(void *context) {
     free(state);
 }
 
-const oc_srv_protocol oc_srv_http1 = {on_read, on_tick, on_drain, on_gone};
+const oc_srv_protocol oc_srv_http1 = {on_read, on_tick, on_drain, NULL, on_gone};

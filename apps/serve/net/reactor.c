@@ -29,11 +29,14 @@ static void read_mail(uv_async_t *bell) {
     reactor->first = NULL;
     reactor->last = &reactor->first;
     pthread_mutex_unlock(&reactor->lock);
+    reactor->reading_mail = true;
     while (mail) {
         oc_srv_mail *next = mail->next;
         mail->arrive(mail);
         mail = next;
     }
+    reactor->reading_mail = false;
+    oc_srv_connection_flush_all(reactor);
 }
 
 static void on_tick(uv_timer_t *timer) {

@@ -24,6 +24,8 @@ typedef struct oc_srv_reactor {
     struct oc_srv_connection *connections;
     uint64_t now_ns; /* of this turn of the loop, at the latest tick */
     bool draining, ending;
+    struct oc_srv_connection *flushes; /* connections to be flushed when the mail is read */
+    bool reading_mail;
     char *bytes; /* [OC_SRV_READ_BYTES] what is being read */
 } oc_srv_reactor;
 

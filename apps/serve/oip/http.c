@@ -303,6 +303,20 @@ done:
     return status;
 }
 
+static void write_state(void *context, const oc_srv_model_state *state) {
+    oc_json_writer *json = context;
+    char version[24] = "";
+    if (state->version) {
+        snprintf(version, sizeof version, "%" PRId64, state->version);
+    }
+    oc_json_write_object(json);
+    oc_json_write_text_member(json, "name", state->name);
+    oc_json_write_text_member(json, "version", version);
+    oc_json_write_text_member(json, "state", state->is_ready ? "READY" : "UNAVAILABLE");
+    oc_json_write_text_member(json, "reason", state->reason);
+    oc_json_write_end(json);
+}
+
 static void answer_index(oc_srv_exchange *exchange) {
     octavo_error error;
     oc_json_writer json;
@@ -313,7 +327,9 @@ static void answer_index(oc_srv_exchange *exchange) {
         return;
     }
     oc_json_write_open(&json, &exchange->answer, false);
-    oc_srv_repository_index(exchange->server->repository, ready_only, &json);
+    oc_json_write_array(&json);
+    oc_srv_repository_states(exchange->server->repository, ready_only, write_state, &json);
+    oc_json_write_end(&json);
     send_json(exchange);
 }
 

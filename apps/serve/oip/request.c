@@ -39,7 +39,7 @@ typedef struct draft {
     int64_t size;  /* binary_data_size */
 } draft;
 
-static octavo_status count_elements(oc_oip_tensor *tensor, octavo_error *error) {
+octavo_status oc_oip_tensor_count(oc_oip_tensor *tensor, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t count = 1;
     for (int32_t i = 0; i < tensor->rank; i++) {
@@ -95,7 +95,7 @@ octavo_status oc_oip_tensor_raw(oc_oip_tensor *tensor, const void *data, size_t 
                                 oc_arena *arena, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     size_t each = oc_oip_type_bytes(tensor->type);
-    OC_TRY(count_elements(tensor, error));
+    OC_TRY(oc_oip_tensor_count(tensor, error));
     if (tensor->type == OC_OIP_BYTES) {
         OC_TRY(split_bytes(tensor, data, bytes, arena, error));
         goto done;
@@ -167,7 +167,7 @@ static octavo_status read_data(oc_json *json, size_t json_bytes, oc_oip_tensor *
     size_t index = 0;
     oc_json_event event;
     size_t each = tensor->type == OC_OIP_BYTES ? sizeof(oc_slice) : oc_oip_type_bytes(tensor->type);
-    OC_TRY(count_elements(tensor, error));
+    OC_TRY(oc_oip_tensor_count(tensor, error));
     if (tensor->count > json_bytes) { /* an element takes a byte at least */
         OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT,
                      "the shape has %zu elements, more than were sent", tensor->count);

@@ -63,6 +63,9 @@ octavo_status oc_oip_request_read(const char *body, size_t size, size_t json_siz
                                   oc_oip_request *out, octavo_error *error);
 void oc_oip_request_free(oc_oip_request *request);
 
+/* Sets `count` from the shape.  INVALID_ARGUMENT: more than fits anywhere */
+octavo_status oc_oip_tensor_count(oc_oip_tensor *tensor, octavo_error *error);
+
 /* Sets `count`, and data or items, from `bytes` raw ones; name, type and shape are there.
  *   INVALID_ARGUMENT  their size is not what the shape says */
 octavo_status oc_oip_tensor_raw(oc_oip_tensor *tensor, const void *data, size_t bytes,
