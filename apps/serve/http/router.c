@@ -54,7 +54,8 @@ static bool try(const oc_srv_route_entry *table, oc_srv_exchange *exchange, char
 }
 
 void oc_srv_route(oc_srv_exchange *exchange) {
-    const oc_srv_route_entry *tables[] = {oc_srv_v2_routes, oc_srv_openai_routes};
+    const oc_srv_route_entry *tables[] = {oc_srv_v2_routes, oc_srv_openai_routes,
+                                          oc_srv_metrics_routes};
     char allow[64] = "";
     octavo_error error;
     oc_error_clear(&error);

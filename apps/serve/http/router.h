@@ -14,6 +14,7 @@ typedef struct oc_srv_route_entry {
 void oc_srv_route(oc_srv_exchange *exchange);
 
 /* The tables; each ends with a pattern of NULL. */
-extern const oc_srv_route_entry oc_srv_v2_routes[], oc_srv_openai_routes[];
+extern const oc_srv_route_entry oc_srv_v2_routes[], oc_srv_openai_routes[],
+    oc_srv_metrics_routes[];
 
 #endif
