@@ -5,13 +5,16 @@ usage: check_serve.py BUILD
 import base64
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
 import threading
 
+import grpc
 import numpy
 import openai
+import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
@@ -162,6 +165,73 @@ def check_openai(judge, url, files, wanted):
     judge.check(client.models.retrieve("clip").owned_by == "octavo", "model")
 
 
+def check_grpc(judge, url, files, wanted):
+    client = triton_grpc.InferenceServerClient(url)
+    judge.check(client.is_server_live() and client.is_server_ready(), "gRPC server is ready")
+    judge.check(client.is_model_ready("clip") and client.is_model_ready("clip", "1"), "gRPC ready")
+    judge.check(client.get_server_metadata().name == "octavo", "gRPC server metadata")
+    about = client.get_model_metadata("clip")
+    judge.check({p.name: list(p.shape) for p in about.outputs}["image_embeds"] == [-1, 256], about)
+    config = client.get_model_config("clip").config
+    judge.check({p.name: p.data_type for p in config.input}["images"] == 13, "string", config)
+    judge.check(client.get_model_repository_index().models[0].state == "READY", "gRPC index")
+    images = tensor(triton_grpc, "images", array([open(f, "rb").read() for f in files]), "BYTES")
+    texts = tensor(triton_grpc, "texts", array([t.encode() for t in TEXTS]), "BYTES")
+    for coding in (None, "gzip", "deflate"):
+        result = client.infer("clip", [images, texts], request_id="seven", compression_algorithm=coding,
+                              priority=2, timeout=60_000_000)
+        judge.check(numpy.array_equal(result.as_numpy("image_embeds"), wanted[:len(files)]), coding)
+        judge.check(numpy.array_equal(result.as_numpy("text_embeds"), wanted[len(files):]), coding)
+        judge.check(result.get_response().id == "seven", "id")
+        judge.check(result.as_numpy("logits_per_image").shape == (len(files), 2), "logits")
+    poison = tensor(triton_grpc, "images", array([open(files[0], "rb").read(), b"poison"]), "BYTES")
+    for name, status, sentence, ask in (
+            ("poison", "INVALID_ARGUMENT", "images[1]", lambda: client.infer("clip", [poison])),
+            ("deadline", "DEADLINE_EXCEEDED", "", lambda: client.infer("clip", [texts], timeout=1)),
+            ("no model", "NOT_FOUND", "none", lambda: client.infer("none", [texts])),
+            ("no version", "NOT_FOUND", "version 9", lambda: client.infer("clip", [texts], "9")),
+            ("shared memory", "UNIMPLEMENTED", "", client.get_system_shared_memory_status),
+            ("load", "NOT_FOUND", "none", lambda: client.load_model("none"))):
+        refused(judge, name, f"StatusCode.{status}", sentence, ask)
+    answers = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    for i in range(60):
+        client.async_stream_infer("clip", [poison if i % 7 == 0 else texts], request_id=str(i))
+    for i in range(60):
+        result, error = answers.get(timeout=60)
+        if i % 7 == 0:
+            judge.check(error is not None and "images[1]" in str(error), "stream", i, error)
+        else:
+            judge.check(result.get_response().id == str(i) and numpy.array_equal(
+                result.as_numpy("text_embeds"), wanted[len(files):]), "stream", i, error)
+    client.stop_stream()
+    for _ in range(200):
+        client.async_infer("clip", [texts], lambda result, error: answers.put((result, error)))
+    judge.check(all(numpy.array_equal(answers.get(timeout=60)[0].as_numpy("text_embeds"),
+                                      wanted[len(files):]) for _ in range(200)), "gRPC async")
+    # A call that is cancelled, and one whose client has no time left.
+    cancelled = client.async_infer("clip", [images], lambda result, error: answers.put((result, error)))
+    cancelled.cancel()
+    judge.check("ancel" in str(answers.get(timeout=60)[1]), "cancelled")
+    # Typed contents, which tritonclient does not send, and the health service.
+    channel = grpc.insecure_channel(url)
+    stub = triton_grpc.service_pb2_grpc.GRPCInferenceServiceStub(channel)
+    typed = triton_grpc.service_pb2.ModelInferRequest(model_name="clip")
+    one = typed.inputs.add(name="texts", datatype="BYTES", shape=[2])
+    one.contents.bytes_contents.extend(t.encode() for t in TEXTS)
+    got = stub.ModelInfer(typed)
+    judge.check(got.raw_output_contents[0] == wanted[len(files):].tobytes(), "typed contents")
+    check = channel.unary_unary("/grpc.health.v1.Health/Check")
+    judge.check(check(b"") == b"\x08\x01" and check(b"\x0a\x04clip") == b"\x08\x01", "health")
+    try:
+        check(b"\x0a\x04none")
+        judge.check(False, "health of no service is no error")
+    except grpc.RpcError as error:
+        judge.check(error.code() == grpc.StatusCode.NOT_FOUND, "health", error)
+    channel.close()
+    client.close()
+
+
 def main():
     build = sys.argv[1]
     judge = Judge("check_serve")
@@ -180,6 +250,7 @@ def main():
             thread.start()
         for thread in threads:
             thread.join()
+        check_grpc(judge, server.url, files, wanted)
         check_http(judge, server.url, files, wanted)
         judge.check(server.stop() == 0, "exit code")
     judge.end()
