@@ -13,6 +13,7 @@
 #include "base/sys/io.h"
 #include "base/sys/threads.h"
 #include "serve/net/listener.h"
+#include "serve/net/tls.h"
 #include "serve/observe/log.h"
 
 /* The first thread's: its loop takes connections, signals and the steps of ending. */
@@ -43,6 +44,77 @@ void oc_srv_server_discharge(oc_srv_server *server, size_t bytes) {
     atomic_fetch_sub(&server->body_bytes, bytes);
 }
 
+oc_srv_keys *oc_srv_server_keys(oc_srv_server *server) {
+    pthread_mutex_lock(&server->lock);
+    oc_srv_keys *keys = server->keys;
+    if (keys) {
+        oc_srv_keys_hold(keys);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return keys;
+}
+
+/* Reads the file of API keys, which then takes the place of what held before. */
+static octavo_status read_keys(oc_srv_server *server, bool *is_configuration, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const char *path = server->settings.api_keys;
+    oc_srv_keys *keys = NULL;
+    char *text = NULL;
+    size_t size;
+    if (!path[0]) {
+        goto done;
+    }
+    OC_TRY(oc_file_load(path, OC_LIMIT_CONFIG_BYTES, &text, &size, error));
+    status = oc_srv_keys_read(path, text, size, &keys, error);
+    *is_configuration |= status != OCTAVO_OK;
+    OC_TRY(status);
+    pthread_mutex_lock(&server->lock);
+    oc_srv_keys *old = server->keys;
+    server->keys = keys;
+    pthread_mutex_unlock(&server->lock);
+    oc_srv_keys_release(old);
+done:
+    free(text);
+    return status;
+}
+
+SSL_CTX *oc_srv_server_tls(oc_srv_server *server) {
+    pthread_mutex_lock(&server->lock);
+    SSL_CTX *tls = server->tls;
+    if (tls) {
+        SSL_CTX_up_ref(tls);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return tls;
+}
+
+/* Reads certificate and key, which connections from now on use. */
+static octavo_status read_tls(oc_srv_server *server, bool *is_configuration, octavo_error *error) {
+    octavo_status status = OCTAVO_OK;
+    const oc_srv_settings *settings = &server->settings;
+    SSL_CTX *tls = NULL;
+    if (!settings->tls_cert[0] && !settings->tls_key[0] && !settings->tls_client_ca[0]) {
+        goto done;
+    }
+    if (!settings->tls_cert[0] || !settings->tls_key[0]) {
+        *is_configuration = true;
+        OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
+                "tls_cert and tls_key go together, and %s is missing",
+                settings->tls_cert[0] ? "tls_key" : "tls_cert");
+    }
+    status = oc_srv_tls_open(settings->tls_cert, settings->tls_key, settings->tls_client_ca, &tls,
+                             error);
+    *is_configuration |= status == OCTAVO_INVALID_ARGUMENT;
+    OC_TRY(status);
+    pthread_mutex_lock(&server->lock);
+    SSL_CTX *old = server->tls;
+    server->tls = tls;
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(old);
+done:
+    return status;
+}
+
 /* -- configuration ------------------------------------------------------------------------------- */
 
 static octavo_status configure(const oc_srv_options *options, run *all, bool *is_configuration,
@@ -62,6 +134,20 @@ static octavo_status configure(const oc_srv_options *options, run *all, bool *is
         settings->listen = options->listen;
         settings->listen_from = "--listen";
     }
+    if (options->api_keys) {
+        settings->api_keys = options->api_keys;
+        settings->api_keys_from = "--api-keys";
+    }
+    if (options->tls_cert) {
+        settings->tls_cert = options->tls_cert;
+        settings->tls_cert_from = "--tls-cert";
+    }
+    if (options->tls_key) {
+        settings->tls_key = options->tls_key;
+        settings->tls_key_from = "--tls-key";
+    }
+    OC_TRY(read_keys(&all->server, is_configuration, error));
+    OC_TRY(read_tls(&all->server, is_configuration, error));
     if (settings->workers == 0) {
         settings->workers = oc_usable_cores();
     }
@@ -97,7 +183,21 @@ done:
 
 /* -- signals ------------------------------------------------------------------------------------- */
 
-static void begin_reload(run *all);
+/* What is read at the start and may change; what is wrong now leaves in force what was. */
+static void read_again(oc_srv_server *server) {
+    octavo_error error;
+    bool is_configuration = false;
+    oc_error_clear(&error);
+    if (read_keys(server, &is_configuration, &error)) {
+        oc_srv_log(OC_SRV_ALARM, "change_failed", NULL, "the API keys stay as they were: %s: %s",
+                   error.path, error.message);
+    }
+    oc_error_clear(&error);
+    if (read_tls(server, &is_configuration, &error)) {
+        oc_srv_log(OC_SRV_ALARM, "change_failed", NULL, "the certificate stays as it was: %s: %s",
+                   error.path, error.message);
+    }
+}
 
 static void reloaded(oc_srv_change *change) {
     run *all = change->user;
@@ -111,6 +211,7 @@ static void begin_reload(run *all) {
     }
     all->reload = (oc_srv_change){.kind = OC_SRV_RELOAD, .done = reloaded, .user = all};
     oc_srv_log(OC_SRV_NOTICE, "reload", NULL, "SIGHUP: looking at the repository again");
+    read_again(&all->server);
     oc_srv_repository_change(all->server.repository, &all->reload);
 }
 
@@ -230,6 +331,7 @@ octavo_status oc_srv_serve(const oc_srv_options *options, bool *is_configuration
     }
     oc_srv_server *server = &all->server;
     oc_arena_init(&all->arena);
+    pthread_mutex_init(&server->lock, NULL);
     all->listener.fd = -1;
     signal(SIGPIPE, SIG_IGN);
     oc_srv_log_open(options->json, options->quiet);
@@ -266,6 +368,9 @@ done:
         }
         oc_srv_repository_free(server->repository);
         oc_srv_workers_free(server->workers);
+        oc_srv_keys_release(server->keys);
+        SSL_CTX_free(server->tls);
+        pthread_mutex_destroy(&server->lock);
         if (has_loop) {
             uv_loop_close(&all->loop);
         }

@@ -10,6 +10,8 @@ typedef struct oc_srv_options {
     const char *repository; /* a folder of models, or one engine file */
     const char *listen;     /* ADDR:PORT; this and those below: NULL where not given */
     const char *config;     /* a file of settings */
+    const char *api_keys;   /* a file of keys */
+    const char *tls_cert, *tls_key; /* files in PEM */
     const char *device, *tier, *disable; /* of models whose model.json says nothing else */
     int32_t threads;
     bool print_config; /* says what is in force, and starts nothing */

@@ -124,6 +124,10 @@ static const oc_cli_flag serve_flags[] = {
          "where to listen; default: 127.0.0.1:8000, which only this machine reaches; port 0 takes a "
          "free one"),
     TEXT("config", config, "FILE.json", "settings of the server; --print-config shows all"),
+    TEXT("api-keys", api_keys, "FILE.json",
+         "who may use what, by the SHA-256 of keys; without it anybody may do anything"),
+    TEXT("tls-cert", tls_cert, "FILE.pem", "the certificate chain; with it TLS is spoken"),
+    TEXT("tls-key", tls_key, "FILE.pem", "the certificate's private key"),
     SWITCH("print-config", print_config,
            "print what is in force, and from where each value comes, and start nothing"),
     END,

@@ -11,6 +11,10 @@
 /* kind, name, default, least, most, what it is */
 #define OC_SRV_SETTING_MAP(XX)                                                                     \
     XX(TEXT, listen, "127.0.0.1:8000", 0, 0, "address and port; port 0 takes a free one")          \
+    XX(TEXT, api_keys, "", 0, 0, "file of API keys; without one, anybody may do anything")         \
+    XX(TEXT, tls_cert, "", 0, 0, "file of the certificate chain in PEM; with it TLS is spoken")    \
+    XX(TEXT, tls_key, "", 0, 0, "file of its private key")                                         \
+    XX(TEXT, tls_client_ca, "", 0, 0, "file of those who sign clients' certificates")              \
     XX(COUNT, reactors, 1, 1, 64, "threads that own connections")                                  \
     XX(COUNT, workers, 0, 0, 256, "threads that decode and tokenize; 0: one for each usable core") \
     XX(COUNT, max_connections, 1024, 1, 100000, "open at once; more are turned away")              \

@@ -33,6 +33,7 @@ void oc_srv_exchange_free(oc_srv_exchange *exchange) {
     if (exchange->free_state) {
         exchange->free_state(exchange->state);
     }
+    oc_srv_keys_release(exchange->keys);
     oc_srv_server_discharge(exchange->server, exchange->charged);
     oc_buffer_free(&exchange->head);
     oc_buffer_free(&exchange->body);

@@ -8,6 +8,7 @@
 #define OC_SERVE_EXCHANGE_H
 
 #include "base/buffer.h"
+#include "serve/config/keys.h"
 #include "serve/models/model.h"
 #include "serve/net/mail.h"
 
@@ -54,6 +55,9 @@ typedef struct oc_srv_exchange {
     bool is_grpc;
     int32_t grpc_status;
     char grpc_message[512];
+
+    oc_srv_keys *keys;     /* held; NULL: the server has none */
+    const oc_srv_key *key; /* the client's, of these; NULL: it has none */
 
     /* The work. */
     uint64_t deadline_ns; /* that the client's protocol gave; 0: none */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "serve/http/access.h"
+
 static oc_slice next_segment(oc_slice *path) {
     while (path->length > 0 && path->data[0] == '/') {
         path->data++;
@@ -32,6 +34,17 @@ static bool matches(const char *pattern, oc_slice path, oc_slice segments[OC_SRV
     }
 }
 
+static void answer_no_key(oc_srv_exchange *exchange) {
+    octavo_error error;
+    oc_error_clear(&error);
+    oc_fail(&error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+            "an API key is wanted: Authorization: Bearer KEY");
+    oc_srv_answer_error(exchange, &error);
+    oc_srv_answer_header(exchange, "www-authenticate", "Bearer");
+    exchange->status = 401;
+    oc_srv_send(exchange);
+}
+
 /* True: `exchange` was given to a function of the table.  `allow` gathers the methods of others. */
 static bool try(const oc_srv_route_entry *table, oc_srv_exchange *exchange, char *allow,
                 size_t capacity) {
@@ -43,6 +56,10 @@ static bool try(const oc_srv_route_entry *table, oc_srv_exchange *exchange, char
         }
         bool is_head = strcmp(exchange->method, "HEAD") == 0;
         if (strcmp(is_head ? "GET" : exchange->method, at->method) == 0) {
+            if (!at->is_open && !oc_srv_access_check(exchange)) {
+                answer_no_key(exchange);
+                return true;
+            }
             memcpy(exchange->segments, segments, sizeof segments);
             at->handle(exchange);
             return true;

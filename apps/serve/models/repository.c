@@ -197,24 +197,6 @@ done:
     return status;
 }
 
-octavo_status oc_srv_repository_only(oc_srv_repository *repository, oc_srv_model **out,
-                                     octavo_error *error) {
-    octavo_status status = OCTAVO_OK;
-    oc_srv_model *models[2];
-    int32_t count = oc_srv_repository_models(repository, models, 2);
-    *out = NULL;
-    if (count != 1) {
-        for (int32_t i = 0; i < count; i++) {
-            oc_srv_model_release(models[i]);
-        }
-        OC_FAIL(error, count ? OCTAVO_INVALID_ARGUMENT : OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-                count ? "several models are served: name one" : "no model is loaded");
-    }
-    *out = models[0];
-done:
-    return status;
-}
-
 int32_t oc_srv_repository_models(oc_srv_repository *repository, oc_srv_model **out,
                                  int32_t capacity) {
     int32_t count = 0;

@@ -16,6 +16,8 @@
 
 typedef struct oc_srv_repository oc_srv_repository;
 
+enum { OC_SRV_MODELS_LISTED = 256 }; /* as many as a repository has at most */
+
 /* Looks at the folder or file and reads all configuration; loads nothing.  `defaults` is what
  * model.json does not say.  *is_configuration, on an error: a configuration file is wrong.
  *   NOT_FOUND         there is no such file or folder, or no model in it
@@ -34,10 +36,6 @@ void oc_srv_repository_free(oc_srv_repository *repository);
  *   UNAVAILABLE  it is not loaded, and why */
 octavo_status oc_srv_repository_find(oc_srv_repository *repository, oc_slice name, int64_t version,
                                      oc_srv_model **out, octavo_error *error);
-/* The model where there is exactly one, held. */
-octavo_status oc_srv_repository_only(oc_srv_repository *repository, oc_srv_model **out,
-                                     octavo_error *error);
-
 /* All models that serve, held, at most `capacity` of them: how many. */
 int32_t oc_srv_repository_models(oc_srv_repository *repository, oc_srv_model **out,
                                  int32_t capacity);

@@ -31,6 +31,7 @@ static void on_closed(uv_handle_t *handle) {
         connection->next->previous = connection->previous;
     }
     atomic_fetch_sub(&reactor->server->connections, 1);
+    oc_srv_tls_end(&connection->tls);
     free(connection);
 }
 
@@ -46,6 +47,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
     (void)suggested;
     *out = uv_buf_init(connection->reactor->bytes, OC_SRV_READ_BYTES);
 }
+
+static void send_tls(oc_srv_connection *connection);
 
 /* HTTP/2 says so with its first 24 bytes; a byte that is none of them says HTTP/1. */
 static void choose_protocol(oc_srv_connection *connection, const char *bytes, size_t size) {
@@ -73,14 +76,42 @@ static void choose_protocol(oc_srv_connection *connection, const char *bytes, si
     }
 }
 
+static bool give_bytes(oc_srv_connection *connection, const char *bytes, size_t size) {
+    if (!connection->finish_ns && !connection->is_chosen) {
+        choose_protocol(connection, bytes, size);
+    } else if (!connection->finish_ns) {
+        connection->protocol->read(connection->state, bytes, size);
+    }
+    return !connection->closing;
+}
+
+/* Bytes of TLS: what they say goes to the protocol, what TLS itself answers to the client. */
+static void read_tls(oc_srv_connection *connection, const char *bytes, size_t size) {
+    char plain[16 << 10]; /* a record */
+    int got = 0;
+    if (!oc_srv_tls_take(&connection->tls, bytes, size)) {
+        oc_srv_connection_abort(connection);
+        return;
+    }
+    while ((got = oc_srv_tls_read(&connection->tls, plain, (int)sizeof plain)) > 0 &&
+           give_bytes(connection, plain, (size_t)got)) {
+    }
+    if (!connection->closing) {
+        send_tls(connection);
+    }
+    if (got < 0) {
+        oc_srv_connection_abort(connection);
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes) {
     oc_srv_connection *connection = stream->data;
     if (size < 0) {
         oc_srv_connection_abort(connection);
-    } else if (size > 0 && !connection->finish_ns && !connection->is_chosen) {
-        choose_protocol(connection, bytes->base, (size_t)size);
-    } else if (size > 0 && !connection->finish_ns) {
-        connection->protocol->read(connection->state, bytes->base, (size_t)size);
+    } else if (size > 0 && connection->tls.ssl) {
+        read_tls(connection, bytes->base, (size_t)size);
+    } else if (size > 0) {
+        give_bytes(connection, bytes->base, (size_t)size);
     }
 }
 
@@ -93,7 +124,7 @@ void oc_srv_connection_open(oc_srv_reactor *reactor, int fd) {
         return;
     }
     connection->reactor = reactor;
-    connection->written_ns = oc_clock_ns();
+    connection->opened_ns = connection->written_ns = oc_clock_ns();
     connection->next = reactor->connections;
     if (connection->next) {
         connection->next->previous = connection;
@@ -103,10 +134,13 @@ void oc_srv_connection_open(oc_srv_reactor *reactor, int fd) {
     uv_tcp_init(&reactor->loop, &connection->tcp);
     connection->tcp.data = connection;
     connection->state = oc_srv_http1_open(connection);
+    SSL_CTX *tls = oc_srv_server_tls(reactor->server);
+    bool has_tls = !tls || oc_srv_tls_begin(&connection->tls, tls);
+    SSL_CTX_free(tls); /* the connection holds it */
     if (uv_tcp_open(&connection->tcp, fd) != 0) {
         close(fd);
         oc_srv_connection_abort(connection);
-    } else if (!connection->state ||
+    } else if (!connection->state || !has_tls ||
                uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) != 0) {
         oc_srv_connection_abort(connection);
     } else {
@@ -119,11 +153,15 @@ void oc_srv_connection_open(oc_srv_reactor *reactor, int fd) {
 
 void oc_srv_connection_tick(oc_srv_connection *connection, uint64_t now_ns) {
     const oc_srv_settings *settings = &connection->reactor->server->settings;
+    bool is_young = !connection->tls.ssl || oc_srv_tls_is_ready(&connection->tls) ||
+                    (double)(now_ns - connection->opened_ns) * 1e-9 < settings->header_timeout_s;
     double stuck_s = (double)(now_ns - connection->written_ns) * 1e-9;
     if (connection->closing) {
         return;
     }
-    if (connection->unsent > 0 && now_ns > connection->written_ns &&
+    if (!is_young && now_ns > connection->opened_ns) { /* its handshake does not end */
+        oc_srv_connection_abort(connection);
+    } else if (connection->unsent > 0 && now_ns > connection->written_ns &&
         stuck_s > settings->write_timeout_s) {
         oc_srv_connection_abort(connection);
     } else if (connection->finish_ns) {
@@ -182,7 +220,7 @@ static void on_written(uv_write_t *write, int code) {
     }
 }
 
-void oc_srv_connection_write(oc_srv_connection *connection, oc_buffer *head, oc_buffer *tail) {
+static void write_raw(oc_srv_connection *connection, oc_buffer *head, oc_buffer *tail) {
     uv_buf_t parts[2] = {uv_buf_init(head->data, (unsigned)head->size),
                          uv_buf_init(tail ? tail->data : NULL, tail ? (unsigned)tail->size : 0)};
     unsigned first = 0, count = parts[1].len ? 2 : 1;
@@ -234,6 +272,34 @@ done:
     }
 }
 
+/* What TLS has for the client. */
+static void send_tls(oc_srv_connection *connection) {
+    oc_buffer out;
+    oc_buffer_init(&out);
+    oc_srv_tls_give(&connection->tls, &out);
+    if (out.failed) {
+        oc_srv_connection_abort(connection);
+    }
+    write_raw(connection, &out, NULL);
+}
+
+void oc_srv_connection_write(oc_srv_connection *connection, oc_buffer *head, oc_buffer *tail) {
+    if (!connection->tls.ssl || connection->closing) {
+        write_raw(connection, head, tail);
+        return;
+    }
+    if (!oc_srv_tls_write(&connection->tls, head->data, head->size) ||
+        (tail && !oc_srv_tls_write(&connection->tls, tail->data, tail->size))) {
+        oc_srv_connection_abort(connection);
+    } else {
+        send_tls(connection);
+    }
+    oc_buffer_free(head);
+    if (tail) {
+        oc_buffer_free(tail);
+    }
+}
+
 static void on_shutdown(uv_shutdown_t *request, int code) {
     (void)code; /* the client closes, or the tick does */
     free(request);
@@ -243,6 +309,10 @@ void oc_srv_connection_finish(oc_srv_connection *connection) {
     uv_shutdown_t *request;
     if (connection->closing || connection->finish_ns) {
         return;
+    }
+    if (connection->tls.ssl) {
+        oc_srv_tls_say_goodbye(&connection->tls);
+        send_tls(connection);
     }
     connection->finish_ns = oc_clock_ns();
     request = calloc(1, sizeof *request);

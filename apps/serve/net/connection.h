@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "serve/net/reactor.h"
+#include "serve/net/tls.h"
 
 /* What a protocol does with its connection. */
 typedef struct oc_srv_protocol {
@@ -25,6 +26,8 @@ typedef struct oc_srv_connection {
     struct oc_srv_connection *previous, *next;
     const oc_srv_protocol *protocol;
     void *state;
+    oc_srv_tls tls;
+    uint64_t opened_ns;
     uint64_t written_ns; /* when the client last took bytes */
     uint64_t finish_ns;  /* when it was finished; 0: it is not */
     size_t unsent;       /* bytes that wait for the client */

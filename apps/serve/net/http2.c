@@ -440,6 +440,12 @@ static void on_head(stream *at) {
             oc_srv_exchange_header(exchange, "grpc-timeout"), exchange->begun_ns);
         at->is_streaming = oc_srv_grpc_is_streaming(exchange);
     }
+    if (at->is_streaming && !oc_srv_grpc_may(exchange)) {
+        at->is_streaming = false;
+        at->is_dispatched = true;
+        oc_srv_send(exchange);
+        return;
+    }
     if (at->is_streaming) {
         at->parts = calloc(STREAM_WORK, sizeof *at->parts);
         if (!at->parts) {
@@ -454,7 +460,9 @@ static void on_whole(stream *at) {
         read_parts(at);
     } else if (at->exchange && !at->is_dispatched) {
         at->is_dispatched = true;
-        if (at->is_grpc) {
+        if (at->is_grpc && !oc_srv_grpc_may(at->exchange)) {
+            oc_srv_send(at->exchange);
+        } else if (at->is_grpc) {
             oc_srv_grpc_answer(at->exchange);
         } else {
             oc_srv_route(at->exchange);

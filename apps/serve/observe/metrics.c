@@ -271,6 +271,6 @@ static void answer_metrics(oc_srv_exchange *exchange) {
 }
 
 const oc_srv_route_entry oc_srv_metrics_routes[] = {
-    {"GET", "metrics", answer_metrics},
-    {NULL, NULL, NULL},
+    {"GET", "metrics", answer_metrics, false},
+    {NULL, NULL, NULL, false},
 };

@@ -9,13 +9,20 @@
 #include "base/json/number.h"
 #include "base/sys/clock.h"
 #include "serve/codec/protobuf.h"
+#include "serve/http/access.h"
 #include "serve/http/coding.h"
+#include "serve/oip/change.h"
 #include "serve/oip/message.h"
 #include "serve/oip/metadata.h"
 #include "serve/server.h"
 
 #define INFERENCE "/inference.GRPCInferenceService/"
-enum { HEAVY_MESSAGE = 4 << 20 /* bytes whose reading, or copying, is a worker's */ };
+#define HEALTH "/grpc.health.v1.Health/Check"
+enum {
+    HEAVY_MESSAGE = 4 << 20, /* bytes whose reading, or copying, is a worker's */
+    PERMISSION_DENIED = 7,   /* what gRPC says and octavo_status does not */
+    UNAUTHENTICATED = 16
+};
 
 bool oc_srv_is_grpc(const oc_srv_exchange *exchange) {
     return oc_slice_starts(oc_srv_exchange_header(exchange, "content-type"), "application/grpc");
@@ -137,7 +144,7 @@ static octavo_status find(oc_srv_exchange *exchange, oc_slice name, oc_slice ver
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "\"%.*s\" is no version",
                 oc_slice_width(version), version.data);
     }
-    OC_TRY(oc_srv_repository_find(exchange->server->repository, name, number, out, error));
+    OC_TRY(oc_srv_find_model(exchange, name, number, out, error));
 done:
     return status;
 }
@@ -227,6 +234,7 @@ static void model_infer(oc_srv_exchange *exchange) {
 
 void oc_srv_grpc_answer_part(oc_srv_exchange *exchange, const oc_srv_exchange *of) {
     exchange->deadline_ns = of->deadline_ns;
+    oc_srv_access_copy(exchange, of);
     start_infer(exchange, of, true);
 }
 
@@ -321,8 +329,7 @@ static void model_statistics(oc_srv_exchange *exchange) {
         about_model(exchange, oc_oip_statistics_message_write);
         return;
     }
-    int32_t count = oc_srv_repository_models(exchange->server->repository, models,
-                                             OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
     begin_message(exchange);
     for (int32_t i = 0; i < count; i++) {
         oc_oip_statistics_message_write(models[i], &exchange->answer);
@@ -334,8 +341,12 @@ static void model_statistics(oc_srv_exchange *exchange) {
 /* -- the repository ---------------------------------------------------------------------------------------- */
 
 static void put_state(void *context, const oc_srv_model_state *state) {
-    oc_buffer *out = context, part;
+    oc_srv_exchange *exchange = context;
+    oc_buffer part;
     char version[24] = "";
+    if (!oc_srv_may_use(exchange, oc_slice_of(state->name))) {
+        return;
+    }
     if (state->version) {
         snprintf(version, sizeof version, "%" PRId64, state->version);
     }
@@ -344,7 +355,7 @@ static void put_state(void *context, const oc_srv_model_state *state) {
     oc_pb_put_text(&part, 2, version);
     oc_pb_put_text(&part, 3, state->is_ready ? "READY" : "UNAVAILABLE");
     oc_pb_put_text(&part, 4, state->reason);
-    oc_pb_put_part(out, 1, &part);
+    oc_pb_put_part(&exchange->answer, 1, &part);
     oc_buffer_free(&part);
 }
 
@@ -358,16 +369,13 @@ static void repository_index(oc_srv_exchange *exchange) {
         return;
     }
     begin_message(exchange);
-    oc_srv_repository_states(exchange->server->repository, ready_only, put_state,
-                             &exchange->answer);
+    oc_srv_repository_states(exchange->server->repository, ready_only, put_state, exchange);
     send_message(exchange);
 }
 
 static void finish_change(oc_srv_exchange *exchange) {
-    const oc_srv_change *change = exchange->state;
-    if (change->error.status) {
-        octavo_error told = change->error;
-        told.status = told.status == OCTAVO_NOT_FOUND ? OCTAVO_NOT_FOUND : OCTAVO_INVALID_ARGUMENT;
+    octavo_error told;
+    if (oc_oip_change_failed(exchange, &told)) {
         oc_srv_grpc_fail(exchange, &told);
     } else {
         begin_message(exchange);
@@ -375,36 +383,20 @@ static void finish_change(oc_srv_exchange *exchange) {
     }
 }
 
-static void change_done(oc_srv_change *change) {
-    oc_srv_exchange_post(change->user);
-}
-
 static void change_model(oc_srv_exchange *exchange, oc_srv_change_kind kind) {
     octavo_error error;
     oc_slice unused, name;
-    oc_srv_change *change = calloc(1, sizeof *change);
     oc_error_clear(&error);
-    if (!change) {
-        oc_fail(&error, OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET, __FILE__, __LINE__, "memory is out");
-    } else if (oc_oip_names_read(message_of(exchange), 1, 2, &unused, &name, NULL, &error) ==
-                   OCTAVO_OK &&
-               name.length >= sizeof change->name) {
-        oc_fail(&error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
-                "there is no model of such a name");
-    }
-    if (error.status) {
-        free(change);
+    if (!oc_srv_may_change(exchange)) {
+        oc_fail(&error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+                "this API key may not load and unload models");
+        oc_srv_grpc_fail(exchange, &error);
+        exchange->grpc_status = PERMISSION_DENIED;
+        oc_srv_send(exchange);
+    } else if (oc_oip_names_read(message_of(exchange), 1, 2, &unused, &name, NULL, &error) ||
+               oc_oip_change(exchange, kind, name, finish_change, &error)) {
         fail_now(exchange, &error);
-        return;
     }
-    memcpy(change->name, name.length ? name.data : "", name.length);
-    change->kind = kind;
-    change->done = change_done;
-    change->user = exchange;
-    exchange->state = change;
-    exchange->free_state = free;
-    exchange->finish = finish_change;
-    oc_srv_repository_change(exchange->server->repository, change);
 }
 
 static void model_load(oc_srv_exchange *exchange) {
@@ -446,6 +438,19 @@ static void health_check(oc_srv_exchange *exchange) {
 
 /* -- methods ------------------------------------------------------------------------------------------------ */
 
+bool oc_srv_grpc_may(oc_srv_exchange *exchange) {
+    octavo_error error;
+    if (oc_slice_is(oc_srv_exchange_path(exchange), HEALTH) || oc_srv_access_check(exchange)) {
+        return true;
+    }
+    oc_error_clear(&error);
+    oc_fail(&error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+            "an API key is wanted: authorization: Bearer KEY");
+    oc_srv_grpc_fail(exchange, &error);
+    exchange->grpc_status = UNAUTHENTICATED;
+    return false;
+}
+
 void oc_srv_grpc_answer(oc_srv_exchange *exchange) {
     static const struct {
         const char *path;
@@ -462,7 +467,7 @@ void oc_srv_grpc_answer(oc_srv_exchange *exchange) {
         {INFERENCE "RepositoryIndex", repository_index},
         {INFERENCE "RepositoryModelLoad", model_load},
         {INFERENCE "RepositoryModelUnload", model_unload},
-        {"/grpc.health.v1.Health/Check", health_check},
+        {HEALTH, health_check},
     };
     octavo_error error;
     oc_slice path = oc_srv_exchange_path(exchange);

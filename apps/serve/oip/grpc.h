@@ -14,6 +14,8 @@ bool oc_srv_is_grpc(const oc_srv_exchange *exchange);
 /* Whether its path is that of a method with many messages. */
 bool oc_srv_grpc_is_streaming(const oc_srv_exchange *exchange);
 
+/* Whether the client may call what it calls; otherwise the exchange's answer says why not. */
+bool oc_srv_grpc_may(oc_srv_exchange *exchange);
 /* Answers a call of one message: the exchange's body is all that the client sent. */
 void oc_srv_grpc_answer(oc_srv_exchange *exchange);
 /* Answers one message of many: the body is that message, prefix and all; `of` is the stream's own

@@ -7,8 +7,10 @@
 #include "base/json/json.h"
 #include "base/json/json_write.h"
 #include "base/json/number.h"
+#include "serve/http/access.h"
 #include "serve/http/coding.h"
 #include "serve/http/router.h"
+#include "serve/oip/change.h"
 #include "serve/oip/infer.h"
 #include "serve/oip/metadata.h"
 #include "serve/server.h"
@@ -39,8 +41,7 @@ static octavo_status find_model(oc_srv_exchange *exchange, oc_srv_model **out,
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "\"%.*s\" is no version",
                 oc_slice_width(text), text.data);
     }
-    OC_TRY(oc_srv_repository_find(exchange->server->repository, exchange->segments[0], version, out,
-                                  error));
+    OC_TRY(oc_srv_find_model(exchange, exchange->segments[0], version, out, error));
 done:
     return status;
 }
@@ -122,8 +123,7 @@ static void answer_statistics(oc_srv_exchange *exchange) {
 static void answer_all_statistics(oc_srv_exchange *exchange) {
     oc_srv_model *models[OC_SRV_MODELS_LISTED];
     oc_json_writer json;
-    int32_t count = oc_srv_repository_models(exchange->server->repository, models,
-                                             OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
     oc_json_write_open(&json, &exchange->answer, false);
     oc_json_write_object(&json);
     oc_json_write_key(&json, "model_stats");
@@ -303,8 +303,17 @@ done:
     return status;
 }
 
+typedef struct listing {
+    const oc_srv_exchange *exchange;
+    oc_json_writer json;
+} listing;
+
 static void write_state(void *context, const oc_srv_model_state *state) {
-    oc_json_writer *json = context;
+    listing *to = context;
+    oc_json_writer *json = &to->json;
+    if (!oc_srv_may_use(to->exchange, oc_slice_of(state->name))) {
+        return;
+    }
     char version[24] = "";
     if (state->version) {
         snprintf(version, sizeof version, "%" PRId64, state->version);
@@ -319,56 +328,41 @@ static void write_state(void *context, const oc_srv_model_state *state) {
 
 static void answer_index(oc_srv_exchange *exchange) {
     octavo_error error;
-    oc_json_writer json;
+    listing to = {.exchange = exchange};
     bool ready_only;
     oc_error_clear(&error);
     if (read_ready_only(exchange, &ready_only, &error)) {
         send_error(exchange, &error);
         return;
     }
-    oc_json_write_open(&json, &exchange->answer, false);
-    oc_json_write_array(&json);
-    oc_srv_repository_states(exchange->server->repository, ready_only, write_state, &json);
-    oc_json_write_end(&json);
+    oc_json_write_open(&to.json, &exchange->answer, false);
+    oc_json_write_array(&to.json);
+    oc_srv_repository_states(exchange->server->repository, ready_only, write_state, &to);
+    oc_json_write_end(&to.json);
     send_json(exchange);
 }
 
 static void finish_change(oc_srv_exchange *exchange) {
-    const oc_srv_change *change = exchange->state;
-    if (change->error.status) {
-        octavo_error told = change->error;
-        /* A file of the repository is at fault, not the request; Triton's clients expect a 4xx. */
-        told.status = told.status == OCTAVO_NOT_FOUND ? OCTAVO_NOT_FOUND : OCTAVO_INVALID_ARGUMENT;
+    octavo_error told;
+    if (oc_oip_change_failed(exchange, &told)) {
         oc_srv_answer_error(exchange, &told);
     } else {
         oc_srv_answer(exchange, 200, NULL);
     }
 }
 
-static void change_done(oc_srv_change *change) {
-    oc_srv_exchange_post(change->user);
-}
-
 static void change_model(oc_srv_exchange *exchange, oc_srv_change_kind kind) {
     octavo_error error;
-    oc_srv_change *change = calloc(1, sizeof *change);
-    oc_slice name = exchange->segments[0];
     oc_error_clear(&error);
-    if (!change || name.length >= sizeof change->name) {
-        oc_fail(&error, change ? OCTAVO_NOT_FOUND : OCTAVO_EXHAUSTED, OCTAVO_NO_OFFSET, __FILE__,
-                __LINE__, "there is no model of such a name");
-        free(change);
+    if (!oc_srv_may_change(exchange)) {
+        oc_fail(&error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET, __FILE__, __LINE__,
+                "this API key may not load and unload models");
+        oc_srv_answer_error(exchange, &error);
+        exchange->status = 403;
+        oc_srv_send(exchange);
+    } else if (oc_oip_change(exchange, kind, exchange->segments[0], finish_change, &error)) {
         send_error(exchange, &error);
-        return;
     }
-    memcpy(change->name, name.data, name.length);
-    change->kind = kind;
-    change->done = change_done;
-    change->user = exchange;
-    exchange->state = change;
-    exchange->free_state = free;
-    exchange->finish = finish_change;
-    oc_srv_repository_change(exchange->server->repository, change);
 }
 
 static void answer_load(oc_srv_exchange *exchange) {
@@ -392,38 +386,38 @@ static void answer_unsupported(oc_srv_exchange *exchange) {
 }
 
 const oc_srv_route_entry oc_srv_v2_routes[] = {
-    {"GET", "v2", answer_server},
-    {"GET", "v2/health/live", answer_live},
-    {"GET", "v2/health/ready", answer_ready},
-    {"GET", "v2/models/stats", answer_all_statistics},
-    {"GET", "v2/models/*", answer_metadata},
-    {"GET", "v2/models/*/versions/*", answer_metadata},
-    {"GET", "v2/models/*/ready", answer_model_ready},
-    {"GET", "v2/models/*/versions/*/ready", answer_model_ready},
-    {"GET", "v2/models/*/config", answer_config},
-    {"GET", "v2/models/*/versions/*/config", answer_config},
-    {"GET", "v2/models/*/stats", answer_statistics},
-    {"GET", "v2/models/*/versions/*/stats", answer_statistics},
-    {"POST", "v2/models/*/infer", answer_infer},
-    {"POST", "v2/models/*/versions/*/infer", answer_infer},
-    {"POST", "v2/repository/index", answer_index},
-    {"POST", "v2/repository/models/*/load", answer_load},
-    {"POST", "v2/repository/models/*/unload", answer_unload},
-    {"GET", "v2/systemsharedmemory/status", answer_unsupported},
-    {"POST", "v2/systemsharedmemory/unregister", answer_unsupported},
-    {"GET", "v2/systemsharedmemory/region/*/status", answer_unsupported},
-    {"POST", "v2/systemsharedmemory/region/*/register", answer_unsupported},
-    {"POST", "v2/systemsharedmemory/region/*/unregister", answer_unsupported},
-    {"GET", "v2/cudasharedmemory/status", answer_unsupported},
-    {"POST", "v2/cudasharedmemory/unregister", answer_unsupported},
-    {"GET", "v2/cudasharedmemory/region/*/status", answer_unsupported},
-    {"POST", "v2/cudasharedmemory/region/*/register", answer_unsupported},
-    {"POST", "v2/cudasharedmemory/region/*/unregister", answer_unsupported},
-    {"GET", "v2/trace/setting", answer_unsupported},
-    {"POST", "v2/trace/setting", answer_unsupported},
-    {"GET", "v2/models/*/trace/setting", answer_unsupported},
-    {"POST", "v2/models/*/trace/setting", answer_unsupported},
-    {"GET", "v2/logging", answer_unsupported},
-    {"POST", "v2/logging", answer_unsupported},
-    {NULL, NULL, NULL},
+    {"GET", "v2", answer_server, false},
+    {"GET", "v2/health/live", answer_live, true},
+    {"GET", "v2/health/ready", answer_ready, true},
+    {"GET", "v2/models/stats", answer_all_statistics, false},
+    {"GET", "v2/models/*", answer_metadata, false},
+    {"GET", "v2/models/*/versions/*", answer_metadata, false},
+    {"GET", "v2/models/*/ready", answer_model_ready, false},
+    {"GET", "v2/models/*/versions/*/ready", answer_model_ready, false},
+    {"GET", "v2/models/*/config", answer_config, false},
+    {"GET", "v2/models/*/versions/*/config", answer_config, false},
+    {"GET", "v2/models/*/stats", answer_statistics, false},
+    {"GET", "v2/models/*/versions/*/stats", answer_statistics, false},
+    {"POST", "v2/models/*/infer", answer_infer, false},
+    {"POST", "v2/models/*/versions/*/infer", answer_infer, false},
+    {"POST", "v2/repository/index", answer_index, false},
+    {"POST", "v2/repository/models/*/load", answer_load, false},
+    {"POST", "v2/repository/models/*/unload", answer_unload, false},
+    {"GET", "v2/systemsharedmemory/status", answer_unsupported, false},
+    {"POST", "v2/systemsharedmemory/unregister", answer_unsupported, false},
+    {"GET", "v2/systemsharedmemory/region/*/status", answer_unsupported, false},
+    {"POST", "v2/systemsharedmemory/region/*/register", answer_unsupported, false},
+    {"POST", "v2/systemsharedmemory/region/*/unregister", answer_unsupported, false},
+    {"GET", "v2/cudasharedmemory/status", answer_unsupported, false},
+    {"POST", "v2/cudasharedmemory/unregister", answer_unsupported, false},
+    {"GET", "v2/cudasharedmemory/region/*/status", answer_unsupported, false},
+    {"POST", "v2/cudasharedmemory/region/*/register", answer_unsupported, false},
+    {"POST", "v2/cudasharedmemory/region/*/unregister", answer_unsupported, false},
+    {"GET", "v2/trace/setting", answer_unsupported, false},
+    {"POST", "v2/trace/setting", answer_unsupported, false},
+    {"GET", "v2/models/*/trace/setting", answer_unsupported, false},
+    {"POST", "v2/models/*/trace/setting", answer_unsupported, false},
+    {"GET", "v2/logging", answer_unsupported, false},
+    {"POST", "v2/logging", answer_unsupported, false},
+    {NULL, NULL, NULL, false},
 };

@@ -5,8 +5,6 @@
 #include "base/json/json_write.h"
 #include "serve/models/model.h"
 
-enum { OC_SRV_MODELS_LISTED = 256 };
-
 void oc_oip_write_server(oc_json_writer *json);
 void oc_oip_write_metadata(oc_json_writer *json, oc_srv_model *model);
 void oc_oip_write_config(oc_json_writer *json, oc_srv_model *model);

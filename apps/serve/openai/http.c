@@ -7,9 +7,9 @@
 
 #include "base/json/json_write.h"
 #include "serve/codec/base64.h"
+#include "serve/http/access.h"
 #include "serve/http/coding.h"
 #include "serve/http/router.h"
-#include "serve/oip/metadata.h"
 #include "serve/openai/request.h"
 #include "serve/server.h"
 
@@ -62,10 +62,9 @@ static octavo_status open_call(oc_srv_exchange *exchange, const oc_openai_reques
     octavo_status status = OCTAVO_OK;
     oc_srv_model *model = NULL;
     if (request->model.data) {
-        OC_TRY(oc_srv_repository_find(exchange->server->repository, request->model, 0, &model,
-                                      error));
+        OC_TRY(oc_srv_find_model(exchange, request->model, 0, &model, error));
     } else {
-        OC_TRY(oc_srv_repository_only(exchange->server->repository, &model, error));
+        OC_TRY(oc_srv_find_only_model(exchange, &model, error));
     }
     oc_srv_call_open(&exchange->call, model);
     exchange->call.priority = PRIORITY;
@@ -539,8 +538,7 @@ static void write_model(oc_json_writer *json, const oc_srv_model *model) {
 static void answer_models(oc_srv_exchange *exchange) {
     oc_srv_model *models[OC_SRV_MODELS_LISTED];
     oc_json_writer json;
-    int32_t count = oc_srv_repository_models(exchange->server->repository, models,
-                                             OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
     oc_json_write_open(&json, &exchange->answer, false);
     oc_json_write_object(&json);
     oc_json_write_text_member(&json, "object", "list");
@@ -561,8 +559,7 @@ static void answer_one_model(oc_srv_exchange *exchange) {
     oc_srv_model *model;
     oc_json_writer json;
     oc_error_clear(&error);
-    if (oc_srv_repository_find(exchange->server->repository, exchange->segments[0], 0, &model,
-                               &error)) {
+    if (oc_srv_find_model(exchange, exchange->segments[0], 0, &model, &error)) {
         answer_failure(exchange, &error);
     } else {
         oc_json_write_open(&json, &exchange->answer, false);
@@ -579,7 +576,7 @@ static void answer_info(oc_srv_exchange *exchange) {
     oc_json_writer json;
     char version[24];
     oc_error_clear(&error);
-    if (oc_srv_repository_only(exchange->server->repository, &model, &error)) {
+    if (oc_srv_find_only_model(exchange, &model, &error)) {
         oc_srv_answer_error(exchange, &error);
         oc_srv_send(exchange);
         return;
@@ -609,11 +606,11 @@ static void answer_info(oc_srv_exchange *exchange) {
 }
 
 const oc_srv_route_entry oc_srv_openai_routes[] = {
-    {"POST", "v1/embeddings", answer_embeddings},
-    {"POST", "v1/classify", answer_classify},
-    {"GET", "v1/models", answer_models},
-    {"GET", "v1/models/*", answer_one_model},
-    {"POST", "embed", answer_embed},
-    {"GET", "info", answer_info},
-    {NULL, NULL, NULL},
+    {"POST", "v1/embeddings", answer_embeddings, false},
+    {"POST", "v1/classify", answer_classify, false},
+    {"GET", "v1/models", answer_models, false},
+    {"GET", "v1/models/*", answer_one_model, false},
+    {"POST", "embed", answer_embed, false},
+    {"GET", "info", answer_info, false},
+    {NULL, NULL, NULL, false},
 };
