@@ -2,17 +2,22 @@
 
 usage: test_operation.py OCTAVO
 """
+import hashlib
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
 import time
 
+import h2
+from test_http2 import Link, body_of, ended
 from server import PHOTOS, Server, check, end, expected, rows, run, text_request, workplace
 
 
@@ -239,6 +244,185 @@ def ending(folder):
         check(server.process.wait(10) == 0, "a second SIGINT")
 
 
+def access(folder):
+    """API keys and their scopes; what is read again on SIGHUP."""
+    models = os.path.join(folder, "guarded")
+    for name in ("open", "closed"):
+        os.makedirs(os.path.join(models, name))
+        shutil.copy(os.path.join(folder, "tiny.octavo"), os.path.join(models, name, "1.octavo"))
+    path = os.path.join(folder, "keys.json")
+
+    def write(*keys):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"keys": [{"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), **rest}
+                                for name, rest in keys]}, file)
+    for text, place in (('{"keys": []}', "keys.json"), ('{"keys": [{"name": "a"}]}', "1:"),
+                        ('{"keys": [{"name": "a", "sha256": "12"}]}', "1:35"), ('{"frob": 1}', "1:2"),
+                        ('{"keys": [{"name": "a", "sha256": "%s", "models": []}]}' % ("0" * 64), "1:")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        _, told = run("serve", models, "--api-keys", path, code=78)
+        check(f"keys.json:{place}" in told or place in told, text, told)
+    write(("reader", {"models": ["op*"]}), ("owner", {"admin": True}))
+    with Server(models, "--api-keys", path) as server:
+        def ask(key, method, where, body=None, header="authorization"):
+            value = f"Bearer {key}" if header == "authorization" else key
+            return server.ask(method, where, body, {header: value} if key else {})
+        def texts(model):
+            return ("POST", f"/v2/models/{model}/infer", text_request("a"))
+        check(server.ask("GET", "/v2/health/ready")[0] == 200, "probes need no key")
+        for key in (None, "nobody", ""):
+            code, got, _ = ask(key, *texts("open"))
+            check(code == 401 and got["www-authenticate"] == "Bearer", "no key", key, code)
+            check(ask(key, "GET", "/metrics")[0] == 401, "metrics", key)
+        check(ask("reader", *texts("open"))[0] == 200, "its model")
+        check(ask("reader", *texts("open"), header="x-api-key")[0] == 200, "x-api-key")
+        check(ask("reader", *texts("closed"))[0] == 404, "another's model is not there")
+        check(ask("owner", *texts("closed"))[0] == 200, "all models")
+        for where in ("/v2/models/closed", "/v2/models/closed/ready", "/v1/models/closed"):
+            check(ask("reader", "GET", where)[0] == 404, where)
+        for method, where in (("GET", "/v1/models"), ("POST", "/v2/repository/index"),
+                              ("GET", "/v2/models/stats")):
+            check(b"closed" not in ask("reader", method, where)[2] and
+                  b"closed" in ask("owner", method, where)[2], where)
+        check(ask("reader", "POST", "/v1/embeddings", {"input": "a"})[0] == 200, "its only model")
+        check(ask("owner", "POST", "/v1/embeddings", {"input": "a"})[0] == 400, "one of several")
+        check(ask("reader", "POST", "/v2/repository/models/open/unload")[0] == 403, "no admin")
+        check(ask("owner", "POST", "/v2/repository/models/open/load")[0] == 200, "admin")
+        link = Link(server)
+        service = "/inference.GRPCInferenceService/"
+        link.send(h2.grpc(1, service + "ServerReady", b""))
+        link.send(h2.grpc(3, service + "ServerReady", b"", fields=(("authorization", "Bearer reader"),)))
+        link.send(h2.grpc(5, "/grpc.health.v1.Health/Check", b""))
+        link.send(h2.grpc(7, service + "ModelStreamInfer", b""))
+        link.send(h2.grpc(9, service + "RepositoryModelLoad", b"\x12\4open",
+                          fields=(("authorization", "Bearer reader"),)))
+        got = link.until(lambda f: all(ended(f, n) for n in (1, 3, 5, 7, 9)))
+        check([len(body_of(got, n)) for n in (1, 3, 5, 7, 9)] == [0, 7, 7, 0, 0], "gRPC with keys", got)
+        link.close()
+        write(("other", {}))
+        server.signal(signal.SIGHUP)
+        deadline = time.time() + 20
+        while ask("other", *texts("open"))[0] != 200 and time.time() < deadline:
+            time.sleep(0.02)
+        check(ask("other", *texts("closed"))[0] == 200 and ask("owner", *texts("open"))[0] == 401, "new keys")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("{")
+        server.signal(signal.SIGHUP)
+        server.wait_for("change_failed")
+        check(ask("other", *texts("open"))[0] == 200, "a wrong file leaves the keys")
+
+
+def certificate(folder, name, *flags):
+    files = [os.path.join(folder, f"{name}.{kind}.pem") for kind in ("cert", "key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
+                    "-out", files[0], "-keyout", files[1], *flags], check=True, capture_output=True)
+    return files
+
+
+def encryption(folder):
+    """TLS, both protocols over it, clients that must show who they are, and a certificate renewed."""
+    if not shutil.which("openssl"):
+        print("SKIPPED encryption: there is no openssl to make certificates with")
+        return
+    cert, key = certificate(folder, "server")
+    client = certificate(folder, "client")
+    engine = os.path.join(folder, "tiny.octavo")
+    for flags in (["--tls-cert", cert], ["--tls-cert", cert, "--tls-key", cert],
+                  ["--tls-cert", key, "--tls-key", key], ["--tls-cert", cert, "--tls-key", client[1]]):
+        run("serve", engine, *flags, code=78)
+    run("serve", engine, "--tls-cert", "nowhere.pem", "--tls-key", key, code=66)
+
+    def ask(server, method="GET", path="/v2/health/ready", body=None, alpn=None, show=None):
+        context = ssl.create_default_context(cafile=cert)
+        if alpn:
+            context.set_alpn_protocols(alpn)
+        if show:
+            context.load_cert_chain(*show)
+        link = http.client.HTTPSConnection(server.host, server.port, timeout=20, context=context)
+        try:
+            link.request(method, path, body)
+            chosen = link.sock.selected_alpn_protocol()
+            answer = link.getresponse()
+            return answer.status, answer.read(), chosen
+        finally:
+            link.close()
+    with Server(engine, "--tls-cert", cert, "--tls-key", key, config={"header_timeout_s": 1}) as server:
+        check(ask(server)[0] == 200, "https")
+        check(ask(server, alpn=["http/1.1"])[2] == "http/1.1", "ALPN")
+        many = text_request(*[f"text {i}" for i in range(400)])
+        code, answer, _ = ask(server, "POST", "/v2/models/tiny/infer", json.dumps(many))
+        check(code == 200 and rows(answer) == rows(server_less(folder, many)), "a large answer", code)
+        context = ssl.create_default_context(cafile=cert)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with context.wrap_socket(socket.create_connection((server.host, server.port)),
+                                 server_hostname="127.0.0.1") as link:
+            check(link.selected_alpn_protocol() == "h2", "ALPN h2")
+            link.sendall(h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0) + h2.request(1, "/v2"))
+            data = b""
+            while not ended(h2.frames(data), 1):
+                data += link.recv(65536)
+            check(b"octavo" in body_of(h2.frames(data), 1), "HTTP/2 over TLS")
+        check(server.raw(b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n", seconds=5)[:4] != b"HTTP", "in the clear")
+        begin = time.time()
+        server.raw(b"\x16\x03\x01", seconds=15)
+        check(time.time() - begin < 10, "a handshake that does not go on")
+        old = ssl.get_server_certificate((server.host, server.port))
+        certificate(folder, "server")
+        server.signal(signal.SIGHUP)
+        deadline = time.time() + 20
+        while ssl.get_server_certificate((server.host, server.port)) == old and time.time() < deadline:
+            time.sleep(0.05)
+        check(ask(server)[0] == 200, "the new certificate")
+    with Server(engine, "--tls-cert", cert, "--tls-key", key, config={"tls_client_ca": client[0]}) as server:
+        check(ask(server, show=client)[0] == 200, "a client that shows its certificate")
+        try:
+            ask(server)
+            check(False, "a client without one is served")
+        except (OSError, http.client.HTTPException):
+            check(True, "refused")
+
+
+def server_less(folder, request):
+    """The answer to the same request in the clear."""
+    with Server(os.path.join(folder, "tiny.octavo")) as server:
+        return server.ask("POST", "/v2/models/tiny/infer", request)[2]
+
+
+def metrics(folder):
+    """What Prometheus reads: families whole, counters that count."""
+    with Server(os.path.join(folder, "tiny.octavo")) as server:
+        server.ask("POST", "/v2/models/tiny/infer", text_request("a", "b"))
+        server.ask("POST", "/v2/models/tiny/infer", text_request("a", timeout=1))
+        for accept in (None, "application/openmetrics-text; version=1.0.0"):
+            code, got, text = server.ask("GET", "/metrics", headers={"accept": accept} if accept else {})
+            lines = text.decode().splitlines()
+            samples, seen, now = {}, set(), None
+            for line in lines:
+                if line.startswith("# TYPE"):
+                    name, kind = line.split()[2:]
+                    check(name not in seen, "one family", name)
+                    seen.add(name)
+                    now = name
+                elif not line.startswith("#"):
+                    name, value = line.rsplit(" ", 1)
+                    check(name.startswith(now) and name not in samples, line)
+                    samples[name] = float(value)
+            check(code == 200 and (lines[-1] == "# EOF") == bool(accept), got, lines[-1])
+            labels = 'model="tiny",version="1"'
+            check(samples[f'octavo_requests_total{{{labels},outcome="success"}}'] == 1, "success")
+            check(samples[f'octavo_requests_total{{{labels},outcome="expired"}}'] == 1, "expired")
+            check(samples[f"nv_inference_count{{{labels}}}"] == 2, "rows")
+            buckets = [value for name, value in samples.items()
+                       if name.startswith("octavo_request_duration_seconds_bucket")]
+            check(buckets == sorted(buckets) and buckets[-1] == 1, "buckets", buckets)
+            if not accept and shutil.which("promtool"):
+                ours = "\n".join(line for line in lines if "nv_inference" not in line) + "\n"
+                done = subprocess.run(["promtool", "check", "metrics"], input=ours, text=True, capture_output=True)
+                check(done.returncode == 0, "promtool", done.stdout, done.stderr)
+
+
 def text_log(folder):
     """Without --json people read on stderr what scripts wait for."""
     with subprocess.Popen([sys.argv[1], "serve", os.path.join(folder, "tiny.octavo"), "--listen",
@@ -255,6 +439,9 @@ def main():
     versions(folder)
     overload(folder)
     ending(folder)
+    access(folder)
+    encryption(folder)
+    metrics(folder)
     text_log(folder)
     shutil.rmtree(folder)
     end()
