@@ -1,6 +1,6 @@
 // links: serve
-/* fuzz_grpc_message.c - any bytes as a ModelInferRequest: what is accepted lies within the message or
- * the request, as large as it says. */
+/* fuzz_grpc_message.c - any bytes as a ModelInferRequest: what is accepted lies within the message
+ * or the request, as large as it says. */
 #include <stdlib.h>
 
 #include "serve/oip/grpc.h"

@@ -30,7 +30,8 @@ static uint64_t add(uint64_t sum, const void *bytes, size_t size) {
 static void look_at(const oc_srv_exchange *exchange, outcome *out) {
     oc_slice path = oc_srv_exchange_path(exchange), query = oc_srv_exchange_query(exchange);
     expect(exchange->method && path.length + query.length <= exchange->target_length);
-    expect(exchange->field_count <= OC_SRV_HEADERS_MAX && exchange->head.size <= OC_SRV_HEAD_BYTES);
+    expect(exchange->field_count <= OC_LIMIT_HTTP_HEADERS &&
+           exchange->head.size <= OC_LIMIT_HTTP_HEAD_BYTES);
     expect(exchange->body.size <= (size_t)1 << 20 && exchange->charged >= exchange->body.size);
     for (int32_t i = 0; i < exchange->field_count; i++) {
         const oc_srv_field *field = &exchange->fields[i];

@@ -1,7 +1,7 @@
 // links: serve
-/* fuzz_http2.c - any bytes as frames of an HTTP/2 connection, behind a good preface: whatever they ask
- * for, nothing of it is left when the connection has gone.  The repository holds a model that is not
- * loaded, so that requests are read to their end and answered. */
+/* fuzz_http2.c - any bytes as frames of an HTTP/2 connection, behind a good preface: whatever they
+ * ask for, nothing of it is left when the connection has gone.  The repository holds a model that
+ * is not loaded, so that requests are read to their end and answered. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

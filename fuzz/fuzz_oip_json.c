@@ -1,6 +1,7 @@
 // links: serve
-/* fuzz_oip_json.c - any bytes as an inference request of the Open Inference Protocol, JSON first and
- * tensors behind it: what is accepted lies within the body or the request, as large as it says. */
+/* fuzz_oip_json.c - any bytes as an inference request of the Open Inference Protocol, JSON first
+ * and tensors behind it: what is accepted lies within the body or the request, as large as it says.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *body = (const char *)data + 2;
     size -= 2;
     oc_error_clear(&error);
-    octavo_status status = oc_oip_request_read(body, size, json_size == 65535 ? size : json_size,
-                                               &request, &error);
+    octavo_status status =
+        oc_oip_request_read(body, size, json_size == 65535 ? size : json_size, &request, &error);
     expect((status == OCTAVO_OK) == (error.status == OCTAVO_OK));
     expect(status == OCTAVO_OK || error.message[0]);
     for (int32_t i = 0; status == OCTAVO_OK && i < request.input_count; i++) {

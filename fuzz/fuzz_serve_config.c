@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (oc_srv_model_settings_read("m", (const char *)data, size, &arena, &model, &error)) {
         expect(error.message[0] && error.path[0] == 'm');
     } else {
-        expect(model.group_count > 0 && model.group_count <= OC_SRV_GROUPS);
+        expect(model.group_count > 0 && model.group_count <= OC_LIMIT_INSTANCE_KINDS);
         expect(model.batch_max > 0 && model.batch_max <= model.queue_rows);
         oc_srv_model_settings_write(&json, &model);
     }

@@ -115,7 +115,8 @@ done:
     return status;
 }
 
-/* -- configuration ------------------------------------------------------------------------------- */
+/* -- configuration -------------------------------------------------------------------------------
+ */
 
 static octavo_status configure(const oc_srv_options *options, run *all, bool *is_configuration,
                                octavo_error *error) {
@@ -151,8 +152,8 @@ static octavo_status configure(const oc_srv_options *options, run *all, bool *is
     if (settings->workers == 0) {
         settings->workers = oc_usable_cores();
     }
-    oc_srv_model_settings defaults = oc_srv_model_defaults(options->device, options->tier,
-                                                           options->threads, options->disable);
+    oc_srv_model_settings defaults =
+        oc_srv_model_defaults(options->device, options->tier, options->threads, options->disable);
     bool is_model = false;
     status = oc_srv_repository_open(options->repository, &defaults, &all->server.repository,
                                     &is_model, error);
@@ -181,7 +182,8 @@ done:
     return status;
 }
 
-/* -- signals ------------------------------------------------------------------------------------- */
+/* -- signals -------------------------------------------------------------------------------------
+ */
 
 /* What is read at the start and may change; what is wrong now leaves in force what was. */
 static void read_again(oc_srv_server *server) {
@@ -229,7 +231,8 @@ static void on_signal(uv_signal_t *handle, int number) {
     }
 }
 
-/* Every tenth of a second: the drain goes from "not ready" over "no more connections" to the end. */
+/* Every tenth of a second: the drain goes from "not ready" over "no more connections" to the end.
+ */
 static void on_time(uv_timer_t *timer) {
     run *all = timer->data;
     oc_srv_server *server = &all->server;
@@ -281,7 +284,8 @@ static void end_loop(run *all) {
     uv_run(&all->loop, UV_RUN_DEFAULT);
 }
 
-/* -- all of it ------------------------------------------------------------------------------------- */
+/* -- all of it
+ * ------------------------------------------------------------------------------------- */
 
 static octavo_status start_reactors(oc_srv_server *server, int32_t *started, octavo_error *error) {
     octavo_status status = OCTAVO_OK;

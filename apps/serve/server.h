@@ -14,14 +14,14 @@ typedef struct oc_srv_server {
     oc_srv_settings settings;
     oc_srv_repository *repository;
     oc_srv_workers *workers;
-    struct oc_srv_reactor *reactors; /* [settings.reactors] */
-    pthread_mutex_t lock; /* of `keys` and `tls` */
-    SSL_CTX *tls;         /* NULL: in the clear */
-    oc_srv_keys *keys;    /* NULL: anybody may do anything */
-    atomic_bool draining;            /* not ready any more */
-    atomic_int connections;          /* open now */
-    atomic_int exchanges;            /* begun and not freed */
-    atomic_size_t body_bytes;        /* that requests in work hold, of settings.memory_mb */
+    struct oc_srv_reactor *reactors;     /* [settings.reactors] */
+    pthread_mutex_t lock;                /* of `keys` and `tls` */
+    SSL_CTX *tls;                        /* NULL: in the clear */
+    oc_srv_keys *keys;                   /* NULL: anybody may do anything */
+    atomic_bool draining;                /* not ready any more */
+    atomic_int connections;              /* open now */
+    atomic_int exchanges;                /* begun and not freed */
+    atomic_size_t body_bytes;            /* that requests in work hold, of settings.memory_mb */
     atomic_ullong accepted, turned_away; /* connections, since the start */
 } oc_srv_server;
 

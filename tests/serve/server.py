@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TINY = os.path.join(ROOT, "tests", "data", "tiny-clip")
 PHOTOS = os.path.join(ROOT, "examples", "photos")
 
+os.environ.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(ROOT, "tests", "serve", "tsan.supp"))
+
 failures, checks = [], 0
 
 

@@ -120,9 +120,10 @@ static const oc_cli_flag search_flags[] = {
 };
 
 static const oc_cli_flag serve_flags[] = {
-    TEXT("listen", listen, "ADDR:PORT",
-         "where to listen; default: 127.0.0.1:8000, which only this machine reaches; port 0 takes a "
-         "free one"),
+    TEXT(
+        "listen", listen, "ADDR:PORT",
+        "where to listen; default: 127.0.0.1:8000, which only this machine reaches; port 0 takes a "
+        "free one"),
     TEXT("config", config, "FILE.json", "settings of the server; --print-config shows all"),
     TEXT("api-keys", api_keys, "FILE.json",
          "who may use what, by the SHA-256 of keys; without it anybody may do anything"),

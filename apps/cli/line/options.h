@@ -22,10 +22,10 @@ typedef struct oc_cli_options {
     int32_t threads; /* 0: one for each usable core */
     const char *device, *tier, *disable;
 
-    const char *against, *api_keys, *architectures, *batches, *compare, *completion, *config, *data, *images, *inputs,
-        *keep, *labels, *labels_file, *layout, *listen, *man, *method, *output, *outputs, *precision,
-        *predictions, *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file, *tls_cert, *tls_key,
-        *tower, *work;
+    const char *against, *api_keys, *architectures, *batches, *compare, *completion, *config, *data,
+        *images, *inputs, *keep, *labels, *labels_file, *layout, *listen, *man, *method, *output,
+        *outputs, *precision, *predictions, *preset, *report, *save_checkpoint, *skip,
+        *templates_file, *texts_file, *tls_cert, *tls_key, *tower, *work;
     oc_cli_list texts;
     int32_t batch, limit, streams, tokens, top; /* 0: not given */
     double duration, seconds, warmup;           /* seconds */

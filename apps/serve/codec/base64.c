@@ -28,8 +28,8 @@ bool oc_srv_base64_decode(oc_slice text, void *out, size_t *size) {
     unsigned char *to = out;
     size_t length = text.length;
     *size = 0;
-    for (int pads = 0; pads < 2 && length > 0 && length % 4 == (pads ? 3 : 0) && at[length - 1] == '=';
-         pads++) {
+    for (int pads = 0;
+         pads < 2 && length > 0 && length % 4 == (pads ? 3 : 0) && at[length - 1] == '='; pads++) {
         length--;
     }
     if (length % 4 == 1) {

@@ -11,7 +11,12 @@ typedef struct oc_pb_reader {
     const char *at, *end;
 } oc_pb_reader;
 
-typedef enum oc_pb_wire { OC_PB_VARINT = 0, OC_PB_64 = 1, OC_PB_BYTES = 2, OC_PB_32 = 5 } oc_pb_wire;
+typedef enum oc_pb_wire {
+    OC_PB_VARINT = 0,
+    OC_PB_64 = 1,
+    OC_PB_BYTES = 2,
+    OC_PB_32 = 5
+} oc_pb_wire;
 
 typedef struct oc_pb_field {
     uint32_t number;
@@ -21,7 +26,8 @@ typedef struct oc_pb_field {
 } oc_pb_field;
 
 static inline oc_pb_reader oc_pb_open(oc_slice message) {
-    return (oc_pb_reader){message.data, message.data + message.length};
+    const char *begin = message.data ? message.data : "";
+    return (oc_pb_reader){begin, begin + message.length};
 }
 
 /* The next field; *more is false behind the last.
@@ -31,7 +37,8 @@ octavo_status oc_pb_next(oc_pb_reader *reader, oc_pb_field *out, bool *more, oct
 /* A value of a packed list, or of one that is not: *more is false behind the last. */
 octavo_status oc_pb_varint(oc_pb_reader *reader, uint64_t *out, octavo_error *error);
 
-/* -- writing: values of zero and empty texts are left out, as proto3 does ------------------------- */
+/* -- writing: values of zero and empty texts are left out, as proto3 does -------------------------
+ */
 
 void oc_pb_put_varint(oc_buffer *out, uint64_t value);
 void oc_pb_put_uint(oc_buffer *out, uint32_t number, uint64_t value);

@@ -32,8 +32,9 @@ static octavo_status read_hash(oc_json *json, uint8_t hash[32], octavo_error *er
         hash[i / 2] = (uint8_t)(hash[i / 2] << 4 | (fits ? digit - digits : 0));
     }
     if (!fits) {
-        OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT,
-                     "a SHA-256 in 64 hex digits is wanted, as `printf %%s KEY | sha256sum` gives it");
+        OC_JSON_FAIL(
+            json, error, OCTAVO_INVALID_ARGUMENT,
+            "a SHA-256 in 64 hex digits is wanted, as `printf %%s KEY | sha256sum` gives it");
     }
 done:
     return status;
@@ -49,8 +50,8 @@ static octavo_status read_models(oc_json *json, oc_arena *arena, oc_srv_key *key
         if (!more) {
             break;
         }
-        if (key->model_count == OC_SRV_KEY_MODELS) {
-            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d names", OC_SRV_KEY_MODELS);
+        if (key->model_count == OC_LIMIT_API_KEY_MODELS) {
+            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d names", OC_LIMIT_API_KEY_MODELS);
         }
         OC_TRY(oc_json_text(json, NAME, arena, &key->models[key->model_count++], error));
     }
@@ -105,8 +106,8 @@ static octavo_status read_list(oc_json *json, oc_srv_keys *keys, octavo_error *e
         if (!more) {
             break;
         }
-        if (keys->count == OC_SRV_KEYS) {
-            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d keys", OC_SRV_KEYS);
+        if (keys->count == OC_LIMIT_API_KEYS) {
+            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d keys", OC_LIMIT_API_KEYS);
         }
         OC_TRY(read_key(json, &keys->arena, &keys->items[keys->count], error));
         keys->count++;
@@ -128,9 +129,9 @@ octavo_status oc_srv_keys_read(const char *path, const char *text, size_t size, 
     }
     keys->holds = 1;
     oc_arena_init(&keys->arena);
-    keys->items = calloc(OC_SRV_KEYS, sizeof *keys->items);
+    keys->items = calloc(OC_LIMIT_API_KEYS, sizeof *keys->items);
     if (!keys->items) {
-        OC_NO_MEMORY(error, OC_SRV_KEYS * sizeof *keys->items);
+        OC_NO_MEMORY(error, OC_LIMIT_API_KEYS * sizeof *keys->items);
     }
     OC_TRY(oc_json_object(&json, error));
     for (;;) {

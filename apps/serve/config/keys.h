@@ -1,6 +1,7 @@
 /* keys.h - who may use what: the file of --api-keys,
  *
- *     {"keys": [{"name": "search", "sha256": "9f86...0a08", "models": ["clip", "b-*"], "admin": false}]}
+ *     {"keys": [{"name": "search", "sha256": "9f86...0a08", "models": ["clip", "b-*"], "admin":
+ * false}]}
  *
  * sha256 is that of the key's bytes, in hex; keys themselves are nowhere kept.  models: names or
  * patterns with '*', default all.  admin: may load and unload models, default not.
@@ -11,15 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/slice.h"
 #include "base/status.h"
-
-enum { OC_SRV_KEYS = 1024, OC_SRV_KEY_MODELS = 64 };
 
 typedef struct oc_srv_key {
     const char *name;
     uint8_t hash[32];
-    const char *models[OC_SRV_KEY_MODELS];
+    const char *models[OC_LIMIT_API_KEY_MODELS];
     int32_t model_count; /* 0: all */
     bool admin;
 } oc_srv_key;
@@ -27,7 +27,8 @@ typedef struct oc_srv_key {
 /* Held by any number of threads; does not change. */
 typedef struct oc_srv_keys oc_srv_keys;
 
-/* `text` is that of the file `path`.  INVALID_ARGUMENT, CORRUPT: error->path is "PATH:LINE:COLUMN" */
+/* `text` is that of the file `path`.  INVALID_ARGUMENT, CORRUPT: error->path is "PATH:LINE:COLUMN"
+ */
 octavo_status oc_srv_keys_read(const char *path, const char *text, size_t size, oc_srv_keys **out,
                                octavo_error *error);
 void oc_srv_keys_hold(oc_srv_keys *keys);

@@ -8,19 +8,15 @@
 
 enum {
     BATCH = 16,
-    QUEUE = 1024,     /* rows: some seconds of work of a small model on a CPU */
-    QUEUE_MAX = 1 << 20,
-    INSTANCES = 64,
-    NAME = 64 /* of a device or a tier */
+    QUEUE = 1024, /* rows: some seconds of work of a small model on a CPU */
+    NAME = 64     /* of a device or a tier */
 };
 
 oc_srv_model_settings oc_srv_model_defaults(const char *device, const char *tier, int32_t threads,
                                             const char *disable) {
     return (oc_srv_model_settings){
-        .groups = {{.device = device ? device : "auto",
-                    .tier = tier,
-                    .count = 1,
-                    .threads = threads}},
+        .groups =
+            {{.device = device ? device : "auto", .tier = tier, .count = 1, .threads = threads}},
         .group_count = 1,
         .batch_max = BATCH,
         .queue_rows = QUEUE,
@@ -77,7 +73,7 @@ static octavo_status read_group(oc_json *json, oc_arena *arena, oc_srv_group *gr
         } else if (oc_slice_is(key, "tier")) {
             OC_TRY(oc_json_text(json, NAME, arena, &group->tier, error));
         } else if (oc_slice_is(key, "count")) {
-            OC_TRY(oc_json_int32(json, 1, INSTANCES, &group->count, error));
+            OC_TRY(oc_json_int32(json, 1, OC_LIMIT_INSTANCES, &group->count, error));
         } else if (oc_slice_is(key, "threads")) {
             OC_TRY(oc_json_int32(json, 0, OC_LIMIT_THREADS, &group->threads, error));
         } else {
@@ -101,14 +97,14 @@ static octavo_status read_groups(oc_json *json, oc_arena *arena, oc_srv_model_se
         if (!more) {
             break;
         }
-        if (settings->group_count == OC_SRV_GROUPS) {
+        if (settings->group_count == OC_LIMIT_INSTANCE_KINDS) {
             OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d kinds of instances",
-                         OC_SRV_GROUPS);
+                         OC_LIMIT_INSTANCE_KINDS);
         }
         OC_TRY(read_group(json, arena, &settings->groups[settings->group_count], error));
         instances += settings->groups[settings->group_count++].count;
-        if (instances > INSTANCES) {
-            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d instances", INSTANCES);
+        if (instances > OC_LIMIT_INSTANCES) {
+            OC_JSON_FAIL(json, error, OCTAVO_UNSUPPORTED, "over %d instances", OC_LIMIT_INSTANCES);
         }
     }
     if (settings->group_count == 0) {
@@ -137,7 +133,7 @@ octavo_status oc_srv_model_settings_read(const char *path, const char *text, siz
         } else if (oc_slice_is(key, "max_batch")) {
             OC_TRY(oc_json_int32(&json, 1, OC_LIMIT_BATCH, &settings->batch_max, error));
         } else if (oc_slice_is(key, "max_queue")) {
-            OC_TRY(oc_json_int32(&json, 1, QUEUE_MAX, &settings->queue_rows, error));
+            OC_TRY(oc_json_int32(&json, 1, OC_LIMIT_QUEUE_ROWS, &settings->queue_rows, error));
         } else if (oc_slice_is(key, "max_queue_delay_ms")) {
             OC_TRY(read_number(&json, 0, 10000, &settings->delay_ms, error));
         } else if (oc_slice_is(key, "canary_interval_s")) {

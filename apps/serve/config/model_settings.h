@@ -11,8 +11,7 @@
 
 #include "base/arena.h"
 #include "base/json/json_write.h"
-
-enum { OC_SRV_GROUPS = 16 };
+#include "base/limits.h"
 
 /* Instances that are alike. */
 typedef struct oc_srv_group {
@@ -23,14 +22,14 @@ typedef struct oc_srv_group {
 } oc_srv_group;
 
 typedef struct oc_srv_model_settings {
-    oc_srv_group groups[OC_SRV_GROUPS];
+    oc_srv_group groups[OC_LIMIT_INSTANCE_KINDS];
     int32_t group_count;
-    int32_t batch_max;    /* rows of one run */
-    int32_t queue_rows;   /* rows that may wait */
-    double delay_ms;      /* that a row may be kept back for company */
-    double check_s;       /* between canaries */
-    const char *disable;  /* savings left out; NULL: none */
-    const char *source;   /* where these values come from: a file, or "defaults"; borrowed */
+    int32_t batch_max;   /* rows of one run */
+    int32_t queue_rows;  /* rows that may wait */
+    double delay_ms;     /* that a row may be kept back for company */
+    double check_s;      /* between canaries */
+    const char *disable; /* savings left out; NULL: none */
+    const char *source;  /* where these values come from: a file, or "defaults"; borrowed */
 } oc_srv_model_settings;
 
 /* What holds where no model.json says otherwise: one instance on `device` (NULL: auto). */

@@ -1,6 +1,7 @@
 /* place.c - see place.h. */
 #include "serve/config/place.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +17,11 @@ void oc_srv_place(octavo_error *error, const char *path, const char *text, size_
             begin = i + 1;
         }
     }
-    char *byte = strstr(error->message, " (byte "); /* the reader's way of saying the same */
-    if (byte && strchr(byte, ')') && strchr(byte, ')')[1] == 0) {
-        *byte = 0;
+    char told[40]; /* the reader's way of saying the same */
+    size_t length = strlen(error->message);
+    size_t end = (size_t)snprintf(told, sizeof told, " (byte %" PRIu64 ")", error->offset);
+    if (length > end && strcmp(error->message + length - end, told) == 0) {
+        error->message[length - end] = 0;
     }
     snprintf(error->path, sizeof error->path, "%.200s:%zu:%zu", path, line, at - begin + 1);
     error->offset = OCTAVO_NO_OFFSET;

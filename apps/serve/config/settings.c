@@ -17,8 +17,8 @@ typedef struct setting {
 
 static const setting table[] = {
 #define XX(kind, name, value, least, most, text)                                                   \
-    {kind, #name, offsetof(oc_srv_settings, name), offsetof(oc_srv_settings, name##_from), least,  \
-     most},
+    {kind,  #name, offsetof(oc_srv_settings, name), offsetof(oc_srv_settings, name##_from),        \
+     least, most},
     OC_SRV_SETTING_MAP(XX)
 #undef XX
 };

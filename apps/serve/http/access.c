@@ -68,8 +68,8 @@ int32_t oc_srv_list_models(oc_srv_exchange *exchange, oc_srv_model **out, int32_
 octavo_status oc_srv_find_only_model(oc_srv_exchange *exchange, oc_srv_model **out,
                                      octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    oc_srv_model *models[OC_SRV_MODELS_LISTED];
-    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
+    oc_srv_model *models[OC_LIMIT_SERVED_MODELS];
+    int32_t count = oc_srv_list_models(exchange, models, OC_LIMIT_SERVED_MODELS);
     *out = NULL;
     for (int32_t i = 0; i < count; i++) {
         if (count == 1) {

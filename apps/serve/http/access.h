@@ -4,8 +4,8 @@
 
 #include "serve/http/exchange.h"
 
-/* Finds the client's key, in "authorization: Bearer KEY" or "x-api-key: KEY"; where the server has no
- * keys anybody may do anything.  False: there is none, or it is none of the server's. */
+/* Finds the client's key, in "authorization: Bearer KEY" or "x-api-key: KEY"; where the server has
+ * no keys anybody may do anything.  False: there is none, or it is none of the server's. */
 bool oc_srv_access_check(oc_srv_exchange *exchange);
 /* For an exchange that goes on with another's. */
 void oc_srv_access_copy(oc_srv_exchange *exchange, const oc_srv_exchange *from);

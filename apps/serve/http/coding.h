@@ -16,8 +16,8 @@ bool oc_srv_body_is_encoded(const oc_srv_exchange *exchange);
  *   EXHAUSTED                       memory_mb, or memory, is used up */
 octavo_status oc_srv_body_decode(oc_srv_exchange *exchange, octavo_error *error);
 
-/* Whether the client asks for exactly one coding, gzip or deflate: a list, as browsers send, is left
- * alone, since floats hardly shrink. */
+/* Whether the client asks for exactly one coding, gzip or deflate: a list, as browsers send, is
+ * left alone, since floats hardly shrink. */
 bool oc_srv_answer_is_wanted_encoded(const oc_srv_exchange *exchange);
 /* Encodes the answer where that is wanted, and says so in a header. */
 void oc_srv_answer_encode(oc_srv_exchange *exchange);

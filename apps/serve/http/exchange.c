@@ -62,13 +62,13 @@ oc_slice oc_srv_exchange_header(const oc_srv_exchange *exchange, const char *nam
 }
 
 bool oc_srv_exchange_field(oc_srv_exchange *exchange, oc_slice name, oc_slice value) {
-    if (exchange->field_count == OC_SRV_HEADERS_MAX ||
-        exchange->head.size + name.length + value.length > OC_SRV_HEAD_BYTES) {
+    if (exchange->field_count == OC_LIMIT_HTTP_HEADERS ||
+        exchange->head.size + name.length + value.length > OC_LIMIT_HTTP_HEAD_BYTES) {
         return false;
     }
     oc_srv_field *field = &exchange->fields[exchange->field_count++];
-    *field = (oc_srv_field){.name = (uint32_t)exchange->head.size,
-                            .name_length = (uint32_t)name.length};
+    *field =
+        (oc_srv_field){.name = (uint32_t)exchange->head.size, .name_length = (uint32_t)name.length};
     oc_buffer_append(&exchange->head, name.data, name.length);
     field->value = (uint32_t)exchange->head.size;
     field->value_length = (uint32_t)value.length;
@@ -115,7 +115,8 @@ void oc_srv_send(oc_srv_exchange *exchange) {
     }
 }
 
-/* -- working ------------------------------------------------------------------------------------- */
+/* -- working -------------------------------------------------------------------------------------
+ */
 
 static void make_answer(oc_srv_exchange *exchange) {
     exchange->finish(exchange);
@@ -151,7 +152,8 @@ static void finish_task(oc_srv_task *task) {
 
 static void call_done(oc_srv_call *call) {
     oc_srv_exchange *exchange = call->user;
-    if ((exchange->heavy_answer || oc_srv_answer_is_wanted_encoded(exchange)) && call->error.status == OCTAVO_OK) {
+    if ((exchange->heavy_answer || oc_srv_answer_is_wanted_encoded(exchange)) &&
+        call->error.status == OCTAVO_OK) {
         exchange->task = (oc_srv_task){NULL, finish_task};
         oc_srv_workers_add(exchange->server->workers, &exchange->task);
     } else {

@@ -1,22 +1,22 @@
 /* exchange.h - one request and its answer, whatever protocol brought it.
  *
  * An exchange belongs to the reactor of its connection.  While a call or a task works on it, only
- * these touch it; it comes back by oc_srv_exchange_post.  Where the client leaves meanwhile, `stream`
- * becomes NULL and the call is cancelled: the exchange lives on until the work has come back.
+ * these touch it; it comes back by oc_srv_exchange_post.  Where the client leaves meanwhile,
+ * `stream` becomes NULL and the call is cancelled: the exchange lives on until the work has come
+ * back.
  */
 #ifndef OC_SERVE_EXCHANGE_H
 #define OC_SERVE_EXCHANGE_H
 
 #include "base/buffer.h"
+#include "base/limits.h"
 #include "serve/config/keys.h"
 #include "serve/models/model.h"
 #include "serve/net/mail.h"
 
 enum {
-    OC_SRV_HEADERS_MAX = 100,      /* of a request; browsers send 20 */
-    OC_SRV_HEAD_BYTES = 32 << 10,  /* target and headers together */
     OC_SRV_ANSWER_HEADERS = 8,
-    OC_SRV_SEGMENTS = 2            /* variable ones of a path */
+    OC_SRV_SEGMENTS = 2 /* variable ones of a path */
 };
 
 typedef struct oc_srv_field {
@@ -27,17 +27,17 @@ typedef struct oc_srv_exchange {
     struct oc_srv_server *server;
     struct oc_srv_reactor *reactor;
     oc_srv_mail mail;
-    void *stream; /* of its protocol; NULL: the client has gone */
+    void *stream;                                   /* of its protocol; NULL: the client has gone */
     void (*send)(struct oc_srv_exchange *exchange); /* brings the answer to the stream */
 
     /* What is asked. */
     const char *method; /* static */
     oc_buffer head;
     uint32_t target_length, path_length; /* the target begins `head` */
-    oc_srv_field fields[OC_SRV_HEADERS_MAX];
+    oc_srv_field fields[OC_LIMIT_HTTP_HEADERS];
     int32_t field_count;
     oc_buffer body;
-    size_t charged; /* bytes of the server's budget that it holds */
+    size_t charged;                     /* bytes of the server's budget that it holds */
     oc_slice segments[OC_SRV_SEGMENTS]; /* of the path, as the route has them */
     uint64_t begun_ns;
 
@@ -61,7 +61,7 @@ typedef struct oc_srv_exchange {
 
     /* The work. */
     uint64_t deadline_ns; /* that the client's protocol gave; 0: none */
-    atomic_bool gone; /* the client is: nobody waits for the answer */
+    atomic_bool gone;     /* the client is: nobody waits for the answer */
     oc_srv_task task;
     oc_srv_call call; /* its model is NULL where there is none */
     void *state;      /* of the handler */
@@ -75,7 +75,8 @@ typedef struct oc_srv_exchange {
 oc_srv_exchange *oc_srv_exchange_create(struct oc_srv_reactor *reactor); /* NULL: memory is out */
 void oc_srv_exchange_free(oc_srv_exchange *exchange);
 
-/* -- asking -------------------------------------------------------------------------------------- */
+/* -- asking --------------------------------------------------------------------------------------
+ */
 
 oc_slice oc_srv_exchange_path(const oc_srv_exchange *exchange);
 /* What stands behind the '?'; empty where nothing does. */
@@ -85,7 +86,8 @@ oc_slice oc_srv_exchange_header(const oc_srv_exchange *exchange, const char *nam
 /* Adds a header; pieces of one go on where they ended.  False: over the limits. */
 bool oc_srv_exchange_field(oc_srv_exchange *exchange, oc_slice name, oc_slice value);
 
-/* -- answering ---------------------------------------------------------------------------------- */
+/* -- answering ----------------------------------------------------------------------------------
+ */
 
 void oc_srv_answer_header(oc_srv_exchange *exchange, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -96,11 +98,12 @@ void oc_srv_answer_error(oc_srv_exchange *exchange, const octavo_error *error);
 /* Sends it.  The reactor's thread; the exchange is the stream's again. */
 void oc_srv_send(oc_srv_exchange *exchange);
 
-/* -- working ------------------------------------------------------------------------------------- */
+/* -- working -------------------------------------------------------------------------------------
+ */
 
-/* `begin` reads the body and fills exchange->call, which is then started; on_worker: where that takes
- * too long for a reactor.  However it ends, `finish` makes the answer: exchange->call.error tells what
- * went wrong.  Both run on the reactor's or on a worker's thread. */
+/* `begin` reads the body and fills exchange->call, which is then started; on_worker: where that
+ * takes too long for a reactor.  However it ends, `finish` makes the answer: exchange->call.error
+ * tells what went wrong.  Both run on the reactor's or on a worker's thread. */
 void oc_srv_exchange_run(oc_srv_exchange *exchange,
                          octavo_status (*begin)(oc_srv_exchange *exchange, octavo_error *error),
                          void (*finish)(oc_srv_exchange *exchange), bool on_worker);

@@ -7,7 +7,7 @@
 
 #include "serve/net/reactor.h"
 
-enum { EXTENSIONS_MAX = 4 << 10, FIRST_RESERVE = 1 << 20 };
+enum { FIRST_RESERVE = 1 << 20 };
 
 static int refuse(oc_srv_request_reader *reader, int32_t status, const char *why) {
     if (!reader->refusal) {
@@ -34,7 +34,7 @@ static int on_begin(llhttp_t *parser) {
 static int on_url(llhttp_t *parser, const char *at, size_t size) {
     oc_srv_request_reader *reader = of(parser);
     oc_buffer *head = &reader->exchange->head;
-    if (head->size + size > OC_SRV_HEAD_BYTES / 4) {
+    if (head->size + size > OC_LIMIT_HTTP_TARGET_BYTES) {
         return refuse(reader, 414, "the target is over 8192 bytes");
     }
     oc_buffer_append(head, at, size);
@@ -74,7 +74,7 @@ static int on_name(llhttp_t *parser, const char *at, size_t size) {
     if (code) {
         return code;
     }
-    if (reader->name.size + size > OC_SRV_HEAD_BYTES) {
+    if (reader->name.size + size > OC_LIMIT_HTTP_HEAD_BYTES) {
         return refuse(reader, 431, "the headers are over 32768 bytes");
     }
     oc_buffer_append(&reader->name, at, size);
@@ -83,14 +83,14 @@ static int on_name(llhttp_t *parser, const char *at, size_t size) {
 
 static int on_value(llhttp_t *parser, const char *at, size_t size) {
     oc_srv_request_reader *reader = of(parser);
-    /* A value comes in pieces where the bytes do, or where it is folded over lines: nobody may take a
-     * folded one for anything else than it was meant as. */
+    /* A value comes in pieces where the bytes do, or where it is folded over lines: nobody may take
+     * a folded one for anything else than it was meant as. */
     if (reader->in_value && (at != reader->begin || !reader->value_is_open)) {
         return refuse(reader, 400, "a header is folded over several lines");
     }
     reader->in_value = true;
     reader->value_is_open = at + size == reader->end;
-    if (reader->value.size + size > OC_SRV_HEAD_BYTES) {
+    if (reader->value.size + size > OC_LIMIT_HTTP_HEAD_BYTES) {
         return refuse(reader, 431, "the headers are over 32768 bytes");
     }
     oc_buffer_append(&reader->value, at, size);
@@ -157,8 +157,8 @@ static int on_head_end(llhttp_t *parser) {
 
 static int on_url_end(llhttp_t *parser) {
     oc_srv_exchange *exchange = of(parser)->exchange;
-    const char *query = exchange->head.size ? memchr(exchange->head.data, '?', exchange->head.size)
-                                            : NULL;
+    const char *query =
+        exchange->head.size ? memchr(exchange->head.data, '?', exchange->head.size) : NULL;
     exchange->target_length = (uint32_t)exchange->head.size;
     exchange->path_length =
         query ? (uint32_t)(query - exchange->head.data) : exchange->target_length;
@@ -184,7 +184,7 @@ static int on_extension(llhttp_t *parser, const char *at, size_t size) {
     oc_srv_request_reader *reader = of(parser);
     (void)at;
     reader->extensions += size;
-    return reader->extensions > EXTENSIONS_MAX
+    return reader->extensions > OC_LIMIT_HTTP_CHUNK_EXTENSIONS
                ? refuse(reader, 400, "the chunk extensions are over 4096 bytes")
                : 0;
 }

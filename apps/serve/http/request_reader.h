@@ -1,7 +1,7 @@
 /* request_reader.h - bytes of HTTP/1.1 requests to exchanges; knows no socket.
  *
- * llhttp reads the syntax, in its strict mode; what it leaves open is checked here.  Bytes are taken
- * up to the end of a request: what follows is the next one's.
+ * llhttp reads the syntax, in its strict mode; what it leaves open is checked here.  Bytes are
+ * taken up to the end of a request: what follows is the next one's.
  */
 #ifndef OC_SERVE_REQUEST_READER_H
 #define OC_SERVE_REQUEST_READER_H
@@ -25,12 +25,12 @@ typedef struct oc_srv_request_reader {
     oc_srv_exchange *exchange; /* being read */
     oc_buffer name, value;     /* of the header that comes */
     bool in_value;
-    bool keep_alive;  /* the client wants another request on this connection */
-    bool continues;   /* it waits for "100 Continue" */
-    size_t extensions; /* bytes of chunk extensions, which mean nothing here */
+    bool keep_alive;         /* the client wants another request on this connection */
+    bool continues;          /* it waits for "100 Continue" */
+    size_t extensions;       /* bytes of chunk extensions, which mean nothing here */
     const char *begin, *end; /* the bytes that are being read */
     bool value_is_open;      /* the header's value went up to `end` */
-    int32_t refusal;  /* HTTP status */
+    int32_t refusal;         /* HTTP status */
     const char *why;
 } oc_srv_request_reader;
 

@@ -14,7 +14,7 @@
 #include "base/sys/io.h"
 
 bool oc_srv_is_name(oc_slice name) {
-    bool fits = name.length > 0 && name.length <= OC_SRV_NAME_MAX && name.data[0] != '.';
+    bool fits = name.length > 0 && name.length <= OC_LIMIT_SERVED_NAME && name.data[0] != '.';
     for (size_t i = 0; fits && i < name.length; i++) {
         unsigned char c = (unsigned char)name.data[i];
         fits = c < 0x80 && (isalnum(c) || c == '.' || c == '_' || c == '-');
@@ -73,9 +73,9 @@ static octavo_status add_version(oc_srv_folder *folder, const char *parent, cons
     if (version == 0) {
         goto done;
     }
-    if (model->version_count == OC_SRV_VERSIONS_MAX) {
+    if (model->version_count == OC_LIMIT_SERVED_VERSIONS) {
         OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "%s holds over %d versions", parent,
-                OC_SRV_VERSIONS_MAX);
+                OC_LIMIT_SERVED_VERSIONS);
     }
     oc_srv_version_file *file = &model->versions[model->version_count++];
     file->version = version;
@@ -102,10 +102,9 @@ done:
 }
 
 /* The names in a folder, one call each. */
-static octavo_status each(const char *path,
-                          octavo_status (*visit)(void *context, const char *name,
-                                                 octavo_error *error),
-                          void *context, octavo_error *error) {
+static octavo_status
+each(const char *path, octavo_status (*visit)(void *context, const char *name, octavo_error *error),
+     void *context, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     DIR *folder = opendir(path);
     if (!folder) {
@@ -152,10 +151,11 @@ static octavo_status visit_model(void *context, const char *name, octavo_error *
         OC_FAIL(error, OCTAVO_INVALID_ARGUMENT, OCTAVO_NO_OFFSET,
                 "\"%.100s\" cannot be a model's name: letters, digits, '.', '_' and '-' can, %d of "
                 "them at most",
-                name, OC_SRV_NAME_MAX);
+                name, OC_LIMIT_SERVED_NAME);
     }
-    if (folder->count == OC_SRV_MODELS_MAX) {
-        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "over %d models", OC_SRV_MODELS_MAX);
+    if (folder->count == OC_LIMIT_SERVED_MODELS) {
+        OC_FAIL(error, OCTAVO_UNSUPPORTED, OCTAVO_NO_OFFSET, "over %d models",
+                OC_LIMIT_SERVED_MODELS);
     }
     oc_srv_folder_model *model = &folder->models[folder->count];
     *model = (oc_srv_folder_model){.settings = *at->defaults};
@@ -188,7 +188,7 @@ static octavo_status single_file(const char *path, const oc_srv_model_settings *
                 "\"%.*s\" cannot be a model's name: letters, digits, '.', '_' and '-' can, %d of "
                 "them at most; put the file into a folder NAME as 1.octavo, and serve what that "
                 "lies in",
-                (int)(length < 100 ? length : 100), file, OC_SRV_NAME_MAX);
+                (int)(length < 100 ? length : 100), file, OC_LIMIT_SERVED_NAME);
     }
     *model = (oc_srv_folder_model){.settings = *defaults, .version_count = 1};
     model->name = oc_arena_text(&out->arena, file, length);
@@ -209,9 +209,9 @@ octavo_status oc_srv_folder_read(const char *path, const oc_srv_model_settings *
     visit_context context = {out, path, defaults, NULL, is_configuration};
     oc_arena_init(&out->arena);
     out->count = 0;
-    out->models = calloc(OC_SRV_MODELS_MAX + 1, sizeof *out->models);
+    out->models = calloc(OC_LIMIT_SERVED_MODELS + 1, sizeof *out->models);
     if (!out->models) {
-        OC_NO_MEMORY(error, OC_SRV_MODELS_MAX * sizeof *out->models);
+        OC_NO_MEMORY(error, OC_LIMIT_SERVED_MODELS * sizeof *out->models);
     }
     if (!oc_is_folder(path)) {
         OC_TRY(single_file(path, defaults, out, error));

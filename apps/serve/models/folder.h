@@ -2,13 +2,8 @@
 #ifndef OC_SERVE_FOLDER_H
 #define OC_SERVE_FOLDER_H
 
+#include "base/limits.h"
 #include "serve/config/model_settings.h"
-
-enum {
-    OC_SRV_MODELS_MAX = 256,
-    OC_SRV_VERSIONS_MAX = 64, /* of one model */
-    OC_SRV_NAME_MAX = 127
-};
 
 typedef struct oc_srv_version_file {
     int64_t version;
@@ -18,7 +13,7 @@ typedef struct oc_srv_version_file {
 
 typedef struct oc_srv_folder_model {
     const char *name;
-    oc_srv_version_file versions[OC_SRV_VERSIONS_MAX]; /* the newest first */
+    oc_srv_version_file versions[OC_LIMIT_SERVED_VERSIONS]; /* the newest first */
     int32_t version_count;
     oc_srv_model_settings settings;
     uint64_t settings_stamp;

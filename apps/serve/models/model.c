@@ -12,8 +12,8 @@ static octavo_status copy_settings(oc_srv_model *model, const oc_srv_model_setti
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     model->settings = *settings;
-    const char **texts[2 + 2 * OC_SRV_GROUPS] = {&model->settings.disable,
-                                                 &model->settings.source};
+    const char **texts[2 + 2 * OC_LIMIT_INSTANCE_KINDS] = {&model->settings.disable,
+                                                           &model->settings.source};
     size_t count = 2;
     for (int32_t i = 0; i < settings->group_count; i++) {
         texts[count++] = &model->settings.groups[i].device;
@@ -48,8 +48,8 @@ static const octavo_model *weights_of(oc_srv_model *model, int32_t group) {
     const oc_srv_group *wanted = &model->settings.groups[group];
     for (int32_t i = 0; i < group; i++) {
         const oc_srv_group *other = &model->settings.groups[i];
-        bool same_tier = !wanted->tier ? !other->tier
-                                       : other->tier && strcmp(wanted->tier, other->tier) == 0;
+        bool same_tier =
+            !wanted->tier ? !other->tier : other->tier && strcmp(wanted->tier, other->tier) == 0;
         if (strcmp(wanted->device, other->device) == 0 && same_tier) {
             return weights_of(model, i);
         }
@@ -139,7 +139,7 @@ void oc_srv_model_stop(oc_srv_model *model) {
     for (int32_t i = 0; i < model->instance_count; i++) {
         oc_srv_instance_stop(model->instances[i]);
     }
-    for (int32_t g = 0; g < OC_SRV_GROUPS; g++) {
+    for (int32_t g = 0; g < OC_LIMIT_INSTANCE_KINDS; g++) {
         octavo_model_free(model->weights[g]);
     }
     octavo_engine_free(model->engine);
@@ -170,8 +170,8 @@ void oc_srv_model_release(oc_srv_model *model) {
 
 bool oc_srv_model_is_ready(const oc_srv_model *model) {
     uint64_t now = oc_clock_ns();
-    /* An instance asks itself every check_s, between two batches: three times that without an answer
-     * is a device that hangs. */
+    /* An instance asks itself every check_s, between two batches: three times that without an
+     * answer is a device that hangs. */
     for (int32_t i = 0; i < model->instance_count; i++) {
         const oc_srv_instance *instance = model->instances[i];
         if (oc_srv_instance_is_right(instance) &&

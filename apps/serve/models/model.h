@@ -17,7 +17,7 @@ typedef struct oc_srv_model {
     const octavo_engine_info *info;
     oc_srv_model_settings settings; /* strings are in `arena` */
     oc_arena arena;
-    octavo_model *weights[OC_SRV_GROUPS]; /* of the group of this index */
+    octavo_model *weights[OC_LIMIT_INSTANCE_KINDS]; /* of the group of this index */
     oc_srv_instance **instances;
     int32_t instance_count;
     oc_srv_queue queue;
@@ -43,7 +43,8 @@ void oc_srv_model_release(oc_srv_model *model);
 /* Some instance computed a canary right lately. */
 bool oc_srv_model_is_ready(const oc_srv_model *model);
 
-/* -- for calls and instances -------------------------------------------------------------------- */
+/* -- for calls and instances --------------------------------------------------------------------
+ */
 
 void oc_srv_model_note_call(oc_srv_model *model, const oc_srv_call *call);
 void oc_srv_model_note_refused(oc_srv_model *model, octavo_status status);

@@ -9,7 +9,7 @@
 #include "serve/observe/log.h"
 
 typedef struct entry {
-    char name[OC_SRV_NAME_MAX + 1];
+    char name[OC_LIMIT_SERVED_NAME + 1];
     oc_srv_model *model; /* NULL: none serves */
     bool unwanted;       /* unloaded by a client, until it is loaded again */
     bool gone;           /* no more in the folder */
@@ -23,7 +23,7 @@ struct oc_srv_repository {
     char *path;
     oc_srv_model_settings defaults;
     pthread_mutex_t lock; /* of the entries */
-    entry *entries;       /* [OC_SRV_MODELS_MAX]; only the repository's thread adds */
+    entry *entries;       /* [OC_LIMIT_SERVED_MODELS]; only the repository's thread adds */
     int32_t count;
     oc_srv_workers *changer;
     oc_srv_folder folder; /* as it was read last; of the changing thread */
@@ -51,9 +51,9 @@ octavo_status oc_srv_repository_open(const char *path, const oc_srv_model_settin
     repository->defaults = *defaults;
     pthread_mutex_init(&repository->lock, NULL);
     repository->path = strdup(path);
-    repository->entries = calloc(OC_SRV_MODELS_MAX, sizeof *repository->entries);
+    repository->entries = calloc(OC_LIMIT_SERVED_MODELS, sizeof *repository->entries);
     if (!repository->path || !repository->entries) {
-        OC_NO_MEMORY(error, OC_SRV_MODELS_MAX * sizeof *repository->entries);
+        OC_NO_MEMORY(error, OC_LIMIT_SERVED_MODELS * sizeof *repository->entries);
     }
     OC_TRY(oc_srv_folder_read(path, defaults, &repository->folder, is_configuration, error));
     OC_TRY(oc_srv_workers_create(1, &repository->changer, error));
@@ -137,7 +137,7 @@ static octavo_status load(oc_srv_repository *repository, entry *at,
 
 static entry *add_entry(oc_srv_repository *repository, const char *name) {
     entry *at = find_entry(repository, oc_slice_of(name));
-    if (!at && repository->count < OC_SRV_MODELS_MAX) {
+    if (!at && repository->count < OC_LIMIT_SERVED_MODELS) {
         pthread_mutex_lock(&repository->lock);
         at = &repository->entries[repository->count];
         snprintf(at->name, sizeof at->name, "%s", name);
@@ -230,9 +230,9 @@ void oc_srv_repository_states(oc_srv_repository *repository, bool ready_only,
         const entry *at = &repository->entries[i];
         bool ready = at->model && oc_srv_model_is_ready(at->model);
         if (at->model && (ready || !ready_only)) {
-            tell(context, &(oc_srv_model_state){
-                              at->name, at->model->version, ready,
-                              ready ? "" : "its canaries come out wrong, or no more"});
+            tell(context,
+                 &(oc_srv_model_state){at->name, at->model->version, ready,
+                                       ready ? "" : "its canaries come out wrong, or no more"});
         }
         if (!ready_only && !at->gone && (!at->model || at->failed_version)) {
             tell(context, &(oc_srv_model_state){at->name, at->failed_version, false,
@@ -251,7 +251,8 @@ void oc_srv_repository_settings(oc_srv_repository *repository, oc_json_writer *j
     oc_json_write_end(json);
 }
 
-/* -- changing ------------------------------------------------------------------------------------ */
+/* -- changing ------------------------------------------------------------------------------------
+ */
 
 static octavo_status load_named(oc_srv_repository *repository, const char *name,
                                 octavo_error *error) {
@@ -297,7 +298,9 @@ static octavo_status reload(oc_srv_repository *repository, octavo_error *error) 
              at->settings_stamp != found->settings_stamp)) {
             octavo_error why;
             oc_error_clear(&why);
+            pthread_mutex_lock(&repository->lock);
             at->gone = false;
+            pthread_mutex_unlock(&repository->lock);
             if (load(repository, at, found, &why) && status == OCTAVO_OK) {
                 *error = why;
                 status = why.status;

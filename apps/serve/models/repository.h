@@ -16,8 +16,6 @@
 
 typedef struct oc_srv_repository oc_srv_repository;
 
-enum { OC_SRV_MODELS_LISTED = 256 }; /* as many as a repository has at most */
-
 /* Looks at the folder or file and reads all configuration; loads nothing.  `defaults` is what
  * model.json does not say.  *is_configuration, on an error: a configuration file is wrong.
  *   NOT_FOUND         there is no such file or folder, or no model in it
@@ -57,7 +55,8 @@ void oc_srv_repository_states(oc_srv_repository *repository, bool ready_only,
 /* {"NAME":{settings}...}, for --print-config. */
 void oc_srv_repository_settings(oc_srv_repository *repository, oc_json_writer *json);
 
-/* -- changes ------------------------------------------------------------------------------------- */
+/* -- changes -------------------------------------------------------------------------------------
+ */
 
 typedef enum oc_srv_change_kind { OC_SRV_LOAD, OC_SRV_UNLOAD, OC_SRV_RELOAD } oc_srv_change_kind;
 

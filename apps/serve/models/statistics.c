@@ -79,8 +79,7 @@ oc_srv_counts oc_srv_statistics_read(oc_srv_statistics *statistics, oc_srv_sum *
     pthread_mutex_lock(&statistics->lock);
     oc_srv_counts counts = statistics->counts;
     if (by_size) {
-        memcpy(by_size, statistics->by_size,
-               ((size_t)statistics->size_max + 1) * sizeof *by_size);
+        memcpy(by_size, statistics->by_size, ((size_t)statistics->size_max + 1) * sizeof *by_size);
     }
     pthread_mutex_unlock(&statistics->lock);
     return counts;

@@ -162,7 +162,7 @@ void oc_srv_connection_tick(oc_srv_connection *connection, uint64_t now_ns) {
     if (!is_young && now_ns > connection->opened_ns) { /* its handshake does not end */
         oc_srv_connection_abort(connection);
     } else if (connection->unsent > 0 && now_ns > connection->written_ns &&
-        stuck_s > settings->write_timeout_s) {
+               stuck_s > settings->write_timeout_s) {
         oc_srv_connection_abort(connection);
     } else if (connection->finish_ns) {
         if (connection->unsent == 0 && now_ns > connection->finish_ns + LINGER_S * 1000000000ull) {

@@ -11,8 +11,7 @@
 #include "serve/http/router.h"
 
 enum {
-    AHEAD = 64 << 10, /* bytes of further requests that are kept while one is answered */
-    SLOWEST = 1024    /* bytes a second that a body must come by, beyond header_timeout_s */
+    SLOWEST = 1024 /* bytes a second that a body must come by, beyond header_timeout_s */
 };
 
 typedef struct http1 {
@@ -104,7 +103,8 @@ static void send_answer(oc_srv_exchange *exchange) {
     }
 }
 
-/* A request that cannot be read is answered, and the connection ends: what follows has no meaning. */
+/* A request that cannot be read is answered, and the connection ends: what follows has no meaning.
+ */
 static void refuse(http1 *state) {
     oc_srv_exchange *exchange = oc_srv_request_reader_exchange(&state->reader);
     octavo_error error;
@@ -169,7 +169,7 @@ static bool pump(http1 *state, const char *bytes, size_t size) {
     }
     if (size > 0) {
         oc_buffer_append(&state->ahead, bytes, size);
-        if (state->ahead.size > AHEAD + OC_SRV_READ_BYTES || state->ahead.failed) {
+        if (state->ahead.size > OC_LIMIT_HTTP_AHEAD_BYTES || state->ahead.failed) {
             oc_srv_connection_abort(connection); /* it sends without end and reads no answer */
             return false;
         }
@@ -192,7 +192,7 @@ static bool on_read(void *context, const char *bytes, size_t size) {
     http1 *state = context;
     if (state->ahead.size > 0 || state->working) {
         oc_buffer_append(&state->ahead, bytes, size);
-        if (state->ahead.size > AHEAD + OC_SRV_READ_BYTES || state->ahead.failed) {
+        if (state->ahead.size > OC_LIMIT_HTTP_AHEAD_BYTES || state->ahead.failed) {
             oc_srv_connection_abort(state->connection);
             return false;
         }

@@ -11,14 +11,10 @@
 #include "serve/oip/grpc.h"
 
 enum {
-    STREAMS = 100,        /* of a connection */
-    STREAM_WORK = 16,     /* messages of one stream in work; more wait unread */
     STREAM_WINDOW = 1 << 20,
-    WINDOW = 16 << 20,    /* of a connection */
-    UNSENT = 1 << 20,     /* bytes on their way to the client, above which nothing is added */
-    RESETS = 200,         /* streams that a client may cancel in a burst, and so many a second more */
-    RESETS_A_SECOND = 50,
-    SLOWEST = 1024        /* bytes a second that a body must come by, beyond header_timeout_s */
+    WINDOW = 16 << 20, /* of a connection */
+    UNSENT = 1 << 20,  /* bytes on their way to the client, above which nothing is added */
+    SLOWEST = 1024     /* bytes a second that a body must come by, beyond header_timeout_s */
 };
 
 typedef struct stream {
@@ -29,7 +25,7 @@ typedef struct stream {
     oc_buffer authority;
     int32_t refusal; /* HTTP status for what the headers or the body are; 0: none */
     const char *why;
-    bool is_whole;   /* the client has sent all */
+    bool is_whole; /* the client has sent all */
     bool is_grpc, is_streaming, is_dispatched;
     /* The answer. */
     oc_buffer out;
@@ -39,8 +35,8 @@ typedef struct stream {
     char grpc_message[1024]; /* percent-encoded */
     uint64_t since_ns;       /* when something last moved */
     /* Of many messages. */
-    oc_srv_exchange **parts; /* [STREAM_WORK] in their order */
-    bool part_done[STREAM_WORK];
+    oc_srv_exchange **parts; /* [OC_LIMIT_GRPC_STREAM_WORK] in their order */
+    bool part_done[OC_LIMIT_GRPC_STREAM_WORK];
     int32_t part_count;
     size_t unread; /* bytes that the client is not told to be read yet */
 } stream;
@@ -57,7 +53,8 @@ typedef struct http2 {
 
 static void flush(void *context);
 
-/* -- answers ----------------------------------------------------------------------------------------- */
+/* -- answers
+ * ----------------------------------------------------------------------------------------- */
 
 static ssize_t read_out(nghttp2_session *nghttp2, int32_t id, uint8_t *to, size_t capacity,
                         uint32_t *flags, nghttp2_data_source *source, void *user) {
@@ -93,7 +90,8 @@ static nghttp2_nv field(const char *name, const char *value) {
     return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), 0};
 }
 
-/* A header's value, and gRPC's sentence, hold printable ASCII: other bytes of the sentence travel as
+/* A header's value, and gRPC's sentence, hold printable ASCII: other bytes of the sentence travel
+ * as
  * "%c3". */
 static void encode_message(const char *text, char *out, size_t capacity) {
     size_t at = 0;
@@ -145,8 +143,8 @@ static void end_without_message(stream *at) {
     nghttp2_nv fields[] = {field(":status", "200"), field("content-type", "application/grpc"),
                            field("grpc-status", status), field("grpc-message", at->grpc_message)};
     at->begun = at->ended = true;
-    if (nghttp2_submit_response(at->session->nghttp2, at->id, fields,
-                                at->grpc_message[0] ? 4 : 3, NULL) != 0) {
+    if (nghttp2_submit_response(at->session->nghttp2, at->id, fields, at->grpc_message[0] ? 4 : 3,
+                                NULL) != 0) {
         at->session->failed = true;
     }
 }
@@ -203,7 +201,8 @@ static void send_answer(oc_srv_exchange *exchange) {
     flush_soon(session);
 }
 
-/* -- many messages on one stream -------------------------------------------------------------------- */
+/* -- many messages on one stream
+ * -------------------------------------------------------------------- */
 
 static void read_parts(stream *at);
 
@@ -254,7 +253,7 @@ static void read_parts(stream *at) {
     oc_buffer *body = &at->exchange->body;
     size_t taken = 0;
     at->is_dispatched = true; /* answers that come at once do not begin this again */
-    while (at->part_count < STREAM_WORK && !at->ended &&
+    while (at->part_count < OC_LIMIT_GRPC_STREAM_WORK && !at->ended &&
            body->size - taken >= OC_SRV_GRPC_PREFIX) {
         size_t length = OC_SRV_GRPC_PREFIX + (size_t)oc_srv_grpc_length(body->data + taken);
         if (length > (size_t)session->connection->reactor->server->settings.max_body_mb << 20) {
@@ -287,7 +286,7 @@ static void read_parts(stream *at) {
         oc_srv_server_discharge(at->exchange->server, taken);
         at->exchange->charged -= taken;
     }
-    if (at->part_count < STREAM_WORK && at->unread > 0) {
+    if (at->part_count < OC_LIMIT_GRPC_STREAM_WORK && at->unread > 0) {
         nghttp2_session_consume(session->nghttp2, at->id, at->unread);
         at->unread = 0;
     }
@@ -299,7 +298,8 @@ static void read_parts(stream *at) {
     }
 }
 
-/* -- requests ------------------------------------------------------------------------------------------ */
+/* -- requests
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *known_method(oc_slice name) {
     static const char *const methods[] = {"GET",    "POST",    "HEAD",  "PUT",
@@ -322,8 +322,8 @@ static void refuse(stream *at, int32_t status, const char *why) {
 static void answer_refusal(stream *at) {
     octavo_error error;
     oc_error_clear(&error);
-    oc_fail(&error, at->refusal == 429 || at->refusal == 413 ? OCTAVO_EXHAUSTED
-                                                             : OCTAVO_INVALID_ARGUMENT,
+    oc_fail(&error,
+            at->refusal == 429 || at->refusal == 413 ? OCTAVO_EXHAUSTED : OCTAVO_INVALID_ARGUMENT,
             OCTAVO_NO_OFFSET, __FILE__, __LINE__, "%s", at->why);
     at->is_dispatched = true;
     if (at->is_grpc) {
@@ -390,7 +390,7 @@ static int on_begin(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *
 
 static void set_target(stream *at, oc_slice target) {
     oc_srv_exchange *exchange = at->exchange;
-    if (target.length > OC_SRV_HEAD_BYTES / 4) {
+    if (target.length > OC_LIMIT_HTTP_TARGET_BYTES) {
         refuse(at, 414, "the target is over 8192 bytes");
         return;
     }
@@ -416,7 +416,7 @@ static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
         at->exchange->method = known_method(text);
     } else if (oc_slice_is(key, ":authority")) {
         oc_buffer_append(&at->authority, text.data,
-                         text.length < OC_SRV_HEAD_BYTES ? text.length : 0);
+                         text.length < OC_LIMIT_HTTP_HEAD_BYTES ? text.length : 0);
     } else if (name_size > 0 && name[0] != ':' && !oc_srv_exchange_field(at->exchange, key, text)) {
         refuse(at, 431, "the headers are over 100, or over 32768 bytes");
     }
@@ -447,7 +447,7 @@ static void on_head(stream *at) {
         return;
     }
     if (at->is_streaming) {
-        at->parts = calloc(STREAM_WORK, sizeof *at->parts);
+        at->parts = calloc(OC_LIMIT_GRPC_STREAM_WORK, sizeof *at->parts);
         if (!at->parts) {
             at->session->failed = true;
         }
@@ -497,7 +497,8 @@ static int on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const ui
     }
     oc_srv_exchange *exchange = at->exchange;
     at->since_ns = at->is_streaming ? oc_clock_ns() : at->since_ns;
-    size_t most = (size_t)exchange->server->settings.max_body_mb << 20, after = exchange->body.size + size;
+    size_t most = (size_t)exchange->server->settings.max_body_mb << 20,
+           after = exchange->body.size + size;
     if (after > most + (at->is_streaming ? STREAM_WINDOW : 0)) {
         refuse(at, 413, "the body is over the limit of max_body_mb");
     } else if (!oc_srv_server_charge(exchange->server, size)) {
@@ -532,15 +533,16 @@ static int on_close(nghttp2_session *nghttp2, int32_t id, uint32_t code, void *u
     return 0;
 }
 
-/* -- the connection -------------------------------------------------------------------------------------- */
+/* -- the connection
+ * -------------------------------------------------------------------------------------- */
 
 static bool create_session(http2 *session) {
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, OC_LIMIT_HTTP2_STREAMS},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, OC_SRV_HEAD_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, OC_LIMIT_HTTP_HEAD_BYTES},
     };
     bool made = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
     if (made) {
@@ -550,7 +552,8 @@ static bool create_session(http2 *session) {
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
         nghttp2_option_set_no_auto_window_update(option, 1);
-        nghttp2_option_set_stream_reset_rate_limit(option, RESETS, RESETS_A_SECOND);
+        nghttp2_option_set_stream_reset_rate_limit(option, OC_LIMIT_HTTP2_RESETS,
+                                                   OC_LIMIT_HTTP2_RESETS_A_SECOND);
         made = nghttp2_session_server_new2(&session->nghttp2, callbacks, session, option) == 0 &&
                nghttp2_submit_settings(session->nghttp2, NGHTTP2_FLAG_NONE, settings,
                                        OC_COUNT(settings)) == 0 &&

@@ -1,7 +1,8 @@
 /* http2.h - HTTP/2 on a connection, by nghttp2: a stream is a request, or a call of gRPC.
  *
- * gRPC is told by its content-type.  A stream of ModelStreamInfer carries many messages: each becomes
- * an exchange of its own, at most STREAM_WORK of them at once, and answers go out in their order.
+ * gRPC is told by its content-type.  A stream of ModelStreamInfer carries many messages: each
+ * becomes an exchange of its own, at most OC_LIMIT_GRPC_STREAM_WORK of them at once, and answers go
+ * out in their order.
  */
 #ifndef OC_SERVE_HTTP2_H
 #define OC_SERVE_HTTP2_H

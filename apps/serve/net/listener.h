@@ -1,4 +1,5 @@
-/* listener.h - the socket that clients come to, and the thread's loop that hands them to reactors. */
+/* listener.h - the socket that clients come to, and the thread's loop that hands them to reactors.
+ */
 #ifndef OC_SERVE_LISTENER_H
 #define OC_SERVE_LISTENER_H
 
@@ -16,8 +17,8 @@ typedef struct oc_srv_listener {
 /* Binds and listens on "ADDR:PORT", "[ADDR]:PORT" or ":PORT".
  *   INVALID_ARGUMENT  that is no address
  *   IO                it cannot be listened on; the system's reason */
-octavo_status oc_srv_listener_open(oc_srv_server *server, const char *address,
-                                   oc_srv_listener *out, octavo_error *error);
+octavo_status oc_srv_listener_open(oc_srv_server *server, const char *address, oc_srv_listener *out,
+                                   octavo_error *error);
 void oc_srv_listener_start(oc_srv_listener *listener, uv_loop_t *loop);
 /* Takes no more connections.  Its handles are closed by the loop. */
 void oc_srv_listener_close(oc_srv_listener *listener);

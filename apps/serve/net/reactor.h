@@ -38,8 +38,8 @@ void oc_srv_reactor_stop(oc_srv_reactor *reactor);
 
 /* Any thread. */
 void oc_srv_reactor_post(oc_srv_reactor *reactor, oc_srv_mail *mail);
-/* A new connection: the reactor owns the socket from now on, and the count of connections falls when
- * it is closed.  False: memory is out, the socket is closed. */
+/* A new connection: the reactor owns the socket from now on, and the count of connections falls
+ * when it is closed.  False: memory is out, the socket is closed. */
 bool oc_srv_reactor_take(oc_srv_reactor *reactor, int fd);
 /* Answers from now on end their connections; idle ones are closed. */
 void oc_srv_reactor_drain(oc_srv_reactor *reactor);

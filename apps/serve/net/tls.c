@@ -17,8 +17,8 @@ static int choose(SSL *ssl, const unsigned char **out, unsigned char *length,
     static const unsigned char ours[] = "\x02h2\x08http/1.1";
     (void)ssl;
     (void)user;
-    int code = SSL_select_next_proto((unsigned char **)out, length, ours, sizeof ours - 1, offered,
-                                     size);
+    int code =
+        SSL_select_next_proto((unsigned char **)out, length, ours, sizeof ours - 1, offered, size);
     return code == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 

@@ -1,7 +1,7 @@
 /* tls.h - TLS 1.2 and 1.3 between a socket and its protocol, by OpenSSL over buffers in memory.
  *
- * ALPN offers h2 and http/1.1.  A context is what the files said when they were read; connections keep
- * the one that they began with.
+ * ALPN offers h2 and http/1.1.  A context is what the files said when they were read; connections
+ * keep the one that they began with.
  */
 #ifndef OC_SERVE_TLS_H
 #define OC_SERVE_TLS_H
@@ -28,7 +28,8 @@ void oc_srv_tls_end(oc_srv_tls *tls);
 
 /* Bytes from the socket.  False: memory is out. */
 bool oc_srv_tls_take(oc_srv_tls *tls, const char *bytes, size_t size);
-/* What the client said, at most `capacity` bytes; 0: nothing so far; below 0: it is over, or no TLS. */
+/* What the client said, at most `capacity` bytes; 0: nothing so far; below 0: it is over, or no
+ * TLS. */
 int oc_srv_tls_read(oc_srv_tls *tls, char *to, int capacity);
 /* Encrypts; false: not possible. */
 bool oc_srv_tls_write(oc_srv_tls *tls, const char *bytes, size_t size);

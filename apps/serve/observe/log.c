@@ -8,9 +8,7 @@
 
 #include "base/json/json_write.h"
 
-static struct {
-    bool json, quiet;
-} settings;
+static struct { bool json, quiet; } settings;
 
 void oc_srv_log_open(bool json, bool quiet) {
     settings.json = json;

@@ -7,7 +7,7 @@
 typedef enum oc_srv_severity {
     OC_SRV_NOTICE,
     OC_SRV_ALWAYS, /* a notice that --quiet leaves in */
-    OC_SRV_ALARM /* somebody should look */
+    OC_SRV_ALARM   /* somebody should look */
 } oc_srv_severity;
 
 /* Before other threads run.  quiet: without notices. */

@@ -41,20 +41,21 @@ static void whole(const source *from, const char *name, const char *labels, uint
 }
 
 static void write_requests(const source *from) {
-    family(from, "octavo_requests", "counter",
-           "Requests that ended, by how: refused found no room, cancelled lost their client, expired "
-           "met their deadline.");
+    family(
+        from, "octavo_requests", "counter",
+        "Requests that ended, by how: refused found no room, cancelled lost their client, expired "
+        "met their deadline.");
     for (int32_t i = 0; i < from->count; i++) {
         const oc_srv_counts *counts = &from->counts[i];
         const struct {
             const char *outcome;
             uint64_t count;
-        } outcomes[] = {{"success", counts->success.count},
-                        {"refused", counts->refused},
-                        {"cancelled", counts->cancelled},
-                        {"expired", counts->expired},
-                        {"failed", counts->fail.count - counts->refused - counts->cancelled -
-                                       counts->expired}};
+        } outcomes[] = {
+            {"success", counts->success.count},
+            {"refused", counts->refused},
+            {"cancelled", counts->cancelled},
+            {"expired", counts->expired},
+            {"failed", counts->fail.count - counts->refused - counts->cancelled - counts->expired}};
         for (size_t o = 0; o < OC_COUNT(outcomes); o++) {
             char labels[LABELS + 32];
             snprintf(labels, sizeof labels, "%s,outcome=\"%s\"", from->labels[i],
@@ -262,7 +263,8 @@ void oc_srv_metrics_write(oc_srv_server *server, bool open_metrics, oc_buffer *o
 static void answer_metrics(oc_srv_exchange *exchange) {
     static const char wanted[] = "application/openmetrics-text";
     oc_slice accept = oc_srv_exchange_header(exchange, "accept");
-    bool open_metrics = accept.data && memmem(accept.data, accept.length, wanted, sizeof wanted - 1);
+    bool open_metrics =
+        accept.data && memmem(accept.data, accept.length, wanted, sizeof wanted - 1);
     oc_srv_metrics_write(exchange->server, open_metrics, &exchange->answer);
     oc_srv_answer(exchange, 200,
                   open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -5,8 +5,8 @@
 #include "base/buffer.h"
 #include "serve/server.h"
 
-/* Text format 0.0.4, or OpenMetrics 1.0.0.  octavo_* are ours; nv_inference_* are Triton's names for
- * the same, as its dashboards ask for them. */
+/* Text format 0.0.4, or OpenMetrics 1.0.0.  octavo_* are ours; nv_inference_* are Triton's names
+ * for the same, as its dashboards ask for them. */
 void oc_srv_metrics_write(oc_srv_server *server, bool open_metrics, oc_buffer *out);
 
 #endif

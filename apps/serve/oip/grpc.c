@@ -17,7 +17,7 @@
 #include "serve/server.h"
 
 #define INFERENCE "/inference.GRPCInferenceService/"
-#define HEALTH "/grpc.health.v1.Health/Check"
+#define HEALTH    "/grpc.health.v1.Health/Check"
 enum {
     HEAVY_MESSAGE = 4 << 20, /* bytes whose reading, or copying, is a worker's */
     PERMISSION_DENIED = 7,   /* what gRPC says and octavo_status does not */
@@ -41,7 +41,7 @@ uint64_t oc_srv_grpc_deadline(oc_slice timeout, uint64_t now_ns) {
     static const struct {
         char unit;
         uint64_t ns;
-    } units[] = {{'n', 1},          {'u', 1000},          {'m', 1000000},
+    } units[] = {{'n', 1},          {'u', 1000},           {'m', 1000000},
                  {'S', 1000000000}, {'M', 60000000000ull}, {'H', 3600000000000ull}};
     int64_t count;
     if (timeout.length < 2 || timeout.length > 9 ||
@@ -58,7 +58,8 @@ uint64_t oc_srv_grpc_deadline(oc_slice timeout, uint64_t now_ns) {
     return 0;
 }
 
-/* -- ends -------------------------------------------------------------------------------------------- */
+/* -- ends
+ * -------------------------------------------------------------------------------------------- */
 
 void oc_srv_grpc_fail(oc_srv_exchange *exchange, const octavo_error *error) {
     octavo_status status = error->status;
@@ -116,11 +117,11 @@ static octavo_status take_message(oc_srv_exchange *exchange, oc_slice coding, oc
                 "the message is compressed by \"%.*s\", which is neither gzip nor deflate",
                 oc_slice_width(coding), coding.data ? coding.data : "");
     }
-    oc_buffer_append(&plain, "\0\0\0\0", OC_SRV_GRPC_PREFIX); /* what stands behind keeps its place */
-    OC_TRY(oc_srv_inflate(exchange,
-                          (oc_slice){body->data + OC_SRV_GRPC_PREFIX,
-                                     body->size - OC_SRV_GRPC_PREFIX},
-                          &plain, error));
+    oc_buffer_append(&plain, "\0\0\0\0",
+                     OC_SRV_GRPC_PREFIX); /* what stands behind keeps its place */
+    OC_TRY(oc_srv_inflate(
+        exchange, (oc_slice){body->data + OC_SRV_GRPC_PREFIX, body->size - OC_SRV_GRPC_PREFIX},
+        &plain, error));
     oc_buffer_free(body);
     *body = plain;
     oc_buffer_init(&plain);
@@ -139,8 +140,7 @@ static octavo_status find(oc_srv_exchange *exchange, oc_slice name, oc_slice ver
     octavo_status status = OCTAVO_OK;
     int64_t number = 0;
     *out = NULL;
-    if (version.length &&
-        (!oc_parse_int64(version.data, version.length, &number) || number < 1)) {
+    if (version.length && (!oc_parse_int64(version.data, version.length, &number) || number < 1)) {
         OC_FAIL(error, OCTAVO_NOT_FOUND, OCTAVO_NO_OFFSET, "\"%.*s\" is no version",
                 oc_slice_width(version), version.data);
     }
@@ -149,7 +149,8 @@ done:
     return status;
 }
 
-/* -- inference ------------------------------------------------------------------------------------------ */
+/* -- inference
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct asked {
     oc_oip_request request;
@@ -169,8 +170,8 @@ static octavo_status begin_infer(oc_srv_exchange *exchange, octavo_error *error)
     oc_slice name, version;
     oc_srv_model *model;
     OC_TRY(take_message(exchange, about->coding, error));
-    OC_TRY(oc_oip_infer_message_read(message_of(exchange), &about->request, &name, &version,
-                                     error));
+    OC_TRY(
+        oc_oip_infer_message_read(message_of(exchange), &about->request, &name, &version, error));
     OC_TRY(find(exchange, name, version, &model, error));
     oc_srv_call_open(&exchange->call, model);
     oc_srv_model_release(model); /* the call holds it */
@@ -238,7 +239,8 @@ void oc_srv_grpc_answer_part(oc_srv_exchange *exchange, const oc_srv_exchange *o
     start_infer(exchange, of, true);
 }
 
-/* -- descriptions ------------------------------------------------------------------------------------------ */
+/* -- descriptions
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_ready(const oc_srv_server *server) {
     return !atomic_load(&server->draining) && oc_srv_repository_is_ready(server->repository);
@@ -319,7 +321,7 @@ static void model_config(oc_srv_exchange *exchange) {
 static void model_statistics(oc_srv_exchange *exchange) {
     octavo_error error;
     oc_slice name, version;
-    oc_srv_model *models[OC_SRV_MODELS_LISTED];
+    oc_srv_model *models[OC_LIMIT_SERVED_MODELS];
     oc_error_clear(&error);
     if (oc_oip_names_read(message_of(exchange), 1, 2, &name, &version, NULL, &error)) {
         fail_now(exchange, &error);
@@ -329,7 +331,7 @@ static void model_statistics(oc_srv_exchange *exchange) {
         about_model(exchange, oc_oip_statistics_message_write);
         return;
     }
-    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_LIMIT_SERVED_MODELS);
     begin_message(exchange);
     for (int32_t i = 0; i < count; i++) {
         oc_oip_statistics_message_write(models[i], &exchange->answer);
@@ -338,7 +340,8 @@ static void model_statistics(oc_srv_exchange *exchange) {
     send_message(exchange);
 }
 
-/* -- the repository ---------------------------------------------------------------------------------------- */
+/* -- the repository
+ * ---------------------------------------------------------------------------------------- */
 
 static void put_state(void *context, const oc_srv_model_state *state) {
     oc_srv_exchange *exchange = context;
@@ -407,7 +410,8 @@ static void model_unload(oc_srv_exchange *exchange) {
     change_model(exchange, OC_SRV_UNLOAD);
 }
 
-/* -- grpc.health.v1 ------------------------------------------------------------------------------------------ */
+/* -- grpc.health.v1
+ * ------------------------------------------------------------------------------------------ */
 
 static void health_check(oc_srv_exchange *exchange) {
     enum { SERVING = 1, NOT_SERVING = 2 };
@@ -436,7 +440,9 @@ static void health_check(oc_srv_exchange *exchange) {
     send_message(exchange);
 }
 
-/* -- methods ------------------------------------------------------------------------------------------------ */
+/* -- methods
+ * ------------------------------------------------------------------------------------------------
+ */
 
 bool oc_srv_grpc_may(oc_srv_exchange *exchange) {
     octavo_error error;

@@ -46,7 +46,8 @@ done:
     return status;
 }
 
-/* -- health ---------------------------------------------------------------------------------------- */
+/* -- health
+ * ---------------------------------------------------------------------------------------- */
 
 static void answer_live(oc_srv_exchange *exchange) {
     oc_srv_answer(exchange, 200, NULL);
@@ -74,7 +75,8 @@ static void answer_model_ready(oc_srv_exchange *exchange) {
     oc_srv_send(exchange);
 }
 
-/* -- descriptions -------------------------------------------------------------------------------- */
+/* -- descriptions --------------------------------------------------------------------------------
+ */
 
 static void answer_server(oc_srv_exchange *exchange) {
     oc_json_writer json;
@@ -121,9 +123,9 @@ static void answer_statistics(oc_srv_exchange *exchange) {
 }
 
 static void answer_all_statistics(oc_srv_exchange *exchange) {
-    oc_srv_model *models[OC_SRV_MODELS_LISTED];
+    oc_srv_model *models[OC_LIMIT_SERVED_MODELS];
     oc_json_writer json;
-    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_LIMIT_SERVED_MODELS);
     oc_json_write_open(&json, &exchange->answer, false);
     oc_json_write_object(&json);
     oc_json_write_key(&json, "model_stats");
@@ -137,7 +139,8 @@ static void answer_all_statistics(oc_srv_exchange *exchange) {
     send_json(exchange);
 }
 
-/* -- inference ------------------------------------------------------------------------------------- */
+/* -- inference
+ * ------------------------------------------------------------------------------------- */
 
 static void free_request(void *state) {
     oc_oip_request_free(state);
@@ -211,7 +214,7 @@ static void write_result(oc_json_writer *json, const oc_oip_result *result) {
 static void finish_infer(oc_srv_exchange *exchange) {
     const oc_srv_call *call = &exchange->call;
     oc_oip_request *request = exchange->state;
-    oc_oip_result results[OC_OIP_TENSORS];
+    oc_oip_result results[OC_LIMIT_OIP_TENSORS];
     oc_json_writer json;
     bool any_binary = false;
     if (call->error.status) {
@@ -270,7 +273,8 @@ static void answer_infer(oc_srv_exchange *exchange) {
                         json_size > HEAVY_JSON || oc_srv_body_is_encoded(exchange));
 }
 
-/* -- the repository -------------------------------------------------------------------------------- */
+/* -- the repository
+ * -------------------------------------------------------------------------------- */
 
 static octavo_status read_ready_only(oc_srv_exchange *exchange, bool *ready_only,
                                      octavo_error *error) {
@@ -373,7 +377,8 @@ static void answer_unload(oc_srv_exchange *exchange) {
     change_model(exchange, OC_SRV_UNLOAD);
 }
 
-/* -- what Triton has and this server has not -------------------------------------------------------- */
+/* -- what Triton has and this server has not
+ * -------------------------------------------------------- */
 
 static void answer_unsupported(oc_srv_exchange *exchange) {
     octavo_error error;

@@ -211,7 +211,7 @@ static octavo_status check_outputs(const oc_oip_request *request, oc_srv_call *c
                     "the model has no output \"%.*s\"", oc_slice_width(name), name.data);
         }
         bool logits = oc_slice_is(name, "logits_per_image");
-        bool has = logits ? call->image.rows && call->text.rows
+        bool has = logits                           ? call->image.rows && call->text.rows
                    : oc_slice_starts(name, "image") ? call->image.rows > 0
                                                     : call->text.rows > 0;
         if (!has) {
@@ -267,7 +267,8 @@ done:
     return status;
 }
 
-/* -- results ------------------------------------------------------------------------------------- */
+/* -- results -------------------------------------------------------------------------------------
+ */
 
 static const float *make_logits(oc_arena *arena, const oc_srv_call *call) {
     const octavo_engine_info *info = call->model->info;
@@ -287,8 +288,7 @@ static const float *make_logits(oc_arena *arena, const oc_srv_call *call) {
     return logits;
 }
 
-static oc_oip_result result_of(oc_oip_request *request, const oc_srv_call *call,
-                               const char *name) {
+static oc_oip_result result_of(oc_oip_request *request, const oc_srv_call *call, const char *name) {
     bool is_image = name[0] == 'i', is_raw = strcmp(name + strlen(name) - 4, "_raw") == 0;
     const oc_srv_part *part = is_image ? &call->image : &call->text;
     if (strcmp(name, "logits_per_image") == 0) {
@@ -302,7 +302,7 @@ static oc_oip_result result_of(oc_oip_request *request, const oc_srv_call *call,
 }
 
 int32_t oc_oip_results(oc_oip_request *request, const oc_srv_call *call,
-                       oc_oip_result out[OC_OIP_TENSORS]) {
+                       oc_oip_result out[OC_LIMIT_OIP_TENSORS]) {
     oc_oip_port ports[OC_OIP_PORTS];
     int32_t port_count = oc_oip_ports(call->model, true, ports), count = 0;
     for (int32_t i = 0; i < request->output_count; i++) {

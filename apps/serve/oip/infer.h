@@ -16,7 +16,8 @@
 #include "serve/work/call.h"
 
 /* Fills a call that was opened on its model.  What the call borrows lies in the request and its
- * body.  INVALID_ARGUMENT, CORRUPT: what does not fit the model; NOT_FOUND: an output that is none. */
+ * body.  INVALID_ARGUMENT, CORRUPT: what does not fit the model; NOT_FOUND: an output that is none.
+ */
 octavo_status oc_oip_fill_call(oc_oip_request *request, oc_srv_call *call, octavo_error *error);
 
 typedef struct oc_oip_result {
@@ -29,7 +30,7 @@ typedef struct oc_oip_result {
 /* The results that were asked for, in that order: how many.  Logits are made in the arena; where
  * there is no memory for them the result has no data. */
 int32_t oc_oip_results(oc_oip_request *request, const oc_srv_call *call,
-                       oc_oip_result out[OC_OIP_TENSORS]);
+                       oc_oip_result out[OC_LIMIT_OIP_TENSORS]);
 
 /* An input or output of a model for metadata: -1 stands for any number. */
 typedef struct oc_oip_port {
@@ -40,7 +41,6 @@ typedef struct oc_oip_port {
 } oc_oip_port;
 
 enum { OC_OIP_PORTS = 8 };
-int32_t oc_oip_ports(const struct oc_srv_model *model, bool outputs,
-                     oc_oip_port out[OC_OIP_PORTS]);
+int32_t oc_oip_ports(const struct oc_srv_model *model, bool outputs, oc_oip_port out[OC_OIP_PORTS]);
 
 #endif

@@ -16,7 +16,8 @@
         goto done;                                                                                 \
     } while (0)
 
-/* -- asked: inference -------------------------------------------------------------------------------- */
+/* -- asked: inference
+ * -------------------------------------------------------------------------------- */
 
 typedef struct parameter {
     oc_slice name, text;
@@ -158,10 +159,9 @@ static octavo_status read_contents(oc_slice contents, oc_oip_tensor *tensor, oc_
             break;
         }
         if (field.number != number) {
-            MESSAGE_FAIL(OCTAVO_INVALID_ARGUMENT,
-                         "input %.*s: its contents are of another type than %s",
-                         oc_slice_width(tensor->name), tensor->name.data,
-                         oc_oip_type_name(tensor->type));
+            MESSAGE_FAIL(
+                OCTAVO_INVALID_ARGUMENT, "input %.*s: its contents are of another type than %s",
+                oc_slice_width(tensor->name), tensor->name.data, oc_oip_type_name(tensor->type));
         }
         if (is_bytes && field.wire == OC_PB_BYTES) {
             if (index >= tensor->count) {
@@ -284,7 +284,7 @@ octavo_status oc_oip_infer_message_read(oc_slice message, oc_oip_request *out, o
     octavo_status status = OCTAVO_OK;
     oc_pb_reader reader = oc_pb_open(message);
     oc_pb_field field;
-    oc_slice contents[OC_OIP_TENSORS] = {{NULL, 0}}, raw[OC_OIP_TENSORS];
+    oc_slice contents[OC_LIMIT_OIP_TENSORS] = {{NULL, 0}}, raw[OC_LIMIT_OIP_TENSORS];
     int32_t raw_count = 0;
     bool more;
     memset(out, 0, sizeof *out);
@@ -298,11 +298,12 @@ octavo_status oc_oip_infer_message_read(oc_slice message, oc_oip_request *out, o
         if (field.wire != OC_PB_BYTES) {
             continue;
         }
-        bool is_full = (field.number == 5 && out->input_count == OC_OIP_TENSORS) ||
-                       (field.number == 6 && out->output_count == OC_OIP_TENSORS) ||
-                       (field.number == 7 && raw_count == OC_OIP_TENSORS);
+        bool is_full = (field.number == 5 && out->input_count == OC_LIMIT_OIP_TENSORS) ||
+                       (field.number == 6 && out->output_count == OC_LIMIT_OIP_TENSORS) ||
+                       (field.number == 7 && raw_count == OC_LIMIT_OIP_TENSORS);
         if (is_full) {
-            MESSAGE_FAIL(OCTAVO_INVALID_ARGUMENT, "over %d inputs or outputs", OC_OIP_TENSORS);
+            MESSAGE_FAIL(OCTAVO_INVALID_ARGUMENT, "over %d inputs or outputs",
+                         OC_LIMIT_OIP_TENSORS);
         }
         switch (field.number) {
         case 1:
@@ -379,7 +380,8 @@ done:
     return status;
 }
 
-/* -- answered ------------------------------------------------------------------------------------------ */
+/* -- answered
+ * ------------------------------------------------------------------------------------------ */
 
 static void put_shape(oc_buffer *out, uint32_t number, const int64_t *shape, int32_t rank) {
     oc_buffer packed;
@@ -392,7 +394,7 @@ static void put_shape(oc_buffer *out, uint32_t number, const int64_t *shape, int
 }
 
 void oc_oip_infer_message_write(oc_oip_request *request, const oc_srv_call *call, oc_buffer *out) {
-    oc_oip_result results[OC_OIP_TENSORS];
+    oc_oip_result results[OC_LIMIT_OIP_TENSORS];
     int32_t count = oc_oip_results(request, call, results);
     char version[24];
     snprintf(version, sizeof version, "%" PRId64, call->model->version);

@@ -384,8 +384,9 @@ static octavo_status read_inputs(oc_json *json, const char *body, size_t json_by
         if (!more) {
             break;
         }
-        if (request->input_count == OC_OIP_TENSORS) {
-            OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT, "over %d inputs", OC_OIP_TENSORS);
+        if (request->input_count == OC_LIMIT_OIP_TENSORS) {
+            OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT, "over %d inputs",
+                         OC_LIMIT_OIP_TENSORS);
         }
         draft *at = &drafts[request->input_count];
         *at = (draft){.tensor = &request->inputs[request->input_count++]};
@@ -437,8 +438,9 @@ static octavo_status read_outputs(oc_json *json, oc_oip_request *request, octavo
         if (!more) {
             break;
         }
-        if (request->output_count == OC_OIP_TENSORS) {
-            OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT, "over %d outputs", OC_OIP_TENSORS);
+        if (request->output_count == OC_LIMIT_OIP_TENSORS) {
+            OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT, "over %d outputs",
+                         OC_LIMIT_OIP_TENSORS);
         }
         oc_oip_output *output = &request->outputs[request->output_count++];
         OC_TRY(read_output(json, request, output, error));
@@ -480,8 +482,7 @@ static void explain_nan(const char *body, size_t json_size, octavo_error *error)
     if (error->status == OCTAVO_CORRUPT && at < json_size && body[at] == '-') {
         at++;
     }
-    if (error->status == OCTAVO_CORRUPT && at < json_size &&
-        (body[at] == 'N' || body[at] == 'I')) {
+    if (error->status == OCTAVO_CORRUPT && at < json_size && (body[at] == 'N' || body[at] == 'I')) {
         oc_error_clear(error);
         oc_fail(error, OCTAVO_INVALID_ARGUMENT, at, __FILE__, __LINE__,
                 "NaN and Infinity are no JSON (byte %llu): no model computes with them, and binary "
@@ -493,7 +494,7 @@ static void explain_nan(const char *body, size_t json_size, octavo_error *error)
 octavo_status oc_oip_request_read(const char *body, size_t size, size_t json_size,
                                   oc_oip_request *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    draft drafts[OC_OIP_TENSORS];
+    draft drafts[OC_LIMIT_OIP_TENSORS];
     oc_json json;
     oc_slice key, text;
     memset(out, 0, sizeof *out);
@@ -528,8 +529,8 @@ octavo_status oc_oip_request_read(const char *body, size_t size, size_t json_siz
     }
     OC_TRY(oc_json_finish(&json, error));
     for (int32_t i = 0; i < out->output_count; i++) {
-        out->outputs[i].is_binary = out->outputs[i].is_told ? out->outputs[i].is_binary
-                                                            : out->is_binary;
+        out->outputs[i].is_binary =
+            out->outputs[i].is_told ? out->outputs[i].is_binary : out->is_binary;
     }
     OC_TRY(take_binary(body, size, json_size, out, drafts, error));
 done:

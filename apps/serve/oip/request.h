@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "base/status.h"
 
-enum { OC_OIP_TENSORS = 8, OC_OIP_RANK = 4 };
+enum { OC_OIP_RANK = OCTAVO_MAX_RANK };
 
 /* name in the protocol, bytes an element (0: of its own) */
 #define OC_OIP_TYPE_MAP(XX)                                                                        \
@@ -31,10 +32,10 @@ typedef struct oc_oip_tensor {
     oc_oip_type type;
     int32_t rank;
     int64_t shape[OC_OIP_RANK];
-    size_t count;         /* of elements: the product of the shape */
-    const void *data;     /* dense, little-endian, at any alignment; NULL for BYTES */
+    size_t count;          /* of elements: the product of the shape */
+    const void *data;      /* dense, little-endian, at any alignment; NULL for BYTES */
     const oc_slice *items; /* BYTES: [count] */
-    bool is_text;         /* BYTES that came as JSON strings: images among them are base64 */
+    bool is_text;          /* BYTES that came as JSON strings: images among them are base64 */
 } oc_oip_tensor;
 
 typedef struct oc_oip_output {
@@ -46,17 +47,17 @@ typedef struct oc_oip_output {
 typedef struct oc_oip_request {
     oc_arena arena;
     oc_slice id;
-    oc_oip_tensor inputs[OC_OIP_TENSORS];
+    oc_oip_tensor inputs[OC_LIMIT_OIP_TENSORS];
     int32_t input_count;
-    oc_oip_output outputs[OC_OIP_TENSORS];
+    oc_oip_output outputs[OC_LIMIT_OIP_TENSORS];
     int32_t output_count; /* 0: all that there are */
     bool is_binary;       /* of outputs that are not named */
     int32_t priority;     /* 0: not given */
     uint64_t timeout_us;  /* 0: none */
 } oc_oip_request;
 
-/* Text and tensors are borrowed from `body`, or lie in the request's arena.  json_size: bytes of JSON
- * at its beginning; the rest are tensors.  *out is valid, and to be freed, after an error too.
+/* Text and tensors are borrowed from `body`, or lie in the request's arena.  json_size: bytes of
+ * JSON at its beginning; the rest are tensors.  *out is valid, and to be freed, after an error too.
  *   CORRUPT, INVALID_ARGUMENT  not such a request; the sentence names the place
  *   UNSUPPORTED                a valid part of the protocol that is not offered here */
 octavo_status oc_oip_request_read(const char *body, size_t size, size_t json_size,

@@ -32,7 +32,8 @@ static void free_asked(void *state) {
     free(about);
 }
 
-/* -- errors ---------------------------------------------------------------------------------------- */
+/* -- errors
+ * ---------------------------------------------------------------------------------------- */
 
 static void answer_failure(oc_srv_exchange *exchange, const octavo_error *error) {
     oc_json_writer json;
@@ -55,7 +56,8 @@ static void answer_failure(oc_srv_exchange *exchange, const octavo_error *error)
     oc_json_write_end(&json);
 }
 
-/* -- from requests to calls ------------------------------------------------------------------------ */
+/* -- from requests to calls
+ * ------------------------------------------------------------------------ */
 
 static octavo_status open_call(oc_srv_exchange *exchange, const oc_openai_request *request,
                                octavo_error *error) {
@@ -194,13 +196,14 @@ static octavo_status begin_embeddings(oc_srv_exchange *exchange, octavo_error *e
     }
     OC_TRY(fill_call(about, call, error));
     call->wants_raw = about->request.raw;
-    exchange->heavy_answer = !about->request.is_base64 &&
-                             (int64_t)about->request.inputs.count * dim > HEAVY_FLOATS;
+    exchange->heavy_answer =
+        !about->request.is_base64 && (int64_t)about->request.inputs.count * dim > HEAVY_FLOATS;
 done:
     return status;
 }
 
-/* -- answers --------------------------------------------------------------------------------------- */
+/* -- answers
+ * --------------------------------------------------------------------------------------- */
 
 /* The embedding of an input; shorter ones than the model's are cut, and normalised again. */
 static const float *embedding_of(const asked *about, const oc_srv_call *call, int32_t input,
@@ -209,8 +212,8 @@ static const float *embedding_of(const asked *about, const oc_srv_call *call, in
     const oc_srv_part *part =
         request->inputs.items[input].kind == OC_OPENAI_IMAGE ? &call->image : &call->text;
     int32_t dim = call->model->info->embed_dim;
-    const float *all = (request->raw ? part->raw : part->embeds) +
-                       (size_t)about->rows[input] * (size_t)dim;
+    const float *all =
+        (request->raw ? part->raw : part->embeds) + (size_t)about->rows[input] * (size_t)dim;
     *count = request->dimensions ? request->dimensions : dim;
     if (*count == dim) {
         return all;
@@ -258,8 +261,7 @@ static void write_usage(oc_json_writer *json, const asked *about, const oc_srv_c
 }
 
 static void answer_ok(oc_srv_exchange *exchange) {
-    oc_srv_answer_header(exchange, "octavo-precision", "%s",
-                         exchange->call.model->info->precision);
+    oc_srv_answer_header(exchange, "octavo-precision", "%s", exchange->call.model->info->precision);
     oc_srv_answer(exchange, 200, "application/json");
 }
 
@@ -334,7 +336,8 @@ static void answer_embed(oc_srv_exchange *exchange) {
     run(exchange, begin_embeddings, finish_embed);
 }
 
-/* -- labels ---------------------------------------------------------------------------------------- */
+/* -- labels
+ * ---------------------------------------------------------------------------------------- */
 
 /* Every "{}" of the template becomes the label. */
 static octavo_status fill_template(asked *about, oc_slice template, oc_slice label, oc_slice *out,
@@ -344,8 +347,8 @@ static octavo_status fill_template(asked *about, oc_slice template, oc_slice lab
     bool found = false;
     oc_buffer_init(&text);
     for (size_t i = 0; i < template.length; i++) {
-        bool is_place = template.data[i] == '{' && i + 1 < template.length &&
-                        template.data[i + 1] == '}';
+        bool is_place =
+            template.data[i] == '{' && i + 1 < template.length && template.data[i + 1] == '}';
         if (is_place) {
             oc_buffer_append(&text, label.data, label.length);
             found = true;
@@ -436,8 +439,8 @@ static void make_class(const oc_srv_call *call, int32_t label, int32_t each, dou
     double sum = 0;
     memset(out, 0, (size_t)dim * sizeof *out);
     for (int32_t t = 0; t < each; t++) {
-        const float *text = call->text.embeds + ((size_t)label * (size_t)each + (size_t)t) *
-                                                    (size_t)dim;
+        const float *text =
+            call->text.embeds + ((size_t)label * (size_t)each + (size_t)t) * (size_t)dim;
         for (int32_t i = 0; i < dim; i++) {
             out[i] += (double)text[i];
         }
@@ -524,7 +527,8 @@ static void answer_classify(oc_srv_exchange *exchange) {
     run(exchange, begin_classify, finish_classify);
 }
 
-/* -- lists ----------------------------------------------------------------------------------------- */
+/* -- lists
+ * ----------------------------------------------------------------------------------------- */
 
 static void write_model(oc_json_writer *json, const oc_srv_model *model) {
     oc_json_write_object(json);
@@ -536,9 +540,9 @@ static void write_model(oc_json_writer *json, const oc_srv_model *model) {
 }
 
 static void answer_models(oc_srv_exchange *exchange) {
-    oc_srv_model *models[OC_SRV_MODELS_LISTED];
+    oc_srv_model *models[OC_LIMIT_SERVED_MODELS];
     oc_json_writer json;
-    int32_t count = oc_srv_list_models(exchange, models, OC_SRV_MODELS_LISTED);
+    int32_t count = oc_srv_list_models(exchange, models, OC_LIMIT_SERVED_MODELS);
     oc_json_write_open(&json, &exchange->answer, false);
     oc_json_write_object(&json);
     oc_json_write_text_member(&json, "object", "list");

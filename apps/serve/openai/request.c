@@ -5,13 +5,14 @@
 
 #include "serve/codec/base64.h"
 
-enum { ITEMS_MAX = 1 << 16, IDS_MAX = OC_LIMIT_TOKENS };
+enum { IDS_MAX = OC_LIMIT_TOKENS };
 
 static octavo_status add(oc_openai_request *request, oc_openai_list *list, oc_openai_item item,
                          octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    if (list->count == ITEMS_MAX) {
-        OC_JSON_FAIL(&request->json, error, OCTAVO_INVALID_ARGUMENT, "over %d inputs", ITEMS_MAX);
+    if ((uint32_t)list->count == OC_LIMIT_OPENAI_INPUTS) {
+        OC_JSON_FAIL(&request->json, error, OCTAVO_INVALID_ARGUMENT, "over %u inputs",
+                     OC_LIMIT_OPENAI_INPUTS);
     }
     if ((list->count & (list->count - 1)) == 0) { /* it grows at powers of two */
         size_t capacity = list->count ? 2 * (size_t)list->count : 1;
@@ -312,8 +313,9 @@ static octavo_status read_word(oc_openai_request *request, const char *one, cons
     octavo_status status = OCTAVO_OK;
     OC_TRY(oc_json_string(&request->json, out, error));
     if (!oc_slice_is(*out, one) && !oc_slice_is(*out, other)) {
-        OC_JSON_FAIL(&request->json, error, OCTAVO_INVALID_ARGUMENT, "%s or %s is wanted, not \"%.*s\"",
-                     one, other, oc_slice_width(*out), out->data);
+        OC_JSON_FAIL(&request->json, error, OCTAVO_INVALID_ARGUMENT,
+                     "%s or %s is wanted, not \"%.*s\"", one, other, oc_slice_width(*out),
+                     out->data);
     }
 done:
     return status;

@@ -3,8 +3,8 @@
  * An input is a text, an image or a list of token ids, and says so by its type:
  *     "a text"                          a text
  *     "data:image/png;base64,..."       an image
- *     "https://..."                     an error, unless "modality" says what it is: it may be meant
- *                                       as either, and the wrong one gives plausible numbers
+ *     "https://..."                     an error, unless "modality" says what it is: it may be
+ * meant as either, and the wrong one gives plausible numbers
  *     {"text": ...}, {"image": ...}     as they say; an image is a data: URI or base64
  *     {"type": "image_url", "image_url": {"url": ...}}, {"type": "text", "text": ...}
  *     [1, 2, 3]                         token ids, both ends counted
@@ -40,17 +40,16 @@ typedef struct oc_openai_request {
     oc_arena arena;
     oc_slice model; /* data is NULL where none is named */
     oc_openai_list inputs, labels, templates;
-    bool is_list;    /* the inputs stood in a list */
-    bool is_base64;  /* "encoding_format" */
-    bool raw;        /* "normalized" or "normalize" is false */
+    bool is_list;       /* the inputs stood in a list */
+    bool is_base64;     /* "encoding_format" */
+    bool raw;           /* "normalized" or "normalize" is false */
     int32_t dimensions; /* 0: all */
     oc_slice modality;
 } oc_openai_request;
 
-/* Text is borrowed from `body` or lies in the request.  *out is valid, and to be freed, after an error
- * too.  Cause INPUT:
- *   CORRUPT, INVALID_ARGUMENT  what is wrong, and where
- *   UNSUPPORTED                an image at an address: addresses are not fetched */
+/* Text is borrowed from `body` or lies in the request.  *out is valid, and to be freed, after an
+ * error too.  Cause INPUT: CORRUPT, INVALID_ARGUMENT  what is wrong, and where UNSUPPORTED an image
+ * at an address: addresses are not fetched */
 octavo_status oc_openai_request_read(const char *body, size_t size, oc_openai_request *out,
                                      octavo_error *error);
 void oc_openai_request_free(oc_openai_request *request);

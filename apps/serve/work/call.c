@@ -202,7 +202,8 @@ done:
 
 static octavo_status make_tasks(oc_srv_call *call, int32_t *count, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t images = call->encoded ? call->image.rows : 0, texts = call->texts ? call->text.rows : 0;
+    int32_t images = call->encoded ? call->image.rows : 0,
+            texts = call->texts ? call->text.rows : 0;
     *count = images + (texts + TEXTS - 1) / TEXTS;
     if (*count == 0) {
         goto done;
@@ -217,7 +218,9 @@ static octavo_status make_tasks(oc_srv_call *call, int32_t *count, octavo_error 
             .task = {i + 1 < *count ? &tasks[i + 1].task : NULL, prepare},
             .call = call,
             .first = first,
-            .count = i < images ? 1 : texts - first < TEXTS ? texts - first : TEXTS,
+            .count = i < images              ? 1
+                     : texts - first < TEXTS ? texts - first
+                                             : TEXTS,
             .is_image = i < images,
         };
     }

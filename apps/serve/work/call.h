@@ -1,7 +1,8 @@
 /* call.h - rows that a client wants computed by one model: from being admitted to the results.
  *
- * A call knows no protocol.  Who makes it fills it, oc_srv_call_start takes it, and `done` is called
- * once, by any thread, when it has ended; until then it belongs to the threads that work on it.
+ * A call knows no protocol.  Who makes it fills it, oc_srv_call_start takes it, and `done` is
+ * called once, by any thread, when it has ended; until then it belongs to the threads that work on
+ * it.
  *
  *   start --admitted--> encoded images and texts: tasks of the workers
  *         --all ready--> parts wait in the model's queue --an instance takes rows--> done
@@ -28,18 +29,18 @@ typedef struct oc_srv_part {
     struct oc_srv_part *previous, *next; /* in the queue's lane */
     struct oc_srv_call *call;
     oc_srv_lane lane;
-    int32_t rows;           /* 0: the call has none of this tower */
-    int32_t taken;          /* rows that instances took so far; the queue's */
-    _Atomic int32_t open;   /* rows that are not computed yet */
-    const void *data;       /* [rows], each of `row_bytes`, at any alignment */
+    int32_t rows;         /* 0: the call has none of this tower */
+    int32_t taken;        /* rows that instances took so far; the queue's */
+    _Atomic int32_t open; /* rows that are not computed yet */
+    const void *data;     /* [rows], each of `row_bytes`, at any alignment */
     size_t row_bytes;
-    int32_t length;         /* of a row of ids */
-    bool rigid;             /* ids as the client sent them: nothing is appended to a row */
-    const int32_t *mask;    /* of ids, [rows, length]; NULL: all ones */
-    const char *what;       /* what errors call an item: static, such as "images" */
-    const int32_t *items;   /* [rows] which item of these a row is; NULL: that of its number */
-    float *embeds;          /* [rows, dim], L2-normalised */
-    float *raw;             /* the same before; NULL: not wanted */
+    int32_t length;       /* of a row of ids */
+    bool rigid;           /* ids as the client sent them: nothing is appended to a row */
+    const int32_t *mask;  /* of ids, [rows, length]; NULL: all ones */
+    const char *what;     /* what errors call an item: static, such as "images" */
+    const int32_t *items; /* [rows] which item of these a row is; NULL: that of its number */
+    float *embeds;        /* [rows, dim], L2-normalised */
+    float *raw;           /* the same before; NULL: not wanted */
 } oc_srv_part;
 
 typedef struct oc_srv_call {
@@ -48,10 +49,10 @@ typedef struct oc_srv_call {
     const oc_slice *encoded; /* [image.rows] JPEG, PNG or WebP; NULL: image.data are there */
     const oc_slice *texts;   /* [text.rows] UTF-8; NULL: text.data are there */
     bool wants_raw;
-    int32_t priority;     /* smaller is sooner */
-    uint64_t deadline_ns; /* on oc_clock_ns; 0: none */
+    int32_t priority;             /* smaller is sooner */
+    uint64_t deadline_ns;         /* on oc_clock_ns; 0: none */
     const atomic_bool *cancelled; /* nobody waits for it any more; NULL: that is never so */
-    int32_t *token_counts; /* [text.rows] of texts, ends counted; NULL: not wanted */
+    int32_t *token_counts;        /* [text.rows] of texts, ends counted; NULL: not wanted */
     void (*done)(struct oc_srv_call *call);
     void *user;
     /* What came of it. */
@@ -75,7 +76,8 @@ void oc_srv_call_close(oc_srv_call *call); /* frees the results */
  *   UNAVAILABLE  the model is not serving */
 octavo_status oc_srv_call_start(oc_srv_call *call, oc_srv_workers *workers, octavo_error *error);
 
-/* -- for instances and the queue ---------------------------------------------------------------- */
+/* -- for instances and the queue ----------------------------------------------------------------
+ */
 
 /* Notes why the call fails; the first reason counts. */
 void oc_srv_call_fail(oc_srv_call *call, const octavo_error *error);

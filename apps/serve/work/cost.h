@@ -1,4 +1,5 @@
-/* cost.h - what a batch takes, learnt from those that ran, and whether waiting for another row pays.
+/* cost.h - what a batch takes, learnt from those that ran, and whether waiting for another row
+ * pays.
  *
  * The time of a batch of n rows is taken for a + b n; both are fitted by least squares over the
  * batches that ran, older ones counting less and less.  One thread at a time.

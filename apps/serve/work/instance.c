@@ -53,8 +53,8 @@ static octavo_status collect(oc_srv_instance *instance, const oc_srv_batch *batc
     const oc_srv_piece *first = &batch->pieces[0];
     bool is_ids = batch->lane == OC_SRV_IDS;
     size_t row_bytes = is_ids ? (size_t)batch->length * sizeof(int32_t) : first->part->row_bytes;
-    const char *data = (const char *)first->part->data +
-                       (size_t)first->first * first->part->row_bytes;
+    const char *data =
+        (const char *)first->part->data + (size_t)first->first * first->part->row_bytes;
     if (batch->piece_count == 1 && (uintptr_t)data % element_bytes(batch->lane) == 0) {
         *inputs = data;
         goto done;
@@ -141,8 +141,8 @@ static octavo_status run(oc_srv_instance *instance, const oc_srv_batch *batch, f
     }
     in->const_data = data;
     for (int i = 0; i < 2; i++) {
-        outputs[i].tensor = (octavo_tensor){
-            .dtype = OCTAVO_F32, .rank = 2, .shape = {rows, info->embed_dim}};
+        outputs[i].tensor =
+            (octavo_tensor){.dtype = OCTAVO_F32, .rank = 2, .shape = {rows, info->embed_dim}};
         outputs[i].tensor.data = i == 0 ? embeds : raw;
     }
     OC_TRY(octavo_session_run(instance->session, inputs, mask ? 2 : 1, outputs, raw ? 2 : 1, NULL,

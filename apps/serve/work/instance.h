@@ -7,11 +7,11 @@
 #include "serve/work/queue.h"
 
 typedef struct oc_srv_instance_options {
-    const char *name;       /* of the thread */
-    octavo_model *weights;  /* borrowed */
+    const char *name;      /* of the thread */
+    octavo_model *weights; /* borrowed */
     int32_t batch_max, threads;
-    double delay_s;         /* a row waits no longer for company */
-    double check_s;         /* between canaries */
+    double delay_s; /* a row waits no longer for company */
+    double check_s; /* between canaries */
 } oc_srv_instance_options;
 
 typedef struct oc_srv_instance oc_srv_instance;

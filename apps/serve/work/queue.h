@@ -33,8 +33,8 @@ typedef struct oc_srv_batch {
     oc_srv_lane lane;
     oc_srv_piece *pieces; /* [rows_max] */
     int32_t piece_count, rows;
-    int32_t length;       /* of rows of ids */
-    uint64_t due_ns;      /* the latest moment to begin */
+    int32_t length;  /* of rows of ids */
+    uint64_t due_ns; /* the latest moment to begin */
 } oc_srv_batch;
 
 void oc_srv_queue_init(oc_srv_queue *queue, int32_t rows_max);
@@ -49,9 +49,9 @@ void oc_srv_queue_put(oc_srv_queue *queue, oc_srv_part *part);
 
 typedef enum oc_srv_taken { OC_SRV_BATCH, OC_SRV_TIME, OC_SRV_CLOSED } oc_srv_taken;
 
-/* Waits for rows and takes a batch of at most `rows_max`; those of `costs` that are to run first are
- * kept back while that pays, at most delay_ns behind the arrival of the oldest.  TIME: `until_ns`
- * came first.  CLOSED: the queue closes and nothing is left. */
+/* Waits for rows and takes a batch of at most `rows_max`; those of `costs` that are to run first
+ * are kept back while that pays, at most delay_ns behind the arrival of the oldest.  TIME:
+ * `until_ns` came first.  CLOSED: the queue closes and nothing is left. */
 oc_srv_taken oc_srv_queue_take(oc_srv_queue *queue, const oc_srv_cost costs[OC_SRV_LANES],
                                int32_t rows_max, uint64_t delay_ns, uint64_t until_ns,
                                oc_srv_batch *out);
