@@ -266,10 +266,11 @@ const oc_cli_command oc_cli_commands[] = {
      "cannot search", "Ranks the images by the cosine of their embedding to the sentence's.",
      "octavo search clip.octavo photos/ --text 'a bird with pink feathers' --top 3\n", search_flags,
      true, oc_cli_search},
-    {"serve", "REPOSITORY", 1, 1, "serve models over HTTP", "cannot serve",
+    {"serve", "REPOSITORY", 1, 1, "serve models over HTTP and gRPC", "cannot serve",
      "REPOSITORY is a folder of NAME/1.octavo, NAME/2.octavo ..., of which the largest number is "
      "served, with an optional NAME/model.json; or one engine file, served under its name without "
-     "the suffix. The Open Inference Protocol v2 is spoken at /v2.\n\n"
+     "the suffix. The Open Inference Protocol v2 is spoken at /v2 and by gRPC on the same port, "
+     "OpenAI's embeddings at /v1; /metrics is Prometheus's.\n\n"
      "SIGHUP looks at the repository again: a new version takes over once its canaries come out "
      "right. SIGTERM and Ctrl-C end the server when what is in work is done.",
      "octavo serve clip.octavo\noctavo serve models/ --listen 127.0.0.1:0 --config server.json\n",
