@@ -40,6 +40,10 @@ bool oc_srv_server_charge(oc_srv_server *server, size_t bytes) {
     return true;
 }
 
+void oc_srv_server_hold(oc_srv_server *server, size_t bytes) {
+    atomic_fetch_add(&server->body_bytes, bytes);
+}
+
 void oc_srv_server_discharge(oc_srv_server *server, size_t bytes) {
     atomic_fetch_sub(&server->body_bytes, bytes);
 }

@@ -33,6 +33,8 @@ SSL_CTX *oc_srv_server_tls(oc_srv_server *server);
 
 /* Adds `bytes` to what requests hold; false: over the budget, nothing is added. */
 bool oc_srv_server_charge(oc_srv_server *server, size_t bytes);
+/* Adds them in any case: they are there, and those that come later find less room. */
+void oc_srv_server_hold(oc_srv_server *server, size_t bytes);
 void oc_srv_server_discharge(oc_srv_server *server, size_t bytes);
 
 #endif

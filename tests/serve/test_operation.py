@@ -193,6 +193,25 @@ def overload(folder):
         else:
             check(False, "what nobody waits for is given up", before, after)
 
+        # Requests that come together run together, and each gets its own answer.
+        wanted = expected(os.path.join(folder, "fp8.octavo"), texts=[f"text {i}" for i in range(16)])
+        got = {}
+
+        def one(i):
+            got[i] = rows(server.ask("POST", "/v2/models/m/infer", text_request(f"text {i}"))[2])[0]
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stats = json.loads(server.ask("GET", "/v2/models/m/stats")[2])["model_stats"][0]
+        check(stats["execution_count"] < stats["inference_count"], "batches", stats)
+        check(len(got) == 16 and len(set(got.values())) == 16, "answers of their own")
+    with Server(os.path.join(folder, "fp8.octavo")) as server:
+        one_by_one = [rows(server.ask("POST", "/v2/models/fp8/infer", text_request(f"text {i}"))[2])[0]
+                      for i in range(16)]
+        check(one_by_one == wanted, "one by one")
+
     # Connections over the limit are turned away, and the others live.
     with Server(models, config={"max_connections": 4}) as server:
         links = [socket.create_connection((server.host, server.port)) for _ in range(4)]

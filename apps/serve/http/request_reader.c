@@ -148,7 +148,7 @@ static int on_head_end(llhttp_t *parser) {
         oc_buffer_reserve(&exchange->body, first);
     }
     reader->continues = expect.data && parser->http_minor == 1;
-    reader->keep_alive = llhttp_should_keep_alive(parser);
+    reader->keep_alive = parser->http_minor == 1 && llhttp_should_keep_alive(parser);
     reader->state = OC_SRV_READ_BODY;
     parser->upgrade = 0; /* an Upgrade is an offer, which is not taken */
     exchange->method = llhttp_method_name((llhttp_method_t)parser->method);

@@ -101,6 +101,12 @@ done:
     return status;
 }
 
+static void close_folder(DIR *folder) { /* by itself: tests/serve/tsan.supp names it */
+    if (folder) {
+        closedir(folder);
+    }
+}
+
 /* The names in a folder, one call each. */
 static octavo_status
 each(const char *path, octavo_status (*visit)(void *context, const char *name, octavo_error *error),
@@ -116,9 +122,7 @@ each(const char *path, octavo_status (*visit)(void *context, const char *name, o
         }
     }
 done:
-    if (folder) {
-        closedir(folder);
-    }
+    close_folder(folder);
     if (status) {
         oc_error_path(error, path);
     }

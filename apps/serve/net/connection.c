@@ -206,6 +206,7 @@ static void on_written(uv_write_t *write, int code) {
     pending *sent = (pending *)write;
     oc_srv_connection *connection = sent->connection;
     connection->unsent -= sent->bytes;
+    oc_srv_server_discharge(connection->reactor->server, sent->bytes);
     connection->written_ns = oc_clock_ns();
     oc_buffer_free(&sent->head);
     oc_buffer_free(&sent->tail);
@@ -257,9 +258,11 @@ static void write_raw(oc_srv_connection *connection, oc_buffer *head, oc_buffer 
         oc_buffer_init(tail);
     }
     connection->unsent += left->bytes;
+    oc_srv_server_hold(connection->reactor->server, left->bytes);
     if (uv_write(&left->write, (uv_stream_t *)&connection->tcp, parts + first, count - first,
                  on_written) != 0) {
         connection->unsent -= left->bytes;
+        oc_srv_server_discharge(connection->reactor->server, left->bytes);
         oc_buffer_free(&left->head);
         oc_buffer_free(&left->tail);
         free(left);

@@ -10,14 +10,16 @@
 #include "serve/net/reactor.h"
 #include "serve/net/tls.h"
 
+enum { OC_SRV_UNSENT = 1 << 20 /* bytes on their way, above which a protocol adds no more */ };
+
 /* What a protocol does with its connection. */
 typedef struct oc_srv_protocol {
     /* Takes the bytes; false: the connection was finished or aborted. */
     bool (*read)(void *state, const char *bytes, size_t size);
     void (*tick)(void *state, uint64_t now_ns); /* every OC_SRV_TICK_MS */
     void (*drain)(void *state);                 /* ends as soon as nothing is in work */
-    void (*flush)(void *state);                 /* sends what may be sent now; NULL: always has */
-    void (*gone)(void *state);                  /* the connection is no more: frees the state */
+    void (*flush)(void *state); /* all was sent: goes on with what waited for that */
+    void (*gone)(void *state);  /* the connection is no more: frees the state */
 } oc_srv_protocol;
 
 typedef struct oc_srv_connection {

@@ -25,6 +25,17 @@ typedef struct http1 {
 
 static bool pump(http1 *state, const char *bytes, size_t size);
 
+/* With what the client sent ahead, unless it takes no answers. */
+static void go_on(http1 *state) {
+    if (state->ahead.size > 0 && !state->reading && !state->working &&
+        state->connection->unsent < OC_SRV_UNSENT) {
+        oc_buffer ahead = state->ahead;
+        oc_buffer_init(&state->ahead);
+        pump(state, ahead.data, ahead.size);
+        oc_buffer_free(&ahead);
+    }
+}
+
 static const char *reason(int32_t status) {
     static const struct {
         int32_t status;
@@ -95,11 +106,8 @@ static void send_answer(oc_srv_exchange *exchange) {
     oc_srv_exchange_free(exchange);
     if (!keep_alive) {
         oc_srv_connection_finish(state->connection);
-    } else if (state->ahead.size > 0 && state->reading == false) {
-        oc_buffer ahead = state->ahead;
-        oc_buffer_init(&state->ahead);
-        pump(state, ahead.data, ahead.size);
-        oc_buffer_free(&ahead);
+    } else {
+        go_on(state);
     }
 }
 
@@ -135,7 +143,8 @@ static void refuse(http1 *state) {
 static bool pump(http1 *state, const char *bytes, size_t size) {
     oc_srv_connection *connection = state->connection;
     state->reading = true;
-    while (size > 0 && !state->working && !connection->closing && !connection->finish_ns) {
+    while (size > 0 && !state->working && !connection->closing && !connection->finish_ns &&
+           connection->unsent < OC_SRV_UNSENT) {
         oc_srv_read_state before = state->reader.state;
         size_t taken = oc_srv_request_reader_take(&state->reader, bytes, size);
         bytes += taken;
@@ -237,4 +246,8 @@ static void on_gone(void *context) {
     free(state);
 }
 
-const oc_srv_protocol oc_srv_http1 = {on_read, on_tick, on_drain, NULL, on_gone};
+static void on_flush(void *context) {
+    go_on(context);
+}
+
+const oc_srv_protocol oc_srv_http1 = {on_read, on_tick, on_drain, on_flush, on_gone};

@@ -13,7 +13,6 @@
 enum {
     STREAM_WINDOW = 1 << 20,
     WINDOW = 16 << 20, /* of a connection */
-    UNSENT = 1 << 20,  /* bytes on their way to the client, above which nothing is added */
     SLOWEST = 1024     /* bytes a second that a body must come by, beyond header_timeout_s */
 };
 
@@ -29,7 +28,7 @@ typedef struct stream {
     bool is_grpc, is_streaming, is_dispatched;
     /* The answer. */
     oc_buffer out;
-    size_t sent;
+    size_t sent, held; /* bytes of `out`: given to nghttp2; counted by the server */
     bool begun, ended; /* headers were given to nghttp2; `out` is all */
     int32_t grpc_status;
     char grpc_message[1024]; /* percent-encoded */
@@ -52,6 +51,7 @@ typedef struct http2 {
 } http2;
 
 static void flush(void *context);
+static void hold_out(stream *at);
 
 /* -- answers
  * ----------------------------------------------------------------------------------------- */
@@ -69,6 +69,7 @@ static ssize_t read_out(nghttp2_session *nghttp2, int32_t id, uint8_t *to, size_
     at->since_ns = oc_clock_ns();
     if (at->sent == at->out.size) {
         at->sent = at->out.size = 0;
+        hold_out(at);
         if (at->ended) {
             *flags |= NGHTTP2_DATA_FLAG_EOF;
         }
@@ -153,6 +154,14 @@ static void resume(stream *at) {
     nghttp2_session_resume_data(at->session->nghttp2, at->id);
 }
 
+/* What waits for the client counts as memory that requests hold. */
+static void hold_out(stream *at) {
+    oc_srv_server *server = at->session->connection->reactor->server;
+    oc_srv_server_discharge(server, at->held);
+    at->held = at->out.size;
+    oc_srv_server_hold(server, at->held);
+}
+
 static void take_answer(stream *at, oc_srv_exchange *exchange) {
     if (exchange->answer.failed) {
         nghttp2_submit_rst_stream(at->session->nghttp2, NGHTTP2_FLAG_NONE, at->id,
@@ -161,8 +170,10 @@ static void take_answer(stream *at, oc_srv_exchange *exchange) {
         oc_buffer_free(&at->out);
         at->out = exchange->answer;
         oc_buffer_init(&exchange->answer);
+        hold_out(at);
     } else {
         oc_buffer_append(&at->out, exchange->answer.data, exchange->answer.size);
+        hold_out(at);
         if (at->out.failed) {
             at->session->failed = true;
         }
@@ -357,6 +368,7 @@ static void free_stream(stream *at) {
     }
     session->stream_count--;
     session->idle_ns = oc_clock_ns();
+    oc_srv_server_discharge(session->connection->reactor->server, at->held);
     oc_buffer_free(&at->authority);
     oc_buffer_free(&at->out);
     free(at->parts);
@@ -585,7 +597,7 @@ static void flush(void *context) {
     oc_srv_connection *connection = session->connection;
     oc_buffer out;
     oc_buffer_init(&out);
-    while (!session->failed && connection->unsent + out.size < UNSENT) {
+    while (!session->failed && connection->unsent + out.size < OC_SRV_UNSENT) {
         const uint8_t *bytes;
         ssize_t size = nghttp2_session_mem_send(session->nghttp2, &bytes);
         if (size <= 0) {
@@ -626,8 +638,11 @@ static bool is_stuck(const stream *at, const oc_srv_settings *settings, uint64_t
     if (at->begun && at->out.size > at->sent) {
         return since > settings->write_timeout_s;
     }
-    if (at->is_streaming || at->is_whole || !at->exchange) {
+    if (at->is_streaming || at->is_whole) {
         return false; /* many messages may be far apart; work has limits of its own */
+    }
+    if (!at->exchange) {
+        return since > settings->header_timeout_s; /* it has its answer, and does not end */
     }
     return since > settings->header_timeout_s + (double)at->exchange->body.size / SLOWEST;
 }

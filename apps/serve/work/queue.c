@@ -147,7 +147,10 @@ static void gather(const oc_srv_lane_list *list, int32_t rows_max, uint64_t dela
         rigid |= part->rigid;
         const oc_srv_call *call = part->call;
         uint64_t due = call->ready_ns + delay_ns;
-        due = call->deadline_ns && call->deadline_ns < due ? call->deadline_ns : due;
+        if (call->deadline_ns > call->ready_ns) { /* half of its time is for computing */
+            uint64_t half = call->ready_ns + (call->deadline_ns - call->ready_ns) / 2;
+            due = half < due ? half : due;
+        }
         out->due_ns = due < out->due_ns ? due : out->due_ns;
     }
 }
