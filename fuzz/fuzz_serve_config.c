@@ -1,9 +1,10 @@
 // links: serve
-/* fuzz_serve_config.c - any bytes as model.json and as the file of --config: what is accepted is
- * within its limits, what is not is told with its place. */
+/* fuzz_serve_config.c - any bytes as model.json, as the file of --config and as that of --api-keys:
+ * what is accepted is within its limits, what is not is told with its place. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/config/keys.h"
 #include "serve/config/model_settings.h"
 #include "serve/config/settings.h"
 
@@ -40,6 +41,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else {
         expect(settings.reactors >= 1 && settings.max_body_mb <= settings.memory_mb);
         oc_srv_settings_write(&json, &settings);
+    }
+    oc_srv_keys *keys;
+    oc_error_clear(&error);
+    if (oc_srv_keys_read("k", (const char *)data, size, &keys, &error)) {
+        expect(error.message[0] && error.path[0] == 'k' && !keys);
+    } else {
+        oc_srv_keys_find(keys, (oc_slice){(const char *)data, size});
+        oc_srv_keys_release(keys);
     }
     oc_json_write_end(&json);
     expect(oc_json_write_finish(&json, NULL) == OCTAVO_OK);

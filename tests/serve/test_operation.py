@@ -442,6 +442,36 @@ def metrics(folder):
                 check(done.returncode == 0, "promtool", done.stdout, done.stderr)
 
 
+def known_texts(folder):
+    """Texts that come again are not computed again, and are the same to the bit."""
+    models = os.path.join(folder, "cached")
+    os.makedirs(os.path.join(models, "m"))
+    shutil.copy(os.path.join(folder, "tiny.octavo"), os.path.join(models, "m", "1.octavo"))
+
+    def stats(server):
+        return json.loads(server.ask("GET", "/v2/models/m/stats")[2])["model_stats"][0]
+    for entries in (0, 4096):
+        with open(os.path.join(models, "m", "model.json"), "w", encoding="utf-8") as file:
+            json.dump({"text_cache": entries}, file)
+        with Server(models) as server:
+            texts = [f"text {i}" for i in range(40)]
+            wanted = expected(os.path.join(models, "m", "1.octavo"), texts=texts)
+            for _ in range(3):
+                check(rows(server.ask("POST", "/v2/models/m/infer", text_request(*texts))[2]) == wanted, "texts")
+            check(rows(server.ask("POST", "/v2/models/m/infer", text_request(texts[7], texts[3]))[2])
+                  == [wanted[7], wanted[3]], "in another order")
+            got = stats(server)
+            check(got["inference_count"] == (40 if entries else 122), entries, got)
+            check(got["inference_stats"]["cache_hit"]["count"] == (3 if entries else 0), entries, got)
+            raw = text_request(*texts, output="text_embeds_raw") # was not computed so far
+            first = rows(server.ask("POST", "/v2/models/m/infer", raw)[2])
+            check(rows(server.ask("POST", "/v2/models/m/infer", raw)[2]) == first and first != wanted, "raw")
+            code, _, answer = server.ask("POST", "/v1/embeddings", {"input": texts[:2]})
+            usage = json.loads(answer)["usage"]
+            code, _, answer = server.ask("POST", "/v1/embeddings", {"input": texts[:2]})
+            check(json.loads(answer)["usage"] == usage and usage["prompt_tokens"] > 2, "tokens", usage)
+
+
 def text_log(folder):
     """Without --json people read on stderr what scripts wait for."""
     with subprocess.Popen([sys.argv[1], "serve", os.path.join(folder, "tiny.octavo"), "--listen",
@@ -461,6 +491,7 @@ def main():
     access(folder)
     encryption(folder)
     metrics(folder)
+    known_texts(folder)
     text_log(folder)
     shutil.rmtree(folder)
     end()

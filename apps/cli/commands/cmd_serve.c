@@ -41,7 +41,7 @@ octavo_status oc_cli_serve(oc_cli_options *options, int *verdict, octavo_error *
     (void)options;
     (void)verdict;
     OC_FAIL(error, OCTAVO_UNAVAILABLE, OCTAVO_NO_OFFSET,
-            "this octavo was built without the server: " OC_SERVE_MISSING " was not there");
+            "this octavo was built without its server, for want of " OC_SERVE_MISSING);
 done:
     return status;
 }

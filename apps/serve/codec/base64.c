@@ -2,6 +2,7 @@
 #include "serve/codec/base64.h"
 
 #include <stdint.h>
+#include <string.h>
 
 size_t oc_srv_base64_room(size_t length) {
     return length / 4 * 3 + 3;
@@ -10,14 +11,14 @@ size_t oc_srv_base64_room(size_t length) {
 static const char alphabet[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 typedef struct values {
-    int8_t of[256]; /* -1: none of the alphabet */
+    int of[256]; /* -1: none of the alphabet */
 } values;
 
 static values make_values(void) {
     values table;
     memset(table.of, -1, sizeof table.of);
     for (int i = 0; i < 64; i++) {
-        table.of[(unsigned char)alphabet[i]] = (int8_t)i;
+        table.of[(unsigned char)alphabet[i]] = i;
     }
     return table;
 }

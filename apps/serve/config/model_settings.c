@@ -8,8 +8,9 @@
 
 enum {
     BATCH = 16,
-    QUEUE = 1024, /* rows: some seconds of work of a small model on a CPU */
-    NAME = 64     /* of a device or a tier */
+    QUEUE = 1024,      /* rows: some seconds of work of a small model on a CPU */
+    TEXT_CACHE = 4096, /* 16 MB where embeddings have 512 values, once it is full */
+    NAME = 64          /* of a device or a tier */
 };
 
 oc_srv_model_settings oc_srv_model_defaults(const char *device, const char *tier, int32_t threads,
@@ -22,6 +23,7 @@ oc_srv_model_settings oc_srv_model_defaults(const char *device, const char *tier
         .queue_rows = QUEUE,
         .delay_ms = 5,
         .check_s = 30,
+        .text_cache = TEXT_CACHE,
         .disable = disable,
         .source = "defaults",
     };
@@ -138,12 +140,15 @@ octavo_status oc_srv_model_settings_read(const char *path, const char *text, siz
             OC_TRY(read_number(&json, 0, 10000, &settings->delay_ms, error));
         } else if (oc_slice_is(key, "canary_interval_s")) {
             OC_TRY(read_number(&json, 0.1, 86400, &settings->check_s, error));
+        } else if (oc_slice_is(key, "text_cache")) {
+            OC_TRY(oc_json_int32(&json, 0, OC_LIMIT_QUEUE_ROWS, &settings->text_cache, error));
         } else if (oc_slice_is(key, "disable")) {
             OC_TRY(oc_json_text(&json, 256, arena, &settings->disable, error));
         } else {
             OC_JSON_FAIL(&json, error, OCTAVO_INVALID_ARGUMENT,
                          "there is no such key: instances, max_batch, max_queue, "
-                         "max_queue_delay_ms, canary_interval_s and disable are known");
+                         "max_queue_delay_ms, canary_interval_s, text_cache and disable are "
+                         "known");
         }
     }
     OC_TRY(oc_json_finish(&json, error));
@@ -179,6 +184,7 @@ void oc_srv_model_settings_write(oc_json_writer *json, const oc_srv_model_settin
     oc_json_write_int_member(json, "max_queue", settings->queue_rows);
     oc_json_write_double_member(json, "max_queue_delay_ms", settings->delay_ms);
     oc_json_write_double_member(json, "canary_interval_s", settings->check_s);
+    oc_json_write_int_member(json, "text_cache", settings->text_cache);
     oc_json_write_text_member(json, "disable", settings->disable);
     oc_json_write_end(json);
 }

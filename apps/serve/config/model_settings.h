@@ -2,7 +2,7 @@
  *
  *     {"instances": [{"device": "cpu", "count": 2, "threads": 1}],
  *      "max_batch": 16, "max_queue": 1024, "max_queue_delay_ms": 5, "canary_interval_s": 30,
- *      "disable": "cut-text"}
+ *      "text_cache": 4096, "disable": "cut-text"}
  *
  * All keys are optional; one that is not known is an error.
  */
@@ -28,6 +28,7 @@ typedef struct oc_srv_model_settings {
     int32_t queue_rows;  /* rows that may wait */
     double delay_ms;     /* that a row may be kept back for company */
     double check_s;      /* between canaries */
+    int32_t text_cache;  /* texts whose embeddings are kept; 0: none */
     const char *disable; /* savings left out; NULL: none */
     const char *source;  /* where these values come from: a file, or "defaults"; borrowed */
 } oc_srv_model_settings;

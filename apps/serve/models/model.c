@@ -116,6 +116,8 @@ octavo_status oc_srv_model_start(const char *name, int64_t version, const char *
     OC_TRY(oc_srv_statistics_open(&model->statistics, settings->batch_max, error));
     OC_TRY(octavo_engine_open(path, &model->engine, error));
     model->info = octavo_engine_describe(model->engine);
+    OC_TRY(oc_srv_text_cache_create(settings->text_cache, model->info->embed_dim,
+                                    &model->text_cache, error));
     OC_TRY(start_instances(model, error));
     *out = model;
 done:
@@ -145,6 +147,7 @@ void oc_srv_model_stop(oc_srv_model *model) {
     octavo_engine_free(model->engine);
     oc_srv_queue_destroy(&model->queue);
     oc_srv_statistics_close(&model->statistics);
+    oc_srv_text_cache_free(model->text_cache);
     oc_arena_free(&model->arena);
     pthread_cond_destroy(&model->idle);
     pthread_mutex_destroy(&model->lock);

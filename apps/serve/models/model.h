@@ -9,6 +9,7 @@
 #include "serve/config/model_settings.h"
 #include "serve/models/statistics.h"
 #include "serve/work/instance.h"
+#include "serve/work/text_cache.h"
 
 typedef struct oc_srv_model {
     char *name, *path;
@@ -22,6 +23,7 @@ typedef struct oc_srv_model {
     int32_t instance_count;
     oc_srv_queue queue;
     oc_srv_statistics statistics;
+    oc_srv_text_cache *text_cache;
     int64_t loaded_unix_s;
     pthread_mutex_t lock; /* of `holds` */
     pthread_cond_t idle;

@@ -49,6 +49,7 @@ void oc_srv_statistics_call(oc_srv_statistics *statistics, const oc_srv_call *ca
             bucket++;
         }
         counts->buckets[bucket]++;
+        counts->hits += call->knows_texts;
         add(&counts->success, call->started_ns, call->ended_ns);
         add(&counts->input, call->started_ns, call->ready_ns);
         add(&counts->queue, call->ready_ns, call->taken_ns);

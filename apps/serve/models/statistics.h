@@ -15,8 +15,9 @@ enum { OC_SRV_BUCKET_COUNT = 14 };
 
 typedef struct oc_srv_counts {
     oc_srv_sum success, fail, queue, input, infer, output; /* of calls */
-    uint64_t rows, batches;                                /* rows computed, and in how many runs */
-    uint64_t latest_unix_ms;                               /* of the latest success; 0: none */
+    uint64_t hits;                        /* of success: calls whose texts were all known */
+    uint64_t rows, batches;               /* rows computed, and in how many runs */
+    uint64_t latest_unix_ms;              /* of the latest success; 0: none */
     uint64_t refused, cancelled, expired; /* of fail: queue full, client gone, deadline passed */
     uint64_t buckets[OC_SRV_BUCKET_COUNT + 1]; /* of successful calls' whole time */
 } oc_srv_counts;

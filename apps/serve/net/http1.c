@@ -232,7 +232,11 @@ static void on_tick(void *context, uint64_t now_ns) {
 }
 
 static void on_drain(void *context) {
-    ((http1 *)context)->draining = true;
+    http1 *state = context;
+    state->draining = true;
+    if (!state->working && state->reader.state == OC_SRV_READ_IDLE) {
+        state->since_ns = oc_clock_ns(); /* what is on its way has a second to come */
+    }
 }
 
 static void on_gone(void *context) {

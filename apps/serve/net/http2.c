@@ -681,8 +681,9 @@ static void on_drain(void *context) {
 
 static void on_gone(void *context) {
     http2 *session = context;
-    while (session->streams) {
-        free_stream(session->streams);
+    for (stream *at = session->streams, *next; at; at = next) {
+        next = at->next;
+        free_stream(at);
     }
     nghttp2_session_del(session->nghttp2);
     free(session);

@@ -136,6 +136,13 @@ static void write_batches(const source *from) {
     }
 }
 
+static void write_hits(const source *from) {
+    family(from, "octavo_text_cache_hits", "counter", "Requests whose texts were all known.");
+    for (int32_t i = 0; i < from->count; i++) {
+        whole(from, "octavo_text_cache_hits_total", from->labels[i], from->counts[i].hits);
+    }
+}
+
 static void write_states(const source *from) {
     uint64_t now = oc_clock_ns();
     family(from, "octavo_queue_rows", "gauge", "Rows that were admitted and are not computed yet.");
@@ -248,6 +255,7 @@ void oc_srv_metrics_write(oc_srv_server *server, bool open_metrics, oc_buffer *o
     write_durations(from);
     write_stages(from);
     write_batches(from);
+    write_hits(from);
     write_states(from);
     write_server(from);
     write_triton(from);

@@ -120,8 +120,8 @@ void oc_oip_write_statistics(oc_json_writer *json, oc_srv_model *model) {
     write_sum(json, "compute_input", counts.input);
     write_sum(json, "compute_infer", counts.infer);
     write_sum(json, "compute_output", counts.output);
-    write_sum(json, "cache_hit", (oc_srv_sum){0, 0});
-    write_sum(json, "cache_miss", (oc_srv_sum){0, 0});
+    write_sum(json, "cache_hit", (oc_srv_sum){counts.hits, 0});
+    write_sum(json, "cache_miss", (oc_srv_sum){counts.success.count - counts.hits, 0});
     oc_json_write_end(json);
     oc_json_write_key(json, "batch_stats");
     oc_json_write_array(json);

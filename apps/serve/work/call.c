@@ -65,6 +65,31 @@ bool oc_srv_call_is_over(oc_srv_call *call, uint64_t now_ns) {
     return true;
 }
 
+/* What was computed may be asked for again. */
+static void keep_texts(oc_srv_call *call) {
+    const oc_srv_part *part = &call->text;
+    size_t dim = (size_t)call->model->info->embed_dim;
+    for (int32_t i = 0; call->texts && i < part->rows; i++) {
+        const float *raw = part->raw ? part->raw + (size_t)i * dim : NULL;
+        oc_srv_text_cache_keep(call->model->text_cache, call->texts[i],
+                               part->embeds + (size_t)i * dim, raw,
+                               call->token_counts ? &call->token_counts[i] : NULL);
+    }
+}
+
+static bool find_texts(oc_srv_call *call) {
+    const oc_srv_part *part = &call->text;
+    size_t dim = (size_t)call->model->info->embed_dim;
+    bool all = call->texts != NULL;
+    for (int32_t i = 0; all && i < part->rows; i++) {
+        all = oc_srv_text_cache_find(call->model->text_cache, call->texts[i],
+                                     part->embeds + (size_t)i * dim,
+                                     part->raw ? part->raw + (size_t)i * dim : NULL,
+                                     call->token_counts ? &call->token_counts[i] : NULL);
+    }
+    return all;
+}
+
 /* One of those that the call waits for has ended. */
 static void leave(oc_srv_call *call) {
     if (atomic_fetch_sub(&call->open, 1) == 1) {
@@ -76,6 +101,9 @@ static void leave(oc_srv_call *call) {
 
 void oc_srv_part_close_rows(oc_srv_part *part, int32_t rows) {
     if (rows > 0 && atomic_fetch_sub(&part->open, rows) == rows) {
+        if (part == &part->call->text && !atomic_load(&part->call->failed)) {
+            keep_texts(part->call);
+        }
         leave(part->call);
     }
 }
@@ -86,7 +114,13 @@ static void queue_parts(oc_srv_call *call) {
     call->ready_ns = oc_clock_ns();
     bool over = oc_srv_call_is_over(call, call->ready_ns);
     /* Putting the first part may end the call before the second is looked at: count them first. */
-    int32_t image_rows = call->image.rows, text_rows = call->text.rows;
+    int32_t image_rows = call->image.rows, text_rows = call->knows_texts ? 0 : call->text.rows;
+    if (image_rows + text_rows == 0) { /* all is known */
+        call->taken_ns = call->computed_ns = call->ready_ns;
+        atomic_store(&call->open, 1);
+        leave(call);
+        return;
+    }
     atomic_store(&call->open, (image_rows > 0) + (text_rows > 0));
     oc_srv_queue *queue = &call->model->queue;
     for (size_t i = 0; i < OC_COUNT(parts); i++) {
@@ -202,8 +236,8 @@ done:
 
 static octavo_status make_tasks(oc_srv_call *call, int32_t *count, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    int32_t images = call->encoded ? call->image.rows : 0,
-            texts = call->texts ? call->text.rows : 0;
+    int32_t images = call->encoded ? call->image.rows : 0;
+    int32_t texts = call->texts && !call->knows_texts ? call->text.rows : 0;
     *count = images + (texts + TEXTS - 1) / TEXTS;
     if (*count == 0) {
         goto done;
@@ -232,7 +266,7 @@ done:
 octavo_status oc_srv_call_start(oc_srv_call *call, oc_srv_workers *workers, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
     const octavo_engine_info *info = call->model->info;
-    int32_t tasks = 0, rows = call->image.rows + call->text.rows;
+    int32_t tasks = 0, rows;
     size_t side = (size_t)info->image_size;
     call->started_ns = oc_clock_ns();
     if (call->encoded) {
@@ -244,9 +278,11 @@ octavo_status oc_srv_call_start(oc_srv_call *call, oc_srv_workers *workers, octa
         call->text.length = info->tokens_max;
         call->text.row_bytes = (size_t)info->tokens_max * sizeof(int32_t);
     }
+    OC_TRY(allocate(call, error));
+    call->knows_texts = find_texts(call);
+    rows = call->image.rows + (call->knows_texts ? 0 : call->text.rows);
     OC_TRY(oc_srv_queue_admit(&call->model->queue, rows, error));
     call->admitted = rows;
-    OC_TRY(allocate(call, error));
     OC_TRY(make_tasks(call, &tasks, error));
     if (tasks == 0) {
         queue_parts(call); /* the call may be over when this returns */

@@ -49,6 +49,7 @@ typedef struct oc_srv_call {
     const oc_slice *encoded; /* [image.rows] JPEG, PNG or WebP; NULL: image.data are there */
     const oc_slice *texts;   /* [text.rows] UTF-8; NULL: text.data are there */
     bool wants_raw;
+    bool knows_texts;             /* all of them were computed lately: their results are there */
     int32_t priority;             /* smaller is sooner */
     uint64_t deadline_ns;         /* on oc_clock_ns; 0: none */
     const atomic_bool *cancelled; /* nobody waits for it any more; NULL: that is never so */
