@@ -108,7 +108,7 @@ def check_http(judge, url, files, wanted):
 
     poison = tensor(triton, "images", array([open(files[0], "rb").read(), b"poison"]), "BYTES")
     refused(judge, "poison", "400", "images[1]", lambda: client.infer("clip", [poison]))
-    refused(judge, "deadline", "504", "deadline", lambda: client.infer("clip", [texts], timeout=1))
+    refused(judge, "deadline", "504", "deadline", lambda: client.infer("clip", [images], timeout=1))
     refused(judge, "no model", "404", "none", lambda: client.infer("none", [texts]))
     refused(judge, "load", "404", "none", lambda: client.load_model("none"))
     client.unload_model("clip")
@@ -187,7 +187,7 @@ def check_grpc(judge, url, files, wanted):
     poison = tensor(triton_grpc, "images", array([open(files[0], "rb").read(), b"poison"]), "BYTES")
     for name, status, sentence, ask in (
             ("poison", "INVALID_ARGUMENT", "images[1]", lambda: client.infer("clip", [poison])),
-            ("deadline", "DEADLINE_EXCEEDED", "", lambda: client.infer("clip", [texts], timeout=1)),
+            ("deadline", "DEADLINE_EXCEEDED", "", lambda: client.infer("clip", [images], timeout=1)),
             ("no model", "NOT_FOUND", "none", lambda: client.infer("none", [texts])),
             ("no version", "NOT_FOUND", "version 9", lambda: client.infer("clip", [texts], "9")),
             ("shared memory", "UNIMPLEMENTED", "", client.get_system_shared_memory_status),

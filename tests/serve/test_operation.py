@@ -413,7 +413,7 @@ def metrics(folder):
     """What Prometheus reads: families whole, counters that count."""
     with Server(os.path.join(folder, "tiny.octavo")) as server:
         server.ask("POST", "/v2/models/tiny/infer", text_request("a", "b"))
-        server.ask("POST", "/v2/models/tiny/infer", text_request("a", timeout=1))
+        server.ask("POST", "/v2/models/tiny/infer", text_request("not computed before", timeout=1))
         for accept in (None, "application/openmetrics-text; version=1.0.0"):
             code, got, text = server.ask("GET", "/metrics", headers={"accept": accept} if accept else {})
             lines = text.decode().splitlines()

@@ -115,7 +115,7 @@ def wrong_requests(server):
         check(code == wanted and json.loads(answer)["error"], path, code)
     code, got, _ = server.ask("DELETE", "/v2/models/tiny/infer")
     check(code == 405 and got["allow"] == "POST", "405", code, got)
-    code, error = infer(text_request("a", timeout=1))
+    code, error = infer(text_request("not computed before", timeout=1))
     check(code == 504 and "deadline" in error, "deadline", code, error)
 
 

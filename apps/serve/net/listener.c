@@ -54,7 +54,7 @@ static void name_of(int fd, char *out, size_t capacity) {
 octavo_status oc_srv_listener_open(oc_srv_server *server, const char *address, oc_srv_listener *out,
                                    octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    char host[HOST], port[8];
+    char host[HOST] = "", port[8] = "";
     struct addrinfo *found = NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     int on = 1;

@@ -163,7 +163,7 @@ done:
 
 static octavo_status begin_infer(oc_srv_exchange *exchange, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    size_t json_size;
+    size_t json_size = 0;
     oc_oip_request *request = calloc(1, sizeof *request);
     if (!request) {
         OC_NO_MEMORY(error, sizeof *request);

@@ -284,7 +284,7 @@ octavo_status oc_oip_infer_message_read(oc_slice message, oc_oip_request *out, o
     octavo_status status = OCTAVO_OK;
     oc_pb_reader reader = oc_pb_open(message);
     oc_pb_field field;
-    oc_slice contents[OC_LIMIT_OIP_TENSORS] = {{NULL, 0}}, raw[OC_LIMIT_OIP_TENSORS];
+    oc_slice contents[OC_LIMIT_OIP_TENSORS] = {{NULL, 0}}, raw[OC_LIMIT_OIP_TENSORS] = {{NULL, 0}};
     int32_t raw_count = 0;
     bool more;
     memset(out, 0, sizeof *out);

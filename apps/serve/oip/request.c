@@ -494,7 +494,7 @@ static void explain_nan(const char *body, size_t json_size, octavo_error *error)
 octavo_status oc_oip_request_read(const char *body, size_t size, size_t json_size,
                                   oc_oip_request *out, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    draft drafts[OC_LIMIT_OIP_TENSORS];
+    draft drafts[OC_LIMIT_OIP_TENSORS] = {{.tensor = NULL}};
     oc_json json;
     oc_slice key, text;
     memset(out, 0, sizeof *out);

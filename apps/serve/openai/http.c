@@ -186,7 +186,7 @@ done:
 
 static octavo_status begin_embeddings(oc_srv_exchange *exchange, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    asked *about;
+    asked *about = NULL;
     oc_srv_call *call = &exchange->call;
     OC_TRY(read_request(exchange, &about, error));
     int32_t dim = call->model->info->embed_dim;
@@ -374,7 +374,7 @@ done:
 
 static octavo_status begin_classify(oc_srv_exchange *exchange, octavo_error *error) {
     octavo_status status = OCTAVO_OK;
-    asked *about;
+    asked *about = NULL;
     oc_srv_call *call = &exchange->call;
     OC_TRY(read_request(exchange, &about, error));
     const oc_openai_list *labels = &about->request.labels, *templates = &about->request.templates;
@@ -478,7 +478,7 @@ static void finish_classify(oc_srv_exchange *exchange) {
     const oc_openai_list *labels = &about->request.labels;
     int32_t dim = call->model->info->embed_dim, each = call->text.rows / labels->count;
     double *classes = malloc((size_t)labels->count * (size_t)dim * sizeof *classes);
-    ranked *ranks = malloc((size_t)labels->count * sizeof *ranks);
+    ranked *ranks = calloc((size_t)labels->count, sizeof *ranks);
     exchange->answer.failed |= !classes || !ranks;
     for (int32_t l = 0; classes && l < labels->count; l++) {
         make_class(call, l, each, classes + (size_t)l * (size_t)dim);

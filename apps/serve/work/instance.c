@@ -304,7 +304,7 @@ octavo_status oc_srv_instance_start(oc_srv_model *model, const oc_srv_instance_o
     OC_TRY(oc_srv_thread_start(&instance->thread, options->name, serve, instance, error));
     *out = instance;
 done:
-    if (status && instance) {
+    if (instance && *out != instance) {
         free_instance(instance);
     }
     return status;
