@@ -9,8 +9,6 @@
 #include "serve/codec/base64.h"
 #include "serve/models/model.h"
 
-enum { PRIORITY = 100 /* of requests that give none */ };
-
 int32_t oc_oip_ports(const oc_srv_model *model, bool outputs, oc_oip_port out[OC_OIP_PORTS]) {
     const octavo_engine_info *info = model->info;
     bool images = info->towers & OCTAVO_IMAGE, texts = info->towers & OCTAVO_TEXT;
@@ -257,7 +255,7 @@ octavo_status oc_oip_fill_call(oc_oip_request *request, oc_srv_call *call, octav
         OC_TRY(fill_mask(request, mask, call, error));
     }
     OC_TRY(check_outputs(request, call, error));
-    call->priority = request->priority ? request->priority : PRIORITY;
+    call->priority = request->priority ? request->priority : OC_SRV_PRIORITY;
     uint64_t most = UINT64_MAX / 4000; /* microseconds that still make nanoseconds */
     if (request->timeout_us) {
         uint64_t timeout = request->timeout_us < most ? request->timeout_us : most;

@@ -16,7 +16,6 @@
 enum {
     HEAVY_JSON = 32 << 10,
     HEAVY_FLOATS = 8 << 10,
-    PRIORITY = 100 /* as requests of the other protocol that give none */
 };
 
 /* What is asked, and where each input's row lies. */
@@ -69,7 +68,7 @@ static octavo_status open_call(oc_srv_exchange *exchange, const oc_openai_reques
         OC_TRY(oc_srv_find_only_model(exchange, &model, error));
     }
     oc_srv_call_open(&exchange->call, model);
-    exchange->call.priority = PRIORITY;
+    exchange->call.priority = OC_SRV_PRIORITY;
 done:
     if (model) {
         oc_srv_model_release(model); /* the call holds it */

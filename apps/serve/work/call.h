@@ -16,6 +16,8 @@
 #include "base/slice.h"
 #include "serve/work/workers.h"
 
+enum { OC_SRV_PRIORITY = 100 /* of calls that are given none; smaller is sooner */ };
+
 /* What runs in one batch: rows of one form. */
 typedef enum oc_srv_lane {
     OC_SRV_PIXELS, /* U8 [S,S,3] a row */

@@ -5,6 +5,9 @@
 
 #include "base/sys/clock.h"
 
+#define PAUSE_S 0.1 /* the longest interval that is learnt from: a pause tells nothing of a rate   \
+                     */
+
 void oc_srv_queue_init(oc_srv_queue *queue, int32_t rows_max) {
     pthread_condattr_t attributes;
     memset(queue, 0, sizeof *queue);
@@ -63,6 +66,7 @@ void oc_srv_queue_put(oc_srv_queue *queue, oc_srv_part *part) {
     pthread_mutex_lock(&queue->lock);
     if (list->latest_ns) {
         double interval = (double)(now - list->latest_ns) * 1e-9 / part->rows;
+        interval = interval < PAUSE_S ? interval : PAUSE_S;
         list->interval += (interval - list->interval) / 8;
     }
     list->latest_ns = now;
