@@ -5,8 +5,8 @@
 
 #include "base/sys/clock.h"
 
-#define PAUSE_S 0.1 /* the longest interval that is learnt from: a pause tells nothing of a rate   \
-                     */
+/* The longest interval that is learnt from: a pause tells nothing of a rate. */
+#define PAUSE_S 0.1
 
 void oc_srv_queue_init(oc_srv_queue *queue, int32_t rows_max) {
     pthread_condattr_t attributes;
