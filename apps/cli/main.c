@@ -39,7 +39,9 @@ int main(int argc, char **argv) {
     if (status || !command) {
         goto done;
     }
-    OC_TRY(oc_cli_signals_start(error));
+    if (command->run != oc_cli_serve) { /* which ends by signals in its own way */
+        OC_TRY(oc_cli_signals_start(error));
+    }
     oc_cli_progress_init(&progress, options.quiet);
     options.progress = &progress;
     if (options.help) {

@@ -97,4 +97,40 @@
 /* Steps with FP8 results that a reference tells of: five a layer of both towers. */
 #define OC_LIMIT_QUANTIZERS (2 * 5 * OC_LIMIT_LAYERS)
 
+/* Headers of one request, and their bytes with the target's: browsers send 20 headers in 2 KB, and
+ * tokens of single sign-on reach 16 KB. */
+#define OC_LIMIT_HTTP_HEADERS    100
+#define OC_LIMIT_HTTP_HEAD_BYTES (32u << 10)
+/* Target of a request: the longest path here has two names of models. */
+#define OC_LIMIT_HTTP_TARGET_BYTES (8u << 10)
+/* Chunk extensions of one request: they mean nothing here, and nobody is known to send any. */
+#define OC_LIMIT_HTTP_CHUNK_EXTENSIONS (4u << 10)
+/* Bytes of further requests that a connection may send ahead while one is answered. */
+#define OC_LIMIT_HTTP_AHEAD_BYTES (320u << 10)
+/* Streams of one HTTP/2 connection at once, as the standard recommends at least. */
+#define OC_LIMIT_HTTP2_STREAMS 100
+/* Streams of a connection that may be cancelled in a burst, and each second from then on. */
+#define OC_LIMIT_HTTP2_RESETS          200
+#define OC_LIMIT_HTTP2_RESETS_A_SECOND 50
+/* Messages of one gRPC stream in work at once: they fill a batch; more wait unread. */
+#define OC_LIMIT_GRPC_STREAM_WORK 16
+/* Inputs, and outputs, of one inference request: a model has six and five. */
+#define OC_LIMIT_OIP_TENSORS 8
+/* Inputs, labels, or templates of one request of the OpenAI paths; max_queue caps what is computed.
+ */
+#define OC_LIMIT_OPENAI_INPUTS (1u << 16)
+/* Models of a repository, and versions that lie there of each. */
+#define OC_LIMIT_SERVED_MODELS   256
+#define OC_LIMIT_SERVED_VERSIONS 64
+/* Name of a served model. */
+#define OC_LIMIT_SERVED_NAME 127
+/* Kinds of instances of one model, and instances in all: eight cards with some each. */
+#define OC_LIMIT_INSTANCE_KINDS 16
+#define OC_LIMIT_INSTANCES      64
+/* Rows that may wait for one model; each holds some KB at least. */
+#define OC_LIMIT_QUEUE_ROWS (1 << 20)
+/* API keys of a server, and names of models of one key. */
+#define OC_LIMIT_API_KEYS       1024
+#define OC_LIMIT_API_KEY_MODELS 64
+
 #endif

@@ -11,7 +11,7 @@ out '^octavo [0-9]+\.[0-9]+\.[0-9]+$'
 try 0 version --json
 json "it['version'].count('.') == 2"
 
-for command in build quantize widen run embed classify search eval bench inspect explain kernels doctor help version; do
+for command in build quantize widen run embed classify search serve eval bench inspect explain kernels doctor help version; do
     try 0 "$command" --help
     out "^octavo $command - "
     out '^  --json$'

@@ -120,6 +120,21 @@ static const oc_cli_flag search_flags[] = {
     END,
 };
 
+static const oc_cli_flag serve_flags[] = {
+    TEXT(
+        "listen", listen, "ADDR:PORT",
+        "where to listen; default: 127.0.0.1:8000, which only this machine reaches; port 0 takes a "
+        "free one"),
+    TEXT("config", config, "FILE.json", "settings of the server; --print-config shows all"),
+    TEXT("api-keys", api_keys, "FILE.json",
+         "who may use what, by the SHA-256 of keys; without it anybody may do anything"),
+    TEXT("tls-cert", tls_cert, "FILE.pem", "the certificate chain; with it TLS is spoken"),
+    TEXT("tls-key", tls_key, "FILE.pem", "the certificate's private key"),
+    SWITCH("print-config", print_config,
+           "print what is in force, and from where each value comes, and start nothing"),
+    END,
+};
+
 static const oc_cli_flag eval_flags[] = {
     MUST("data", data, "DIR", "a folder with a folder of images for each class"),
     TEXT("labels", labels_file, "FILE.json", "templates and classes; default: DIR/labels.json"),
@@ -273,6 +288,15 @@ const oc_cli_command oc_cli_commands[] = {
      "cannot search", "Ranks the images by the cosine of their embedding to the sentence's.",
      "octavo search clip.octavo photos/ --text 'a bird with pink feathers' --top 3\n", search_flags,
      true, oc_cli_search},
+    {"serve", "REPOSITORY", 1, 1, "serve models over HTTP and gRPC", "cannot serve",
+     "REPOSITORY is a folder of NAME/1.octavo, NAME/2.octavo ..., of which the largest number is "
+     "served, with an optional NAME/model.json; or one engine file, served under its name without "
+     "the suffix. The Open Inference Protocol v2 is spoken at /v2 and by gRPC on the same port, "
+     "OpenAI's embeddings at /v1; /metrics is Prometheus's.\n\n"
+     "SIGHUP looks at the repository again: a new version takes over once its canaries come out "
+     "right. SIGTERM and Ctrl-C end the server when what is in work is done.",
+     "octavo serve clip.octavo\noctavo serve models/ --listen 127.0.0.1:0 --config server.json\n",
+     serve_flags, true, oc_cli_serve},
     {"eval", "E.octavo", 1, 1, "measure zero-shot accuracy over folders of images",
      "cannot evaluate",
      "labels.json is {\"templates\":[\"a photo of a {}.\"],\"classes\":{\"folder\":\"label\"}}. "

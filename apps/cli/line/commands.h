@@ -64,6 +64,7 @@ void oc_cli_usage(const oc_cli_command *command, oc_buffer *out);
     XX(embed)                                                                                      \
     XX(classify)                                                                                   \
     XX(search)                                                                                     \
+    XX(serve)                                                                                      \
     XX(eval)                                                                                       \
     XX(bench)                                                                                      \
     XX(inspect)                                                                                    \

@@ -22,17 +22,17 @@ typedef struct oc_cli_options {
     int32_t threads; /* 0: one for each usable core */
     const char *device, *tier, *disable;
 
-    const char *against, *architectures, *batches, *compare, *completion, *data, *images, *inputs,
-        *keep, *labels, *labels_file, *layout, *man, *method, *output, *outputs, *plot, *precision,
-        *predictions, *preset, *report, *save_checkpoint, *skip, *templates_file, *texts_file,
-        *tower, *work;
+    const char *against, *api_keys, *architectures, *batches, *compare, *completion, *config, *data,
+        *images, *inputs, *keep, *labels, *labels_file, *layout, *listen, *man, *method, *output,
+        *outputs, *plot, *precision, *predictions, *preset, *report, *save_checkpoint, *skip,
+        *templates_file, *texts_file, *tls_cert, *tls_key, *tower, *work;
     oc_cli_list texts;
     int32_t batch, limit, streams, tokens, top, window; /* 0: not given */
     double duration, seconds, warmup;                   /* seconds */
     double tolerance;                                   /* times thresholds; 0: not given */
     double max_drop;                                    /* percentage points; below 0: no gate */
     double max_spread;                                  /* share; below 0: no gate */
-    bool dump_layers, fail_fast, graph, profile, strict, tensors, verify;
+    bool dump_layers, fail_fast, graph, print_config, profile, strict, tensors, verify;
 
     struct oc_cli_progress *progress;
     oc_arena arena; /* of the lists and of joined texts */
