@@ -32,6 +32,7 @@ def configuration(folder):
              ('{"max_batch": 8,\n"max_queue": 4}', "a/model.json", "more than"), ('{"max_batch": "x"}', "1:15", None),
              ('{', "1:2", None), ('[]', "1:1", None), ('{"max_batch": 4} x', "1:18", None),
              ('{"max_queue_delay_ms": 1e9}', "1:24", "from 0 to 10000"), ('{"max_batch":1,"max_batch":2}', "1:16", None),
+             ('{"instances":[{"device":"cuda:0","tier":"avx2"}]}', "1:47", "is one of the CPU"),
              ('{"instances":[{"devise":"cpu"}]}', "1:16", "no such key"), ('{"instances":[{"count":65}]}', "1:24", None)]
     for text, place, sentence in cases:
         with open(about, "w", encoding="utf-8") as file:

@@ -83,6 +83,13 @@ static octavo_status read_group(oc_json *json, oc_arena *arena, oc_srv_group *gr
                          "there is no such key: device, tier, count and threads are known");
         }
     }
+    if (group->tier && strncmp(group->device, "cuda", 4) == 0) {
+        OC_JSON_FAIL(json, error, OCTAVO_INVALID_ARGUMENT,
+                     "tier %s is one of the CPU, device %s is a card", group->tier, group->device);
+    }
+    if (group->tier && strcmp(group->device, "auto") == 0) {
+        group->device = "cpu"; /* whoever names a tier means the CPU */
+    }
 done:
     return status;
 }

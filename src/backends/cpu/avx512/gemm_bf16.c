@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
+#include "backends/cpu/avx512/avx512.h"
 #include "backends/cpu/avx512/decode.h"
 #include "backends/cpu/avx512/gemm_finish.h"
-#include "backends/cpu/avx512/gemm_tiles.h"
 #include "backends/cpu/machine/features.h"
 
 enum { PAIRS = OC_K_BLOCK / 2, GROUP = OC_GROUP };

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "backends/cpu/avx2/decode.h"
+#include "backends/cpu/avx512/avx512.h"
 #include "backends/cpu/avx512/decode.h"
 #include "backends/cpu/avx512/gemm_finish.h"
-#include "backends/cpu/avx512/gemm_tiles.h"
 
 static bool takes(octavo_dtype weight, int32_t acts_are_codes) {
     (void)acts_are_codes;

@@ -2,9 +2,9 @@
  * scales and errors these are, bit for bit, with VPDPWSSD. */
 #include "backends/cpu/avx2/gemm_i16.h"
 #include "backends/cpu/avx2/avx2.h"
+#include "backends/cpu/avx512/avx512.h"
 #include "backends/cpu/avx512/decode.h"
 #include "backends/cpu/avx512/gemm_finish.h"
-#include "backends/cpu/avx512/gemm_tiles.h"
 
 enum { PAIRS = OC_K_BLOCK / 2, GROUP = OC_GROUP };
 
