@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -473,6 +474,49 @@ def known_texts(folder):
             check(json.loads(answer)["usage"] == usage and usage["prompt_tokens"] > 2, "tokens", usage)
 
 
+def drift(folder):
+    """Traffic is held against the engine's reference: a state that changes is told in the log, the
+    metrics and on request; an engine without a reference says what adds one."""
+    engine, texts = os.path.join(folder, "watched.octavo"), os.path.join(folder, "texts.txt")
+    words, dice = "a photo of dog cat red car tree house small big on near table street man".split(), random.Random(1)
+
+    def usual(count):
+        return [" ".join(dice.choices(words, k=dice.randint(3, 9))) for _ in range(count)]
+
+    with open(texts, "w", encoding="utf-8") as file:
+        file.write("\n".join(usual(400)))
+    run("calibrate", os.path.join(folder, "fp8.octavo"), "--texts", texts, "-o", engine, "--quiet")
+    with Server(engine) as server:
+        def send(texts):
+            for first in range(0, len(texts), 16):
+                code, _, got = server.ask("POST", "/v1/embeddings", {"model": "watched",
+                                                                     "input": texts[first:first + 16]})
+                check(code == 200, code, got)
+
+        def state():
+            code, _, got = server.ask("GET", "/v2/models/watched/drift")
+            check(code == 200, code, got)
+            report = json.loads(got)
+            return report["state"], sum(tower["rows_seen"] for tower in report["towers"])
+
+        send(usual(600))
+        check(state()[0] == "ok" and state()[1] >= 500, state()) # what the cache knows is not run
+        send([f"{i} ## zx" + " qv" * 8 for i in range(640)])
+        check(state()[0] == "alarm", state())
+        told = [line["message"] for line in server.lines() if line.get("event") == "drift"]
+        check(any(line.startswith("drift is alarm: text ") for line in told), told)
+        _, _, got = server.ask("GET", "/v2/models/watched/versions/1/drift")
+        check(json.loads(got)["state"] == "alarm", got[:200])
+        _, _, got = server.ask("GET", "/metrics")
+        check(b'octavo_drift_state{model="watched",version="1"} 2\n' in got, got[-2000:])
+        check(b'tower="text",statistic="mmd"}' in got, got[-2000:])
+    with Server(os.path.join(folder, "tiny.octavo")) as server:
+        code, _, got = server.ask("GET", "/v2/models/tiny/drift")
+        check(code == 404 and b"octavo calibrate adds one" in got, code, got)
+        _, _, got = server.ask("GET", "/metrics")
+        check(b"octavo_drift_state{" not in got, got[-2000:])
+
+
 def text_log(folder):
     """Without --json people read on stderr what scripts wait for."""
     with subprocess.Popen([sys.argv[1], "serve", os.path.join(folder, "tiny.octavo"), "--listen",
@@ -493,6 +537,7 @@ def main():
     encryption(folder)
     metrics(folder)
     known_texts(folder)
+    drift(folder)
     text_log(folder)
     shutil.rmtree(folder)
     end()

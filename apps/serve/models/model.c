@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/sys/clock.h"
+#include "serve/observe/drift.h"
 
 static octavo_status copy_settings(oc_srv_model *model, const oc_srv_model_settings *settings,
                                    octavo_error *error) {
@@ -118,6 +119,7 @@ octavo_status oc_srv_model_start(const char *name, int64_t version, const char *
     model->info = octavo_engine_describe(model->engine);
     OC_TRY(oc_srv_text_cache_create(settings->text_cache, model->info->embed_dim,
                                     &model->text_cache, error));
+    model->watch = oc_srv_drift_open(model->engine, model->name);
     OC_TRY(start_instances(model, error));
     *out = model;
 done:
@@ -144,6 +146,7 @@ void oc_srv_model_stop(oc_srv_model *model) {
     for (int32_t g = 0; g < OC_LIMIT_INSTANCE_KINDS; g++) {
         octavo_model_free(model->weights[g]);
     }
+    octavo_tool_watch_free(model->watch);
     octavo_engine_free(model->engine);
     oc_srv_queue_destroy(&model->queue);
     oc_srv_statistics_close(&model->statistics);

@@ -6,6 +6,7 @@
 #ifndef OC_SERVE_MODEL_H
 #define OC_SERVE_MODEL_H
 
+#include "api/tool.h"
 #include "serve/config/model_settings.h"
 #include "serve/models/statistics.h"
 #include "serve/work/instance.h"
@@ -24,6 +25,8 @@ typedef struct oc_srv_model {
     oc_srv_queue queue;
     oc_srv_statistics statistics;
     oc_srv_text_cache *text_cache;
+    octavo_tool_watch *watch; /* NULL: the engine has no reference */
+    _Atomic int32_t drift;    /* its state, as last told; 0: ok */
     int64_t loaded_unix_s;
     pthread_mutex_t lock; /* of `holds` */
     pthread_cond_t idle;

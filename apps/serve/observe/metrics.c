@@ -175,6 +175,36 @@ static void write_states(const source *from) {
     }
 }
 
+/* Of models that have a reference. */
+static void write_drift(const source *from) {
+    static const char *const names[] = {"octavo_drift_distance", "octavo_drift_sure"};
+    octavo_tool_watch_value values[OCTAVO_WATCH_VALUES_MAX];
+    family(from, "octavo_drift_state", "gauge",
+           "How far traffic is from the calibration: 0 ok, 1 warning, 2 alarm; -1 not known yet.");
+    for (int32_t i = 0; i < from->count; i++) {
+        if (from->models[i]->watch) {
+            sample(from, "octavo_drift_state", from->labels[i],
+                   octavo_tool_watch_state(from->models[i]->watch));
+        }
+    }
+    for (int n = 0; n < 2; n++) {
+        family(from, names[n], "gauge",
+               n == 0 ? "Of one statistic, in the latest comparison."
+                      : "What of that chance does not explain; states go by it.");
+        for (int32_t i = 0; i < from->count; i++) {
+            octavo_tool_watch *watch = from->models[i]->watch;
+            int32_t count =
+                watch ? octavo_tool_watch_values(watch, values, OCTAVO_WATCH_VALUES_MAX) : 0;
+            for (int32_t v = 0; v < count; v++) {
+                char labels[LABELS + 96];
+                snprintf(labels, sizeof labels, "%s,tower=\"%.20s\",statistic=\"%.40s\"",
+                         from->labels[i], values[v].tower, values[v].name);
+                sample(from, names[n], labels, n == 0 ? values[v].distance : values[v].sure);
+            }
+        }
+    }
+}
+
 static void write_server(const source *from) {
     oc_srv_server *server = from->server;
     family(from, "octavo_connections", "gauge", "Open now.");
@@ -257,6 +287,7 @@ void oc_srv_metrics_write(oc_srv_server *server, bool open_metrics, oc_buffer *o
     write_batches(from);
     write_hits(from);
     write_states(from);
+    write_drift(from);
     write_server(from);
     write_triton(from);
     if (open_metrics) {

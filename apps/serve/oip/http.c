@@ -10,6 +10,7 @@
 #include "serve/http/access.h"
 #include "serve/http/coding.h"
 #include "serve/http/router.h"
+#include "serve/observe/drift.h"
 #include "serve/oip/change.h"
 #include "serve/oip/infer.h"
 #include "serve/oip/metadata.h"
@@ -120,6 +121,26 @@ static void write_one_statistics(oc_json_writer *json, oc_srv_model *model) {
 
 static void answer_statistics(oc_srv_exchange *exchange) {
     answer_about(exchange, write_one_statistics);
+}
+
+static void answer_drift(oc_srv_exchange *exchange) {
+    octavo_error error;
+    oc_srv_model *model;
+    char *report = NULL;
+    oc_error_clear(&error);
+    if (find_model(exchange, &model, &error)) {
+        send_error(exchange, &error);
+        return;
+    }
+    octavo_status status = oc_srv_drift_report(model, &report, &error);
+    oc_srv_model_release(model);
+    if (status) {
+        send_error(exchange, &error);
+        return;
+    }
+    oc_buffer_text(&exchange->answer, report);
+    octavo_free(report);
+    send_json(exchange);
 }
 
 static void answer_all_statistics(oc_srv_exchange *exchange) {
@@ -403,6 +424,8 @@ const oc_srv_route_entry oc_srv_v2_routes[] = {
     {"GET", "v2/models/*/versions/*/config", answer_config, false},
     {"GET", "v2/models/*/stats", answer_statistics, false},
     {"GET", "v2/models/*/versions/*/stats", answer_statistics, false},
+    {"GET", "v2/models/*/drift", answer_drift, false},
+    {"GET", "v2/models/*/versions/*/drift", answer_drift, false},
     {"POST", "v2/models/*/infer", answer_infer, false},
     {"POST", "v2/models/*/versions/*/infer", answer_infer, false},
     {"POST", "v2/repository/index", answer_index, false},

@@ -7,6 +7,7 @@
 
 #include "base/sys/clock.h"
 #include "serve/models/model.h"
+#include "serve/observe/drift.h"
 #include "serve/observe/log.h"
 
 struct oc_srv_instance {
@@ -147,6 +148,8 @@ static octavo_status run(oc_srv_instance *instance, const oc_srv_batch *batch, f
     }
     OC_TRY(octavo_session_run(instance->session, inputs, mask ? 2 : 1, outputs, raw ? 2 : 1, NULL,
                               error));
+    oc_srv_drift_run(instance->model, instance->session, inputs, mask ? 2 : 1, outputs,
+                     raw ? 2 : 1);
 done:
     return status;
 }
@@ -158,12 +161,12 @@ static octavo_status compute(oc_srv_instance *instance, const oc_srv_batch *batc
     size_t dim = (size_t)instance->model->info->embed_dim;
     const oc_srv_part *only = batch->piece_count == 1 ? batch->pieces[0].part : NULL;
     size_t at = (size_t)batch->pieces[0].first * dim;
-    bool wants_raw = false;
+    bool wants_raw = instance->model->watch != NULL;
     for (int32_t i = 0; i < batch->piece_count; i++) {
         wants_raw |= batch->pieces[i].part->raw != NULL;
     }
     float *embeds = only ? only->embeds + at : instance->embeds;
-    float *raw = !wants_raw ? NULL : only ? only->raw + at : instance->raw;
+    float *raw = !wants_raw ? NULL : only && only->raw ? only->raw + at : instance->raw;
     uint64_t start = oc_clock_ns();
     OC_TRY(run(instance, batch, embeds, raw, error));
     uint64_t end = oc_clock_ns();
@@ -297,6 +300,9 @@ octavo_status oc_srv_instance_start(oc_srv_model *model, const oc_srv_instance_o
         OC_NO_MEMORY(error, rows * dim * sizeof(float));
     }
     OC_TRY(octavo_session_create(options->weights, &session, &instance->session, error));
+    if (model->watch) {
+        OC_TRY(octavo_tool_watch_session(instance->session, error));
+    }
     OC_TRY(octavo_session_check(instance->session, error));
     instance->proven_ns = oc_clock_ns();
     instance->due_ns = instance->proven_ns + instance->check_ns;
