@@ -53,7 +53,8 @@ OCTAVO_CHECK octavo_status octavo_tool_profile(octavo_session *session, int32_t 
 /* What this machine offers and what will be used where this tier (NULL: the best) and so many
  * threads (0: one for each usable core) are asked for:
  * {"version","cpu":{"model","cores","usable_cores","tiers":[{"name","available","lacks","default"}...],
- *  "peaks":[{"name":"fp32","gflops"}...],"features":["avx2",...]},"will_use":"cpu (avx2, 2 threads)"|null,"problems":["..."],
+ *  "peaks":[{"name":"fp32","gflops"}...],"features":["avx2",...]},"will_use":"cpu (avx2, 2
+ * threads)"|null,"problems":["..."],
  *  "gpus":[{"device":"cuda:0","available","about","tiers":[{"name","default"}...]}...],"libraries":{"libpng":"...",...},"environment":{...},"notes":["..."]}
  * What cannot be had is a problem in the report, and no error. */
 OCTAVO_CHECK octavo_status octavo_tool_doctor(const char *tier, int32_t threads, char **out,

@@ -20,7 +20,7 @@ typedef struct oc_suite {
     const struct oc_gap *never, *not_yet; /* of gaps.c, unless replaced */
     int32_t failures;
     uint64_t bits; /* a checksum of all results so far: equal where two machines give the same */
-    bool quiet; /* count failures, say nothing */
+    bool quiet;    /* count failures, say nothing */
 } oc_suite;
 
 /* UNAVAILABLE: the machine lacks the tier. */

@@ -42,10 +42,11 @@ static const oc_cli_flag common_flags[] = {
 };
 
 static const oc_cli_flag session_flags[] = {
-    TEXT("tier", tier, "NAME",
-         "a CPU tier, and so the CPU: amx, avx512, avx2 or portable, and behind a colon, if wanted, "
-         "how FP8 products are made: bf16 (amx, avx512), i16 (avx512, avx2) or f32; default: the "
-         "best here, which `octavo doctor` names"),
+    TEXT(
+        "tier", tier, "NAME",
+        "a CPU tier, and so the CPU: amx, avx512, avx2 or portable, and behind a colon, if wanted, "
+        "how FP8 products are made: bf16 (amx, avx512), i16 (avx512, avx2) or f32; default: the "
+        "best here, which `octavo doctor` names"),
     WORDS("disable", disable, "NAME[,NAME...]",
           "leave out savings, which are exact in real numbers but not all to the last bit; `octavo "
           "explain` lists them"),

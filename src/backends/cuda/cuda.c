@@ -168,8 +168,8 @@ static void cuda_describe(const oc_device *base, char *text, size_t bytes) {
              device->tier == NULL ? "" : device->tier, device->name, device->architecture);
 }
 
-/* Few rows want other tiles than many.  Images come in powers of two more often than not; texts of a
- * dozen tokens, as many as the session takes, in any number of rows: a plan for 1.6 times as many
+/* Few rows want other tiles than many.  Images come in powers of two more often than not; texts of
+ * a dozen tokens, as many as the session takes, in any number of rows: a plan for 1.6 times as many
  * made their products 1.3 times as slow. */
 static const int32_t buckets[] = {1, 4, 8, 16, 32, 64};
 static const int32_t packed_buckets[] = {1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96};

@@ -96,9 +96,8 @@ static bool derive_mma(const oc_attention_shape *shape, oc_attention_variant *v)
         (v->blocks == 0 && v->queries / 16 > v->warps)) {
         return false;
     }
-    v->shared_bytes =
-        (size_t)(v->queries + 2 * v->keys) * (size_t)(shape->head_dim * 2 + 16) +
-        (size_t)(shape->masked ? divide_up(v->keys, 32) * 4 : 0);
+    v->shared_bytes = (size_t)(v->queries + 2 * v->keys) * (size_t)(shape->head_dim * 2 + 16) +
+                      (size_t)(shape->masked ? divide_up(v->keys, 32) * 4 : 0);
     v->threads = v->warps * 32;
     v->grid_x = shape->sequences * shape->heads;
     v->grid_y = divide_up(shape->length, v->queries);
