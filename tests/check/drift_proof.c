@@ -179,12 +179,15 @@ static void run(proof *p, const char *path, drift which, sample *out) {
     check(oc_file_load(path, 1 << 26, &file, &bytes, &error), &error);
     check(octavo_tool_image_size(file, bytes, &sizes[0], &sizes[1], &error), &error);
     bool is_values = plant(p, which, pixels, values);
-    octavo_argument in = {.name = "pixels",
-                          .tensor = {OCTAVO_U8, 4, {1, side, side, 3}, {.data = pixels}}};
-    octavo_argument in_values = {.name = "pixel_values",
-                                 .tensor = {OCTAVO_F32, 4, {1, 3, side, side}, {.data = values}}};
-    octavo_argument output = {.name = "image_embeds_raw",
-                              .tensor = {OCTAVO_F32, 2, {1, dim}, {.data = out->embedding}}};
+    octavo_argument in = {
+        .name = "pixels",
+        .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, side, side, 3}, .data = pixels}};
+    octavo_argument in_values = {
+        .name = "pixel_values",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 4, .shape = {1, 3, side, side}, .data = values}};
+    octavo_argument output = {
+        .name = "image_embeds_raw",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, dim}, .data = out->embedding}};
     const octavo_argument *input = is_values ? &in_values : &in;
     check(octavo_session_run(p->session, input, 1, &output, 1, NULL, &error), &error);
     oc_row_reader_read(&p->reader, input, sizes, out->scalars);

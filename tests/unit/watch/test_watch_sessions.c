@@ -105,10 +105,12 @@ static void show(octavo_tool_watch *watch, octavo_session *session, int32_t i, i
     for (size_t b = 0; b < bytes; b++) {
         image[b] = (uint8_t)(pixels[(size_t)(i % photos) * bytes + b] / dark);
     }
-    octavo_argument in = {.name = "pixels",
-                          .tensor = {OCTAVO_U8, 4, {1, side, side, 3}, {.data = image}}};
-    octavo_argument out = {.name = "image_embeds_raw",
-                           .tensor = {OCTAVO_F32, 2, {1, dim}, {.data = row}}};
+    octavo_argument in = {
+        .name = "pixels",
+        .tensor = {.dtype = OCTAVO_U8, .rank = 4, .shape = {1, side, side, 3}, .data = image}};
+    octavo_argument out = {
+        .name = "image_embeds_raw",
+        .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {1, dim}, .data = row}};
     oc_test_run(session, &in, 1, &out, 1);
     octavo_tool_watch_run(watch, session, &in, 1, &out, 1, size);
     free(image);
@@ -179,11 +181,15 @@ static void inputs_of_every_kind(void **state) {
     }
     octavo_argument in[] = {
         {.name = "pixel_values",
-         .tensor = {OCTAVO_F32, 4, {photos, 3, side, side}, {.data = values}}},
-        {.name = "input_ids", .tensor = {OCTAVO_I32, 2, {photos, tokens}, {.data = ids}}}};
+         .tensor =
+             {.dtype = OCTAVO_F32, .rank = 4, .shape = {photos, 3, side, side}, .data = values}},
+        {.name = "input_ids",
+         .tensor = {.dtype = OCTAVO_I32, .rank = 2, .shape = {photos, tokens}, .data = ids}}};
     octavo_argument out[] = {
-        {.name = "image_embeds", .tensor = {OCTAVO_F32, 2, {photos, dim}, {.data = rows[0]}}},
-        {.name = "text_embeds_raw", .tensor = {OCTAVO_F32, 2, {photos, dim}, {.data = rows[1]}}}};
+        {.name = "image_embeds",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {photos, dim}, .data = rows[0]}},
+        {.name = "text_embeds_raw",
+         .tensor = {.dtype = OCTAVO_F32, .rank = 2, .shape = {photos, dim}, .data = rows[1]}}};
     for (int32_t i = 0; i < 20; i++) {
         oc_test_run(session, in, 2, out, 2);
         octavo_tool_watch_run(watch, session, in, 2, out, 2, NULL);
