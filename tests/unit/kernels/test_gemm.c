@@ -671,20 +671,6 @@ static void refusals(void **state) {
     oc_backend_cpu.close(device);
 }
 
-/* The device says what it is, and the measured limits are those of a real unit. */
-static void description(void **state) {
-    (void)state;
-    char text[64];
-    oc_device *device = open_device("portable:f32", 2);
-    oc_backend_cpu.describe(device, text, sizeof(text));
-    assert_string_equal(text, "portable:f32");
-    assert_string_equal(oc_cpu_peak_name(device, 0), "fp32");
-    assert_true(oc_cpu_peak_rate(device, 0, 1) > 0.1);
-    assert_null(oc_cpu_peak_name(device, 1));
-    assert_true(oc_cpu_peak_rate(device, 1, 1) == 0.0);
-    oc_backend_cpu.close(device);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
@@ -696,7 +682,6 @@ int main(void) {
         cmocka_unit_test(integers_begin_at_a_side),
         cmocka_unit_test(nan_codes),
         cmocka_unit_test(refusals),
-        cmocka_unit_test(description),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

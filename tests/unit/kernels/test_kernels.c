@@ -3,6 +3,7 @@
  * double. */
 #include "unit/kernels/kernel_tools.h"
 
+#include "backends/cpu/cpu.h"
 #include "backends/cpu/pack.h"
 
 static const int32_t widths[] = {1, 2, 7, 8, 9, 31, 32, 33, 64, 97, 768, 1023};
@@ -579,6 +580,23 @@ static void test_logits(void **state) {
     EACH_TIER(logits, logits_cases);
 }
 
+/* The device says what it is, and the measured limits are those of a real unit. */
+static void test_description(void **state) {
+    (void)state;
+    char text[64];
+    octavo_error error = {0};
+    oc_device *device = NULL;
+    oc_device_options options = {.tier = "portable:f32", .threads = 2};
+    assert_int_equal(oc_backend_cpu.open(&options, &device, &error), OCTAVO_OK);
+    oc_backend_cpu.describe(device, text, sizeof(text));
+    assert_string_equal(text, "portable:f32");
+    assert_string_equal(oc_cpu_peak_name(device, 0), "fp32");
+    assert_true(oc_cpu_peak_rate(device, 0, 1) > 0.1);
+    assert_null(oc_cpu_peak_name(device, 1));
+    assert_true(oc_cpu_peak_rate(device, 1, 1) == 0.0);
+    oc_backend_cpu.close(device);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_norm),
@@ -590,6 +608,7 @@ int main(void) {
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_unit),
         cmocka_unit_test(test_logits),
+        cmocka_unit_test(test_description),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,10 +15,7 @@ enum { OC_AVX512_ROWS = 13, OC_AVX512_PANELS = 2 };
 #define OC_AVX512_EACH_TILE(XX)                                                                    \
     XX(1) XX(2) XX(3) XX(4) XX(5) XX(6) XX(7) XX(8) XX(9) XX(10) XX(11) XX(12) XX(13)
 
-extern const oc_cpu_kernel oc_avx512_tokens;
 extern const oc_cpu_kernel oc_avx512_norm;
 extern const oc_cpu_kernel oc_avx512_attention;
-extern const oc_cpu_kernel oc_avx512_pointwise;
-extern const oc_cpu_kernel oc_avx512_logits;
 
 #endif
